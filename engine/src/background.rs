@@ -1,0 +1,388 @@
+//! Who flushes and compacts, and where writers wait for it.
+//!
+//! With threads: one for flushes (and for log segments made ahead), `compaction_threads` for compactions. Flushes come first
+//! because nobody else does them; L0 comes before other levels because the picker says so. Without threads (in simulations) the caller
+//! does one job at a time, and a write that finds no room does them until there is some.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use bettong_metrics::{Counter, Gauge, Histogram};
+use parking_lot::Mutex;
+
+use crate::compaction::pick::{pick, pick_all};
+use crate::compaction::plan::Plan;
+use crate::compaction::run;
+use crate::engine::Engine;
+use crate::env::Threads;
+use crate::error::{Error, Result};
+use crate::flush::{self, FlushReason};
+use crate::key::SeqNo;
+use crate::metric::{SLOWDOWN, STOP, StallCause};
+use crate::pacer::{Pacer, WritePace};
+use crate::work::WorkState;
+use crate::commit::{RotationReason, rotate_now};
+use crate::pressure::Pressure;
+
+/// How long after a failure that may pass (a full disk) the work is tried again.
+const RETRY_NANOS: u64 = 250_000_000;
+
+/// Label `origin` of `db_background_errors_total`.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+enum Job {
+    Flush = 0,
+    Compaction = 1,
+}
+
+/// The workers of one database.
+#[derive(Debug)]
+pub(crate) struct Background {
+    engine: Arc<Engine>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    write_pace: WritePace,
+    pacer: Arc<Pacer>,
+}
+
+impl Background {
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a thread cannot be started; those that were are stopped again.
+    pub(crate) fn start(engine: Arc<Engine>) -> Result<Background> {
+        let background = Background {
+            threads: Mutex::new(Vec::new()),
+            write_pace: WritePace::default(),
+            pacer: Arc::new(Pacer::default()),
+            engine,
+        };
+        if background.engine.env.threads == Threads::Background {
+            let flusher = background.spawn("bettong-flush", |engine, pacer| flush_loop(&engine, &pacer));
+            let mut started = flusher;
+            for _ in 0..background.engine.options.compaction_threads {
+                started = started.and_then(|()| {
+                    background.spawn("bettong-compact", |engine, pacer| compaction_loop(&engine, &pacer))
+                });
+            }
+            if let Err(error) = started {
+                background.stop();
+                return Err(error);
+            }
+        }
+        Ok(background)
+    }
+
+    fn spawn(&self, name: &str, body: impl FnOnce(Arc<Engine>, Arc<Pacer>) + Send + 'static) -> Result<()> {
+        let (engine, pacer) = (self.engine.clone(), self.pacer.clone());
+        let handle = self.engine.env.spawn(name, move || body(engine, pacer));
+        let handle = handle.map_err(|error| Error::io("start a thread for", self.engine.dir.path(), error))?;
+        self.threads.lock().push(handle);
+        Ok(())
+    }
+
+    /// Tells the workers to finish and waits until they have.
+    pub(crate) fn stop(&self) {
+        self.engine.work.change(|state| state.closing = true);
+        for thread in self.threads.lock().drain(..) {
+            // A worker that panicked has said so through the gate.
+            thread.join().ok();
+        }
+    }
+
+    fn is_inline(&self) -> bool {
+        self.engine.env.threads == Threads::Inline
+    }
+
+    /// Without threads, does one job, if there is one: a flush, a log segment, a compaction. Returns whether anything was
+    /// done.
+    ///
+    /// # Errors
+    /// Of the job.
+    pub(crate) fn step(&self) -> Result<bool> {
+        let engine = &*self.engine;
+        if !self.is_inline() || engine.gate.is_read_only() {
+            return Ok(false);
+        }
+        if !engine.view.load().immutables.is_empty() {
+            let result = flush::run(engine, FlushReason::Full);
+            engine.bury_files();
+            return settle(engine, Job::Flush, result);
+        }
+        if engine.wants_segment() {
+            let result = engine.make_ready().map(|()| true);
+            return settle(engine, Job::Flush, result);
+        }
+        let plan = engine.work.change(|state| next_plan(engine, state));
+        let Some(plan) = plan else { return Ok(false) };
+        let result = run::run(engine, &plan, |_| true).map(|()| true);
+        release(engine, &plan);
+        engine.bury_files();
+        settle(engine, Job::Compaction, result)
+    }
+
+    /// Lets a write of `bytes` pass at once, slowly, or when there is room.
+    ///
+    /// # Errors
+    /// Those of [`Background::wait_for_room`].
+    #[cold]
+    pub(crate) fn under_pressure(&self, bytes: usize) -> Result<()> {
+        match self.engine.pressure.get() {
+            Pressure::None => Ok(()),
+            Pressure::Stop { cause } => self.wait_for_room(cause),
+            Pressure::Slowdown { .. } if self.is_inline() => self.step().map(drop),
+            Pressure::Slowdown { cause, bytes_per_second } => {
+                let stall = Stall::begin(&self.engine, cause, SLOWDOWN);
+                self.engine.recorder.set(Gauge::WriteDelayRate, bytes_per_second as f64);
+                self.write_pace.wait(&self.engine, bytes, bytes_per_second);
+                self.engine.recorder.set(Gauge::WriteDelayRate, 0.0);
+                stall.end();
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until a write finds room.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] with the reason when room cannot be made: at once when the work that would make it fails, though it
+    /// is tried again and again; the write may be, too. [`Error::Closed`] when the database is closed.
+    pub(crate) fn wait_for_room(&self, cause: StallCause) -> Result<()> {
+        let engine = &*self.engine;
+        let stall = Stall::begin(engine, cause, STOP);
+        let result = if self.is_inline() { self.make_room() } else { self.await_room() };
+        stall.end();
+        result
+    }
+
+    fn has_room(&self) -> bool {
+        let stopped = matches!(self.engine.pressure.get(), Pressure::Stop { .. });
+        !stopped && self.engine.view.load().immutables.len() < self.engine.options.max_immutable_memtables
+    }
+
+    fn await_room(&self) -> Result<()> {
+        let engine = &*self.engine;
+        let mut state = engine.work.lock();
+        loop {
+            engine.gate.check_write()?;
+            if self.has_room() {
+                return Ok(());
+            }
+            if let Some(blocked) = &state.blocked {
+                return Err(Error::ReadOnly(blocked.clone()));
+            }
+            engine.work.wait(&mut state);
+        }
+    }
+
+    fn make_room(&self) -> Result<()> {
+        while !self.has_room() {
+            self.engine.gate.check_write()?;
+            if !self.step()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all memtables to tables.
+    ///
+    /// # Errors
+    /// Of the flush.
+    pub(crate) fn flush(&self, reason: RotationReason) -> Result<()> {
+        let engine = &*self.engine;
+        while !rotate_now(engine, reason)? {
+            self.wait_for_room(StallCause::Memtables)?;
+        }
+        let newest = engine.view.load().immutables.first().map_or(SeqNo(0), |memtable| memtable.last_seq());
+        let done = || engine.view.load().immutables.iter().all(|memtable| memtable.last_seq() > newest);
+        if self.is_inline() {
+            while !done() {
+                self.step()?;
+                engine.gate.check_write()?;
+            }
+            return Ok(());
+        }
+        let mut state = engine.work.lock();
+        while !done() {
+            engine.gate.check_write()?;
+            if let Some(blocked) = &state.blocked {
+                return Err(Error::ReadOnly(blocked.clone()));
+            }
+            engine.work.wait(&mut state);
+        }
+        Ok(())
+    }
+
+    /// Merges everything in a range of keys into the lowest level that has any of it.
+    ///
+    /// # Errors
+    /// Of the flush or the merge.
+    pub(crate) fn compact(&self, first: Option<&[u8]>, last: Option<&[u8]>) -> Result<()> {
+        self.flush(RotationReason::Manual)?;
+        let engine = &*self.engine;
+        {
+            let mut state = engine.work.lock();
+            state.exclusive += 1;
+            while state.compacting > 0 {
+                engine.work.wait(&mut state);
+            }
+            state.compacting += 1;
+        }
+        let plan = pick_all(&engine.set.version(), &engine.options, first, last);
+        let result = plan.map_or(Ok(()), |plan| {
+            guarded(engine, || run::run(engine, &plan, |_| !engine.work.lock().closing))
+        });
+        engine.work.change(|state| {
+            state.exclusive -= 1;
+            state.compacting -= 1;
+        });
+        engine.bury_files();
+        settle(engine, Job::Compaction, result.map(|()| true)).map(drop)
+    }
+}
+
+/// The next compaction, marked as under way.
+fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
+    if state.exclusive > 0 {
+        return None;
+    }
+    let plan = pick(&engine.set.version(), &engine.options, &state.busy)?;
+    state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
+    state.compacting += 1;
+    Some(plan)
+}
+
+fn release(engine: &Engine, plan: &Plan) {
+    engine.work.change(|state| {
+        for (_, table) in plan.tables() {
+            state.busy.remove(&table.meta.number);
+        }
+        state.compacting -= 1;
+    });
+}
+
+fn flush_loop(engine: &Engine, pacer: &Pacer) {
+    loop {
+        let due = || !engine.view.load().immutables.is_empty() || engine.wants_segment();
+        if !wait_until(engine, |_| due()) {
+            return;
+        }
+        let result = guarded(engine, || {
+            let bytes = engine.view.load().immutables.iter().map(|memtable| memtable.payload_bytes()).sum();
+            if flush::run(engine, FlushReason::Full)? {
+                pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
+            }
+            if engine.wants_segment() {
+                engine.make_ready()?;
+            }
+            engine.bury_files();
+            Ok(true)
+        });
+        settle(engine, Job::Flush, result).ok();
+        engine.work.ring();
+    }
+}
+
+fn compaction_loop(engine: &Engine, pacer: &Pacer) {
+    let mut plan = None;
+    while wait_until(engine, |state| {
+        plan = next_plan(engine, state);
+        plan.is_some()
+    }) {
+        let Some(plan) = plan.take() else { continue };
+        let mut pace = pacer.start(engine.env.clock.monotonic_nanos());
+        let result = guarded(engine, || run::run(engine, &plan, |bytes| pace.go_on(engine, bytes)));
+        release(engine, &plan);
+        engine.bury_files();
+        settle(engine, Job::Compaction, result.map(|()| true)).ok();
+    }
+}
+
+/// Waits for work; `false` means that the worker should leave. Work that failed is not due again before its time.
+fn wait_until(engine: &Engine, mut due: impl FnMut(&mut WorkState) -> bool) -> bool {
+    let mut state = engine.work.lock();
+    loop {
+        if state.closing {
+            return false;
+        }
+        let now = engine.env.clock.monotonic_nanos();
+        let blocked = state.blocked.is_some() && now < state.retry_at_nanos;
+        if !blocked && !engine.gate.is_read_only() && due(&mut state) {
+            return true;
+        }
+        if blocked {
+            let wait = state.retry_at_nanos - now;
+            engine.work.wait_for(&mut state, wait);
+        } else {
+            engine.work.wait(&mut state);
+        }
+    }
+}
+
+/// Runs a job; a panic in it becomes an error.
+fn guarded<T>(engine: &Engine, job: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_| {
+        let panicked = std::io::Error::other("a background job panicked: please report it with its message");
+        Err(Error::ReadOnly(Arc::new(Error::io("work on", engine.dir.path(), panicked))))
+    })
+}
+
+/// Decides what the outcome of a job means for the database: go on, try again, or refuse writes.
+fn settle(engine: &Engine, job: Job, result: Result<bool>) -> Result<bool> {
+    let error = match result {
+        Ok(done) => {
+            engine.work.change(|state| state.blocked = None);
+            return Ok(done);
+        }
+        // Cancelled: the database is being closed.
+        Err(Error::Closed) => return Err(Error::Closed),
+        Err(error) => Arc::new(error),
+    };
+    engine.recorder.add(Counter::BackgroundErrors.at(job as usize), 1);
+    match &*error {
+        // A file that could not be written is written anew; nothing that was there is touched.
+        Error::NoSpace { .. } | Error::Io { .. } => {
+            let retry_at = engine.env.clock.monotonic_nanos() + RETRY_NANOS;
+            engine.work.change(|state| {
+                state.blocked = Some(error.clone());
+                state.retry_at_nanos = retry_at;
+            });
+        }
+        // Damaged tables, or a manifest in doubt: only a reopening can tell what there is.
+        _ => {
+            engine.gate.fail(error.clone());
+            engine.work.ring();
+        }
+    }
+    Err(match Arc::try_unwrap(error) {
+        Ok(error) => error,
+        Err(shared) => Error::ReadOnly(shared),
+    })
+}
+
+/// A writer being held back.
+struct Stall<'a> {
+    engine: &'a Engine,
+    cause: StallCause,
+    condition: usize,
+    began: bettong_metrics::Ticks,
+}
+
+impl<'a> Stall<'a> {
+    fn begin(engine: &'a Engine, cause: StallCause, condition: usize) -> Stall<'a> {
+        let recorder = &engine.recorder;
+        recorder.add(Counter::WriteStalls.at2(cause as usize, condition), 1);
+        recorder.shift(Gauge::WriteStalledWriters.at(cause as usize), 1.0);
+        recorder.shift(Gauge::WriteStallActive.at2(cause as usize, condition), 1.0);
+        Stall { engine, cause, condition, began: recorder.now() }
+    }
+
+    fn end(self) {
+        let recorder = &self.engine.recorder;
+        let nanos = recorder.nanos_since(self.began);
+        recorder.record(Histogram::WriteStallDuration.at2(self.cause as usize, self.condition), nanos);
+        recorder.shift(Gauge::WriteStalledWriters.at(self.cause as usize), -1.0);
+        recorder.shift(Gauge::WriteStallActive.at2(self.cause as usize, self.condition), -1.0);
+    }
+}

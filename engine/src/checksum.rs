@@ -1,0 +1,37 @@
+//! CRC-32 (IEEE, by crc32fast), salted with where the bytes belong.
+//!
+//! A plain checksum accepts any block that was once valid: the same block at another offset (a misdirected write), of
+//! another file (a swap), or of the file's earlier life (a recycled log segment). The salt is a hash of the file's unique
+//! id and the offset, added to the CRC, so each of those fails like a flipped bit.
+
+/// The checksum of `bytes` that lie at `offset` of the file with unique id `file_id`.
+pub(crate) fn salted(bytes: &[u8], file_id: u64, offset: u64) -> u32 {
+    crc32fast::hash(bytes).wrapping_add(salt(file_id, offset))
+}
+
+/// Mixes id and offset into 32 bits (the finaliser of `SplitMix64`, Steele et al., OOPSLA 2014).
+fn salt(file_id: u64, offset: u64) -> u32 {
+    (mix(file_id ^ mix(offset)) >> 32) as u32
+}
+
+/// The `SplitMix64` finaliser: a bijection of `u64` in which every input bit moves half of the output bits.
+pub(crate) fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_bytes_elsewhere_have_another_checksum() {
+        let here = salted(b"block", 7, 4096);
+        assert_ne!(here, salted(b"block", 7, 8192), "another offset");
+        assert_ne!(here, salted(b"block", 8, 4096), "another file");
+        assert_ne!(here, salted(b"blocl", 7, 4096), "other bytes");
+        assert_eq!(here, salted(b"block", 7, 4096));
+    }
+}

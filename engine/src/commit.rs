@@ -1,0 +1,138 @@
+//! One commit: a place in the order, the log, the memtable, and then to be seen.
+//!
+//! 1. Under the commit lock: sequence numbers, room in the memtable, the log record. If the memtable is full, a new one
+//!    (with a new log segment) takes its place.
+//! 2. Outside of it, beside other writers: the inserts.
+//! 3. In order: the write becomes visible.
+//! 4. If it asked for [`Durability::Sync`]: group commit.
+
+use bettong_metrics::{Counter, Gauge, Histogram};
+
+use crate::batch::Op;
+use crate::engine::{CommitState, Engine};
+use crate::error::Result;
+use crate::key::{InternalKey, SeqNo, Trailer};
+use crate::log::writer::LogWriter;
+use crate::memtable::Memtable;
+use crate::metric::WriteOrigin;
+use crate::options::Durability;
+use crate::record::writer::NewEntry;
+use crate::view::View;
+
+/// Whether a commit went through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Commit {
+    Done,
+    /// Every memtable is full: try again when one has been flushed.
+    NoRoom,
+}
+
+/// Why a memtable was closed: label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum RotationReason {
+    Full = 0,
+    Manual = 2,
+    Shutdown = 3,
+}
+
+/// Commits `ops`, of which there is at least one.
+///
+/// # Errors
+/// Of the log. Nothing of the write is visible then; if its bytes had been written and only their sync failed, it may
+/// be there after a reopening.
+pub(crate) fn commit<'a>(
+    engine: &Engine,
+    ops: impl Iterator<Item = Op<'a>> + Clone,
+    durability: Durability,
+) -> Result<Commit> {
+    let lengths = ops.clone().map(|op| (op.key.len(), op.value.len()));
+    let mut commit = engine.commit.lock();
+    engine.gate.check_write()?;
+    let first = commit.next_seq;
+    let needed = Memtable::bytes_needed(first, lengths);
+    let mut view = engine.view.load();
+    if !view.active.has_room(needed) {
+        if view.immutables.len() >= engine.options.max_immutable_memtables {
+            return Ok(Commit::NoRoom);
+        }
+        drop(view);
+        rotate(engine, &mut commit, needed, RotationReason::Full)?;
+        view = engine.view.load();
+    }
+    let numbered = || ops.clone().zip(first.0..).map(|(op, seq)| (op, SeqNo(seq)));
+    let entries = numbered().map(|(Op { kind, keyspace, key, value }, seq)| NewEntry { kind, keyspace, seq, key, value });
+    let mut count = 0;
+    let counted = entries.inspect(|_| count += 1);
+    let appended = commit.writer.append(counted, durability != Durability::None)?;
+    let last = SeqNo(first.0 + count - 1);
+    let room = view.active.reserve(needed, last);
+    commit.next_seq = last.plus(1);
+    drop(commit);
+
+    if let Some(mut room) = room {
+        for (op, seq) in numbered() {
+            view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
+        }
+    }
+    engine.publisher.publish(first, last);
+    drop(view);
+    count_commit(engine, appended.bytes, ops);
+    if durability == Durability::Sync {
+        engine.wait_durable(appended.end)?;
+    }
+    Ok(Commit::Done)
+}
+
+fn count_commit<'a>(engine: &Engine, log_bytes: u64, ops: impl Iterator<Item = Op<'a>>) {
+    let recorder = &engine.recorder;
+    let payload = ops.map(|op| (op.key.len() + op.value.len()) as u64).sum();
+    recorder.add(Counter::UserWrittenBytes, payload);
+    recorder.add(Counter::WalPayloadBytes, payload);
+    recorder.add(Counter::WalWrittenBytes, log_bytes);
+    recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
+    recorder.add(Counter::WalRecords, 1);
+    recorder.record(Histogram::CommitGroupBytes, log_bytes);
+}
+
+/// Closes the active memtable and its log segment, and opens the next of both, with room for at least `needed` bytes.
+///
+/// # Errors
+/// Of the log. Everything is as it was then.
+pub(crate) fn rotate(engine: &Engine, commit: &mut CommitState, needed: usize, reason: RotationReason) -> Result<()> {
+    let segment = engine.next_segment()?;
+    if let Err(error) = commit.writer.seal() {
+        engine.keep_segment(segment);
+        return Err(error);
+    }
+    engine.syncs.push(segment.clone());
+    let capacity = engine.options.memtable_bytes.max(Memtable::capacity_for(needed));
+    let memtable = std::sync::Arc::new(Memtable::new(capacity, segment.number));
+    commit.writer = LogWriter::new(segment);
+    engine.view.change(|view| {
+        let mut immutables = vec![view.active.clone()];
+        immutables.extend(view.immutables.iter().cloned());
+        View { active: memtable, immutables, version: view.version.clone() }
+    });
+    engine.recorder.add(Counter::MemtableRotations.at(reason as usize), 1);
+    engine.recorder.set(Gauge::ImmutableMemtables, engine.view.load().immutables.len() as f64);
+    engine.work.ring();
+    Ok(())
+}
+
+/// Closes the active memtable if it holds anything, so that a flush takes it. `false` says that there is no room for
+/// another immutable one.
+pub(crate) fn rotate_now(engine: &Engine, reason: RotationReason) -> Result<bool> {
+    let mut commit = engine.commit.lock();
+    let view = engine.view.load();
+    if view.active.is_empty() && view.active.last_seq() == SeqNo(0) {
+        return Ok(true);
+    }
+    if view.immutables.len() >= engine.options.max_immutable_memtables {
+        return Ok(false);
+    }
+    drop(view);
+    rotate(engine, &mut commit, 0, reason)?;
+    Ok(true)
+}

@@ -1,0 +1,7 @@
+//! Compaction: what to merge, and the merging.
+
+pub(crate) mod plan;
+pub(crate) mod pick;
+pub(crate) mod retain;
+pub(crate) mod output;
+pub(crate) mod run;

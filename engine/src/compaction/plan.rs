@@ -1,0 +1,50 @@
+//! What a compaction is to do.
+
+use std::sync::Arc;
+
+use crate::levels::table_file::TableFile;
+
+/// Why a compaction was chosen: label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Reason {
+    L0Tables = 0,
+    LevelSize = 1,
+    Tombstones = 2,
+    Manual = 3,
+}
+
+/// Tables to merge and the level the result goes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) reason: Reason,
+    /// Levels with the tables to read, upper levels first; L0 newest first.
+    pub(crate) inputs: Vec<(usize, Vec<Arc<TableFile>>)>,
+    pub(crate) output_level: usize,
+    /// The tables below the output level that its result will meet later.
+    pub(crate) grandparents: Vec<Arc<TableFile>>,
+}
+
+impl Plan {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (usize, &Arc<TableFile>)> {
+        self.inputs.iter().flat_map(|(level, tables)| tables.iter().map(move |table| (*level, table)))
+    }
+
+    /// Bytes read from levels above the output, or from the output level itself.
+    pub(crate) fn input_bytes(&self, from_output_level: bool) -> u64 {
+        let of = |(level, table): (usize, &Arc<TableFile>)| {
+            ((level == self.output_level) == from_output_level).then_some(table.meta.bytes)
+        };
+        self.tables().filter_map(of).sum()
+    }
+
+    /// The one table that can go down as it is: nothing of the output level is in its way, and it will not later meet so much
+    /// of the level below that cutting it now would have been better.
+    pub(crate) fn trivial_move(&self, grandparent_bytes_max: u64) -> Option<(usize, &Arc<TableFile>)> {
+        let mut tables = self.tables();
+        let only = tables.next().filter(|_| tables.next().is_none())?;
+        let ahead: u64 = self.grandparents.iter().map(|table| table.meta.bytes).sum();
+        let worth_rewriting = self.reason == Reason::Manual || self.reason == Reason::Tombstones;
+        (only.0 != self.output_level && !worth_rewriting && ahead <= grandparent_bytes_max).then_some(only)
+    }
+}

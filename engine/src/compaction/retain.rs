@@ -1,0 +1,81 @@
+//! Which entries a merge keeps.
+//!
+//! The states that must stay readable (snapshots, and the newest) cut sequence numbers into stripes. Of each key, each stripe
+//! needs its newest entry; all others are invisible to everyone. A tombstone in the oldest stripe is needed only as long as
+//! something older may lie below.
+
+use crate::key::{InternalKey, Kind, SeqNo};
+
+/// What to do with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Keep,
+    /// A newer entry of the same key hides it from everyone.
+    Shadowed,
+    /// A tombstone with nothing left to hide.
+    Spent,
+}
+
+/// Judges the entries of a merge, which come in internal key order.
+#[derive(Debug)]
+pub(crate) struct Retain {
+    /// Ascending.
+    horizons: Vec<SeqNo>,
+    user: Vec<u8>,
+    stripe: Option<usize>,
+}
+
+impl Retain {
+    pub(crate) fn new(horizons: Vec<SeqNo>) -> Retain {
+        Retain { horizons, user: Vec::new(), stripe: None }
+    }
+
+    /// `is_bottom` says whether no older entry of a key can lie below the merge's output.
+    pub(crate) fn judge(&mut self, key: InternalKey<'_>, is_bottom: impl FnOnce(&[u8]) -> bool) -> Verdict {
+        let stripe = self.horizons.partition_point(|horizon| *horizon < key.trailer.seq());
+        let same_user = self.stripe.is_some() && self.user == key.user;
+        if same_user && self.stripe == Some(stripe) {
+            return Verdict::Shadowed;
+        }
+        if !same_user {
+            self.user.clear();
+            self.user.extend_from_slice(key.user);
+        }
+        self.stripe = Some(stripe);
+        if stripe == 0 && key.trailer.kind() == Some(Kind::Tombstone) && is_bottom(key.user) {
+            return Verdict::Spent;
+        }
+        Verdict::Keep
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Trailer;
+
+    /// What is left of `entries` (key, sequence number, kind; sorted) with snapshots at `horizons`.
+    fn kept(horizons: &[u64], entries: &[(&str, u64, Kind)], bottom: bool) -> Vec<(String, u64)> {
+        let mut retain = Retain::new(horizons.iter().copied().map(SeqNo).collect());
+        let keep = |(user, seq, kind): &(&str, u64, Kind)| {
+            let key = InternalKey::new(user.as_bytes(), Trailer::new(SeqNo(*seq), *kind));
+            (retain.judge(key, |_| bottom) == Verdict::Keep).then(|| ((*user).to_owned(), *seq))
+        };
+        entries.iter().filter_map(keep).collect()
+    }
+
+    #[test]
+    fn without_snapshots_only_the_newest_entry_of_a_key_stays() {
+        let entries = [("a", 9, Kind::Value), ("a", 5, Kind::Value), ("b", 7, Kind::Tombstone), ("b", 6, Kind::Value)];
+        assert_eq!(kept(&[10], &entries, false), [("a".into(), 9), ("b".into(), 7)]);
+        assert_eq!(kept(&[10], &entries, true), [("a".into(), 9)], "a spent tombstone goes, and what it hid with it");
+    }
+
+    #[test]
+    fn every_snapshot_keeps_the_entry_it_reads() {
+        let entries = [("a", 9, Kind::Value), ("a", 5, Kind::Tombstone), ("a", 4, Kind::Value), ("a", 2, Kind::Value)];
+        assert_eq!(kept(&[3, 5, 10], &entries, true), [("a".into(), 9), ("a".into(), 5), ("a".into(), 2)]);
+        assert_eq!(kept(&[5, 10], &entries, true), [("a".into(), 9)], "the tombstone is in the oldest stripe");
+        assert_eq!(kept(&[1, 10], &entries, true), [("a".into(), 9)]);
+    }
+}

@@ -1,0 +1,187 @@
+//! Carries out a plan.
+
+use std::sync::Arc;
+
+use bettong_metrics::{Counter, Gauge, Histogram};
+
+use super::output::{Output, grandparent_bytes_max};
+use super::plan::Plan;
+use super::retain::{Retain, Verdict};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::iter::internal::{BoxedIterator, InternalIterator};
+use crate::iter::merge::MergeIter;
+use crate::levels::edit::VersionEdit;
+use crate::levels::level_cursor::LevelCursor;
+use crate::levels::table_file::{TableFile, TableMeta};
+use crate::levels::version::Version;
+use crate::metric::{OK, ReadOrigin, WriteOrigin};
+use crate::options::LEVELS;
+use crate::table::cursor::TableCursor;
+use crate::table::reader::ReadContext;
+use crate::view::View;
+
+/// How often a merge looks whether it should stop or slow down.
+const ENTRIES_BETWEEN_LOOKS: u64 = 1024;
+/// Label `result` of a compaction that was stopped.
+const CANCELLED: usize = 1;
+/// Label `result` of a compaction that failed.
+const COMPACTION_FAILED: usize = 2;
+
+/// Merges the plan's tables and installs the result. `pace` is told how many bytes were written since it was last
+/// called, and may hold the merge back; it says whether to go on.
+///
+/// # Errors
+/// Of reading or writing. The tree is as it was, unless [`Error::ReadOnly`] says that the manifest is in doubt.
+pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -> Result<()> {
+    let recorder = &engine.recorder;
+    recorder.shift(Gauge::CompactionsRunning, 1.0);
+    let timer = recorder.timer(Histogram::CompactionDuration);
+    let result = match plan.trivial_move(grandparent_bytes_max(engine)) {
+        Some((level, table)) => move_table(engine, plan, level, table),
+        None => merge(engine, plan, pace),
+    };
+    timer.stop();
+    recorder.shift(Gauge::CompactionsRunning, -1.0);
+    let label = match &result {
+        Ok(()) => OK,
+        Err(Error::Closed) => CANCELLED,
+        Err(_) => COMPACTION_FAILED,
+    };
+    recorder.add(Counter::CompactionOperations.at2(plan.reason as usize, label), 1);
+    recorder.add(Counter::LevelCompactions.at(plan.output_level), u64::from(result.is_ok()));
+    if result.is_ok() {
+        recorder.set(Gauge::CompactionLastSuccess, engine.env.unix_time().as_secs_f64());
+    }
+    result
+}
+
+fn move_table(engine: &Engine, plan: &Plan, level: usize, table: &TableFile) -> Result<()> {
+    let edit = VersionEdit {
+        removed_tables: vec![(level, table.meta.number)],
+        added_tables: vec![(plan.output_level, table.meta.clone())],
+        ..VersionEdit::default()
+    };
+    engine.install(edit, with_version)?;
+    engine.recorder.add(Counter::CompactionMovedFiles, 1);
+    engine.recorder.add(Counter::LevelMovedBytes.at(plan.output_level), table.meta.bytes);
+    Ok(())
+}
+
+fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Result<()> {
+    // Taken before the first entry is read: whoever takes a snapshot later sees only what is the newest here.
+    let horizons = engine.snapshots.horizons(engine.publisher.cell());
+    let version = engine.set.version();
+    let mut below = Below::new(&version, plan.output_level);
+    let mut retain = Retain::new(horizons);
+    let mut output = Output::new(engine, plan.output_level, WriteOrigin::Compaction, &plan.grandparents);
+    let mut counts = Counts::default();
+    let mut source = MergeIter::new(sources(plan)?);
+    source.seek_to_first()?;
+    let mut paced = 0;
+    while let Some((key, value)) = source.current() {
+        counts.read += 1;
+        match retain.judge(key, |user| below.has_nothing_of(user)) {
+            Verdict::Keep => {
+                paced += (key.user.len() + value.len()) as u64;
+                counts.kept += 1;
+                output.add(key, value)?;
+            }
+            Verdict::Shadowed => counts.shadowed += 1,
+            Verdict::Spent => counts.spent += 1,
+        }
+        if counts.read % ENTRIES_BETWEEN_LOOKS == 0 && !pace(std::mem::take(&mut paced)) {
+            return Err(Error::Closed);
+        }
+        source.next()?;
+    }
+    let tables = output.finish()?;
+    let edit = VersionEdit {
+        removed_tables: plan.tables().map(|(level, table)| (level, table.meta.number)).collect(),
+        added_tables: tables.iter().map(|meta| (plan.output_level, meta.clone())).collect(),
+        ..VersionEdit::default()
+    };
+    let installed = engine.install(edit, with_version);
+    // In doubt, the files stay: a later open finds out whether the manifest names them.
+    if !matches!(installed, Err(Error::NoSpace { .. })) {
+        output.adopt();
+    }
+    installed?;
+    count(engine, plan, &tables, &counts);
+    Ok(())
+}
+
+fn with_version(view: &View, version: &Arc<Version>) -> View {
+    View { version: version.clone(), ..view.clone() }
+}
+
+/// A cursor for each sorted run of the plan.
+fn sources(plan: &Plan) -> Result<Vec<BoxedIterator>> {
+    let mut sources: Vec<BoxedIterator> = Vec::new();
+    for (level, tables) in &plan.inputs {
+        let context = ReadContext { level: *level, origin: ReadOrigin::Compaction };
+        if *level == 0 {
+            for table in tables {
+                sources.push(Box::new(TableCursor::new(table.reader()?.clone(), context)));
+            }
+        } else {
+            sources.push(Box::new(LevelCursor::new(tables.as_slice().into(), context)));
+        }
+    }
+    Ok(sources)
+}
+
+/// The levels below the output, asked for ascending keys.
+struct Below<'a> {
+    version: &'a Version,
+    first: usize,
+    at: [usize; LEVELS],
+}
+
+impl<'a> Below<'a> {
+    fn new(version: &'a Version, output_level: usize) -> Below<'a> {
+        Below { version, first: output_level + 1, at: [0; LEVELS] }
+    }
+
+    fn has_nothing_of(&mut self, user: &[u8]) -> bool {
+        let levels = self.version.levels.iter().zip(&mut self.at).skip(self.first);
+        for (level, at) in levels {
+            while level.tables.get(*at).is_some_and(|table| table.meta.largest.as_slice() < user) {
+                *at += 1;
+            }
+            if level.tables.get(*at).is_some_and(|table| table.meta.covers(user)) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    read: u64,
+    kept: u64,
+    shadowed: u64,
+    spent: u64,
+}
+
+fn count(engine: &Engine, plan: &Plan, tables: &[TableMeta], counts: &Counts) {
+    let recorder = &engine.recorder;
+    let level = plan.output_level;
+    let (upper, same) = (plan.input_bytes(false), plan.input_bytes(true));
+    let written: u64 = tables.iter().map(|meta| meta.bytes).sum();
+    recorder.add(Counter::CompactionInputFiles, plan.tables().count() as u64);
+    recorder.add(Counter::CompactionOutputFiles, tables.len() as u64);
+    recorder.add(Counter::CompactionInputBytes, upper + same);
+    recorder.add(Counter::CompactionOutputBytes, written);
+    recorder.add(Counter::CompactionInputEntries, counts.read);
+    recorder.add(Counter::CompactionOutputEntries, counts.kept);
+    recorder.add(Counter::LevelInputBytes.at(level), upper);
+    recorder.add(Counter::LevelReadBytes.at2(level, 0), upper);
+    recorder.add(Counter::LevelReadBytes.at2(level, 1), same);
+    recorder.add(Counter::LevelDroppedEntries.at2(level, 0), counts.shadowed);
+    recorder.add(Counter::LevelDroppedEntries.at2(level, 1), counts.spent);
+    if let Some(amplification) = (written * 1000).checked_div(upper + same) {
+        recorder.record(Histogram::CompactionWriteAmplification, amplification);
+    }
+}

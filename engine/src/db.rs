@@ -1,0 +1,440 @@
+//! The door: the handle that callers hold.
+
+use std::ops::{Bound, RangeBounds};
+use std::path::Path;
+use std::sync::Arc;
+
+use bettong_metrics::{Counter, Operation, Registry};
+
+use crate::background::Background;
+use crate::batch::{Op, WriteBatch};
+use crate::engine::Engine;
+use crate::env::file::Lock;
+#[expect(unused_imports, reason = "the documentation links to its variants")]
+use crate::error::Error;
+use crate::error::Result;
+use crate::key::{DEFAULT_KEYSPACE, Kind, SeqNo, check_key, check_value};
+use crate::levels::edit::{CleanClose, VersionEdit};
+use crate::metric::StallCause;
+use crate::options::{Options, WriteOptions};
+use crate::read;
+use crate::read::scan::{Scan, ScanRange};
+use crate::recovery::{self, RecoveryReport};
+use crate::stats::Stats;
+use crate::value::Value;
+use crate::verify::{self, VerifyReport};
+use crate::commit::{Commit, RotationReason, commit};
+
+/// A database. Clones are the same database; it is closed with [`Db::close`], or when the last clone (and the last snapshot)
+/// is dropped.
+///
+/// ```
+/// use bettong::{Db, Options};
+///
+/// # let dir = tempfile::tempdir()?;
+/// let db = Db::open(dir.path(), Options::default())?;
+/// db.set(b"wallaby", b"hops")?;
+/// db.set(b"wombat", b"digs")?;
+/// assert_eq!(db.get(b"wombat")?.unwrap(), b"digs");
+/// db.delete(b"wombat")?;
+/// let left: Result<Vec<_>, _> = db.prefix(b"w").map(|item| item.map(|item| item.key().to_vec())).collect();
+/// assert_eq!(left?, [b"wallaby"]);
+/// db.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Arc<Engine>,
+    background: Background,
+    report: RecoveryReport,
+    lock: parking_lot::Mutex<Option<Box<dyn Lock>>>,
+}
+
+impl Db {
+    /// Opens the database in the directory `path`, or makes one there.
+    ///
+    /// # Errors
+    /// - [`Error::InvalidOptions`] with all faults at once;
+    /// - [`Error::Locked`] if another handle, in this or another process, holds it;
+    /// - [`Error::Corruption`] if a file is damaged, missing or another one's;
+    /// - [`Error::UnsupportedVersion`] if a newer version wrote it;
+    /// - [`Error::Io`], [`Error::NoSpace`] as the operating system says.
+    ///
+    /// After an error the data are as they were.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Db> {
+        options.validate()?;
+        let path = path.as_ref();
+        let last_part = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = if options.name.is_empty() { last_part.unwrap_or_default() } else { options.name.clone() };
+        let registry = Registry::new(name);
+        let opened = recovery::open(path, options, &registry.recorder())?;
+        let engine = Arc::new(opened.engine);
+        let background = Background::start(engine.clone())?;
+        let lock = parking_lot::Mutex::new(Some(opened.lock));
+        Ok(Db { inner: Arc::new(Inner { engine, background, report: opened.report, lock }) })
+    }
+
+    /// Sets a key to a value, with the durability of the options.
+    ///
+    /// # Errors
+    /// [`Error::EmptyKey`], [`Error::KeyTooLong`], [`Error::ValueTooLarge`]; [`Error::NoSpace`] when the log cannot grow;
+    /// [`Error::ReadOnly`] and [`Error::Closed`]. Nothing is written then, except that after a failed sync the value may
+    /// be there when the database is opened again.
+    pub fn set(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        self.set_with(key, value, WriteOptions::new())
+    }
+
+    /// Sets a key to a value.
+    ///
+    /// # Errors
+    /// As [`Db::set`].
+    pub fn set_with(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, options: WriteOptions) -> Result<()> {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        self.one(Operation::Set, Kind::Value, key, value, options)
+    }
+
+    /// Deletes a key, whether it is there or not, with the durability of the options.
+    ///
+    /// # Errors
+    /// As [`Db::set`].
+    pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.delete_with(key, WriteOptions::new())
+    }
+
+    /// Deletes a key, whether it is there or not.
+    ///
+    /// # Errors
+    /// As [`Db::set`].
+    pub fn delete_with(&self, key: impl AsRef<[u8]>, options: WriteOptions) -> Result<()> {
+        self.one(Operation::Delete, Kind::Tombstone, key.as_ref(), &[], options)
+    }
+
+    fn one(
+        &self,
+        operation: Operation,
+        kind: Kind,
+        key: &[u8],
+        value: &[u8],
+        options: WriteOptions,
+    ) -> Result<()> {
+        let engine = &*self.inner.engine;
+        let _timer = engine.recorder.start(operation);
+        let op = Op { kind, keyspace: DEFAULT_KEYSPACE, key, value };
+        let result = check_key(key)
+            .and_then(|()| check_value(value))
+            .and_then(|()| self.commit(std::iter::once(op), key.len() + value.len(), options));
+        result.inspect_err(|error| engine.recorder.fail(operation, error.label()))
+    }
+
+    /// Applies a batch: all of it or nothing, at any crash. An empty batch does nothing.
+    ///
+    /// # Errors
+    /// As [`Db::set`], for the first bad entry; and [`Error::BatchTooLarge`].
+    pub fn write(&self, batch: WriteBatch) -> Result<()> {
+        self.write_with(batch, WriteOptions::new())
+    }
+
+    /// Applies a batch: all of it or nothing, at any crash. An empty batch does nothing.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn write_with(&self, mut batch: WriteBatch, options: WriteOptions) -> Result<()> {
+        let engine = &*self.inner.engine;
+        let timer = engine.recorder.start(Operation::Batch);
+        let result = batch.take_fault().and_then(|()| {
+            if batch.is_empty() {
+                return engine.gate.check_write();
+            }
+            self.commit(batch.ops(), batch.payload_bytes(), options)
+        });
+        if result.is_ok() {
+            timer.add(Counter::SetOperations, batch.sets() as u64);
+            timer.add(Counter::DeleteOperations, (batch.len() - batch.sets()) as u64);
+        }
+        result.inspect_err(|error| engine.recorder.fail(Operation::Batch, error.label()))
+    }
+
+    fn commit<'a>(
+        &self,
+        ops: impl Iterator<Item = Op<'a>> + Clone,
+        bytes: usize,
+        options: WriteOptions,
+    ) -> Result<()> {
+        let engine = &*self.inner.engine;
+        let durability = options.durability.unwrap_or(engine.options.durability);
+        loop {
+            if !engine.pressure.is_none() {
+                self.inner.background.under_pressure(bytes)?;
+            }
+            match commit(engine, ops.clone(), durability)? {
+                Commit::Done => return Ok(()),
+                Commit::NoRoom => self.inner.background.wait_for_room(StallCause::Memtables)?,
+            }
+        }
+    }
+
+    /// The value of a key, or `None` if it has none.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] if what is read is damaged (other keys stay readable), [`Error::Io`], [`Error::Closed`].
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
+        self.inner.get(key.as_ref(), None)
+    }
+
+    /// Whether a key has a value.
+    ///
+    /// # Errors
+    /// As [`Db::get`].
+    pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
+        Ok(self.get(key)?.is_some())
+    }
+
+    /// The values of several keys, in their order, all of the same state.
+    ///
+    /// # Errors
+    /// As [`Db::get`], for the first key that fails.
+    pub fn multi_get<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<Value>>> {
+        let engine = &*self.inner.engine;
+        let view = engine.view.keep();
+        let seq = engine.publisher.visible();
+        keys.iter().map(|key| self.inner.get_in(&view, key.as_ref(), seq)).collect()
+    }
+
+    /// The keys of a range and their values, in order, from both ends: see [`Scan`].
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let db = bettong::Db::open(dir.path(), bettong::Options::default())?;
+    /// for item in db.scan(b"a".as_slice()..b"m".as_slice()).rev().take(10) {
+    ///     let item = item?;
+    ///     println!("{:?} has {} bytes", item.key(), item.value()?.len());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scan<'k>(&self, range: impl RangeBounds<&'k [u8]>) -> Scan {
+        self.inner.scan(owned(&range), None)
+    }
+
+    /// The keys that start with `prefix` and their values, in order, from both ends.
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
+        self.inner.scan(ScanRange::prefix(prefix.as_ref()), None)
+    }
+
+    /// The present state, to be read for as long as the snapshot is held. It holds back the removal of what was replaced or
+    /// deleted since, so drop it when done.
+    pub fn snapshot(&self) -> Snapshot {
+        let engine = &*self.inner.engine;
+        let seq = engine.snapshots.take(engine.publisher.cell(), engine.env.clock.monotonic_nanos());
+        Snapshot { inner: self.inner.clone(), seq }
+    }
+
+    /// Makes every write that was acknowledged so far safe from a power cut.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] if the sync fails, now or earlier: the database is then read-only until it is opened again.
+    pub fn sync(&self) -> Result<()> {
+        let engine = &*self.inner.engine;
+        engine.gate.check_write()?;
+        engine.sync_log()
+    }
+
+    /// Writes all memtables to tables.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] with the reason if that fails (it is tried again by itself), [`Error::Closed`].
+    pub fn flush(&self) -> Result<()> {
+        self.inner.engine.gate.check_write()?;
+        self.inner.background.flush(RotationReason::Manual)
+    }
+
+    /// Flushes, and merges everything in a range of keys into one level, so that nothing replaced or deleted is left of it
+    /// (but for what snapshots hold). Needs as much free disk as the range takes.
+    ///
+    /// # Errors
+    /// As [`Db::flush`]; [`Error::Corruption`] if a table is damaged.
+    pub fn compact<'k>(&self, range: impl RangeBounds<&'k [u8]>) -> Result<()> {
+        self.inner.engine.gate.check_write()?;
+        let end = |bound: Bound<&&'k [u8]>| match bound {
+            Bound::Included(key) | Bound::Excluded(key) => Some(*key),
+            Bound::Unbounded => None,
+        };
+        self.inner.background.compact(end(range.start_bound()), end(range.end_bound()))
+    }
+
+    /// Reads every table and the log, and checks all checksums, orders and counts.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]. Damage is no error of this call: it is what the report lists.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        self.inner.engine.gate.check_read()?;
+        Ok(verify::verify(&self.inner.engine))
+    }
+
+    /// What the open of this database found and did.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.inner.report
+    }
+
+    /// The metrics of this database: hand them to an exporter.
+    pub fn metrics(&self) -> Arc<Registry> {
+        self.inner.engine.set_memory_gauges();
+        self.inner.engine.recorder.registry().clone()
+    }
+
+    /// Figures for programs and, printed with `{}`, for people.
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.inner.engine)
+    }
+
+    /// Closes the database: no more writes, memtables written to tables, log synced, a mark left that all is well. Reads through other
+    /// clones fail from then on; scans that are held go on.
+    ///
+    /// # Errors
+    /// If the last steps fail, or the database had turned read-only. The database is closed all the same, and the next open recovers what was acknowledged.
+    pub fn close(self) -> Result<()> {
+        self.inner.close()
+    }
+
+    /// Does one piece of background work in an environment without background threads; returns whether there was any.
+    ///
+    /// # Errors
+    /// Of the work.
+    #[doc(hidden)]
+    pub fn step(&self) -> Result<bool> {
+        self.inner.background.step()
+    }
+}
+
+impl Inner {
+    #[inline]
+    fn get(&self, key: &[u8], seq: Option<SeqNo>) -> Result<Option<Value>> {
+        let engine = &*self.engine;
+        // The view first: what it holds is complete for every sequence number read after it.
+        let view = engine.view.load();
+        let seq = seq.unwrap_or_else(|| engine.publisher.visible());
+        self.get_in(&view, key, seq)
+    }
+
+    #[inline]
+    fn get_in(&self, view: &crate::view::View, key: &[u8], seq: SeqNo) -> Result<Option<Value>> {
+        let engine = &*self.engine;
+        let timer = engine.recorder.start(Operation::Get);
+        let result = engine.gate.check_read().and_then(|()| read::get::get(view, key, seq, &timer));
+        result.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
+    }
+
+    fn scan(&self, range: ScanRange, seq: Option<SeqNo>) -> Scan {
+        let engine = &*self.engine;
+        let view = engine.view.keep();
+        let seq = seq.unwrap_or_else(|| engine.publisher.visible());
+        Scan::new(view, seq, range, &engine.recorder, engine.gate.check_read())
+    }
+
+    fn close(&self) -> Result<()> {
+        let engine = &*self.engine;
+        // A database that turned read-only says so again: what it could not make safe must not look closed in good order.
+        let in_order = engine.gate.check_write();
+        if !engine.gate.close() {
+            return Ok(());
+        }
+        self.background.stop();
+        let result = in_order.and_then(|()| self.leave_clean());
+        engine.bury_files();
+        // Only now may somebody else have it.
+        self.lock.lock().take();
+        result
+    }
+
+    fn leave_clean(&self) -> Result<()> {
+        let engine = &*self.engine;
+        let flushed = self.flush_all();
+        let (log, length) = {
+            let mut commit = engine.commit.lock();
+            (commit.writer.segment().number, commit.writer.seal()?)
+        };
+        engine.sync_log()?;
+        let last_seq = Some(engine.publisher.visible()).filter(|_| flushed.is_ok());
+        let clean_close = Some(CleanClose { log, length });
+        engine.set.apply(VersionEdit { last_seq, clean_close, ..VersionEdit::default() }, |_| {})?;
+        flushed
+    }
+
+    /// Writes all memtables to tables, on this thread: the workers are gone.
+    fn flush_all(&self) -> Result<()> {
+        let engine = &*self.engine;
+        loop {
+            let rotated = crate::commit::rotate_now(engine, RotationReason::Shutdown)?;
+            crate::flush::run(engine, crate::flush::FlushReason::Shutdown)?;
+            if rotated {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Whoever wants to know of errors calls `close`; what was acknowledged is safe either way.
+        self.close().ok();
+    }
+}
+
+fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
+    let copy = |bound: Bound<&&'k [u8]>| bound.map(|key| key.to_vec());
+    ScanRange { lower: copy(range.start_bound()), upper: copy(range.end_bound()) }
+}
+
+/// One state of the database, to be read at leisure. Clones read the same state.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let db = bettong::Db::open(dir.path(), bettong::Options::default())?;
+/// db.set(b"k", b"before")?;
+/// let snapshot = db.snapshot();
+/// db.set(b"k", b"after")?;
+/// assert_eq!(snapshot.get(b"k")?.unwrap(), b"before");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Snapshot {
+    inner: Arc<Inner>,
+    seq: SeqNo,
+}
+
+impl Snapshot {
+    /// The value that a key had, or `None` if it had none.
+    ///
+    /// # Errors
+    /// As [`Db::get`].
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
+        self.inner.get(key.as_ref(), Some(self.seq))
+    }
+
+    /// The keys of a range and the values they had: see [`Db::scan`].
+    pub fn scan<'k>(&self, range: impl RangeBounds<&'k [u8]>) -> Scan {
+        self.inner.scan(owned(&range), Some(self.seq))
+    }
+
+    /// The keys that started with `prefix` and the values they had.
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
+        self.inner.scan(ScanRange::prefix(prefix.as_ref()), Some(self.seq))
+    }
+}
+
+impl Clone for Snapshot {
+    fn clone(&self) -> Snapshot {
+        self.inner.engine.snapshots.retain(self.seq);
+        Snapshot { inner: self.inner.clone(), seq: self.seq }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.inner.engine.snapshots.release(self.seq);
+    }
+}

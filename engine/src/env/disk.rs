@@ -1,0 +1,196 @@
+//! The real machine: files, clocks, threads.
+#![expect(clippy::disallowed_methods, reason = "this file is the wall's gate: the machine is reached here and nowhere else")]
+
+use std::fs;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::Clock;
+use super::file::{DirEntry, File, FileSystem, Lock, Mapping, Space, uninterrupted};
+
+#[derive(Debug)]
+pub(super) struct RealDisk;
+
+impl FileSystem for RealDisk {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(dir)?;
+        // A new directory is only as durable as its own name in its parent.
+        match dir.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => self.sync_dir(parent),
+            _ => Ok(()),
+        }
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let meta = match entry.metadata() {
+                Ok(meta) => meta,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
+                entries.push(DirEntry { name, len: meta.len() });
+            }
+        }
+        Ok(entries)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        Ok(Arc::new(RealFile(uninterrupted(|| options.open(path))?)))
+    }
+
+    fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn File>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(write);
+        Ok(Arc::new(RealFile(uninterrupted(|| options.open(path))?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        uninterrupted(|| fs::rename(from, to))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        uninterrupted(|| fs::remove_file(path))
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        fs::File::open(dir)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = uninterrupted(|| options.open(path))?;
+        // flock, not fcntl: it belongs to the open file, so a second open in the same process is refused as well.
+        // SAFETY: the descriptor is open for as long as `file` lives.
+        let taken = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+        if taken != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Box::new(RealLock(file)))
+    }
+
+    fn lock_holder(&self, path: &Path) -> Option<u32> {
+        let inode = fs::metadata(path).ok()?.ino().to_string();
+        let locks = fs::read_to_string("/proc/locks").ok()?;
+        locks.lines().find_map(|line| {
+            // "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let holds = fields.get(1) == Some(&"FLOCK") && fields.get(5)?.rsplit(':').next() == Some(&inode);
+            if holds { fields.get(4)?.parse().ok() } else { None }
+        })
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        use std::os::unix::ffi::OsStrExt;
+        let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
+        // SAFETY: all-zero bytes are a valid statvfs, a struct of integers.
+        let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: `path` ends in NUL and `stat` is a statvfs to write to.
+        if unsafe { libc::statvfs(path.as_ptr(), &raw mut stat) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Space { free: stat.f_bavail * stat.f_frsize, capacity: stat.f_blocks * stat.f_frsize })
+    }
+
+    fn unique_id(&self) -> u64 {
+        // The standard library seeds each of these from the operating system's randomness.
+        let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+        hasher.write_u64(RealClock::new().unix_nanos());
+        hasher.write_u32(std::process::id());
+        hasher.finish()
+    }
+}
+
+/// Holds the descriptor whose lock it is.
+#[derive(Debug)]
+struct RealLock(#[expect(dead_code, reason = "held for its lock")] fs::File);
+impl Lock for RealLock {}
+
+#[derive(Debug)]
+struct RealFile(fs::File);
+
+impl File for RealFile {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(&self.0, buf, offset)
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        FileExt::write_at(&self.0, buf, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        // fdatasync writes the length too whenever it is needed to read the bytes back.
+        self.0.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn preallocate(&self, len: u64) -> io::Result<()> {
+        let len = i64::try_from(len).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
+        // SAFETY: the descriptor is open for as long as `self` lives.
+        if unsafe { libc::fallocate(self.0.as_raw_fd(), 0, 0, len) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EOPNOTSUPP | libc::ENOSYS) => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        if len == 0 {
+            return Ok(Mapping::owned(Vec::new()));
+        }
+        // SAFETY: only sealed files are mapped, and the directory lock keeps other engines from changing them. A foreign
+        // process that truncates one can still raise SIGBUS: `Options::mapped_reads(false)` is for who fears that.
+        let map = unsafe { memmap2::MmapOptions::new().len(len as usize).map(&self.0) }?;
+        // Only a hint, and only for files that do not fit memory: a failure changes nothing.
+        map.advise(memmap2::Advice::Random).ok();
+        Ok(Mapping::mapped(map))
+    }
+}
+
+/// The system's clocks.
+#[derive(Debug)]
+pub(super) struct RealClock(Instant);
+
+impl RealClock {
+    pub(super) fn new() -> RealClock {
+        RealClock(Instant::now())
+    }
+}
+
+impl Clock for RealClock {
+    fn monotonic_nanos(&self) -> u64 {
+        self.0.elapsed().as_nanos() as u64
+    }
+
+    fn unix_nanos(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+    }
+}
+
+/// Starts a named thread.
+pub(super) fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body)
+}

@@ -1,0 +1,73 @@
+//! The environment seam: files, clocks, threads and randomness. Nothing else in the engine reaches for the machine.
+//!
+//! [`Env::disk`] is the real machine. [`sim::SimDisk`] is a machine in memory that crashes, loses what was not synced and
+//! fails operations on demand; [`Env::sim`] runs the whole engine on it, in one thread, repeatably.
+
+pub mod names;
+pub mod file;
+mod dir;
+mod disk;
+pub mod sim;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use dir::{DataFile, Dir};
+use file::FileSystem;
+
+/// Reads the time.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// Nanoseconds since an arbitrary start; never goes back.
+    fn monotonic_nanos(&self) -> u64;
+    /// Nanoseconds since 1970 by the system's clock, which may jump.
+    fn unix_nanos(&self) -> u64;
+}
+
+/// Where background work runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// Flushes and compactions run on threads of their own.
+    Background,
+    /// They run when the caller asks for a step (or when a write finds no room): repeatable.
+    Inline,
+}
+
+/// Everything the engine needs from the outside.
+#[derive(Clone, Debug)]
+pub struct Env {
+    pub(crate) files: Arc<dyn FileSystem>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) threads: Threads,
+}
+
+impl Env {
+    /// The machine the program runs on.
+    pub fn disk() -> Env {
+        Env { files: Arc::new(disk::RealDisk), clock: Arc::new(disk::RealClock::new()), threads: Threads::Background }
+    }
+
+    /// A simulated machine, for one opening of a database: see [`sim::SimDisk`].
+    pub fn sim(disk: &sim::SimDisk) -> Env {
+        let mounted = Arc::new(disk.mount());
+        Env { files: mounted.clone(), clock: mounted, threads: Threads::Inline }
+    }
+
+    /// The same environment with background work on threads, or inline.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Threads) -> Env {
+        self.threads = threads;
+        self
+    }
+
+    pub(crate) fn spawn(
+        &self,
+        name: &str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        disk::spawn(name, body)
+    }
+
+    pub(crate) fn unix_time(&self) -> Duration {
+        Duration::from_nanos(self.clock.unix_nanos())
+    }
+}

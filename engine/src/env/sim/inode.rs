@@ -1,0 +1,119 @@
+//! The bytes of one simulated file: what is there now, and what a crash would leave.
+
+use std::collections::BTreeMap;
+
+use super::volume::Dice;
+
+/// The unit a disk writes whole.
+pub(super) const SECTOR_BYTES: usize = 512;
+/// Versions of an unsynced sector that are remembered; a log appends to its last sector many times.
+const MAX_VERSIONS: usize = 4;
+
+type Sector = [u8; SECTOR_BYTES];
+
+/// A file. Sectors absent from `dirty` are durable as they stand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inode {
+    now: Vec<u8>,
+    durable_len: usize,
+    /// For each sector written since the last sync: what is durable, and the versions written since, oldest first.
+    dirty: BTreeMap<usize, Dirty>,
+}
+
+#[derive(Clone, Debug)]
+struct Dirty {
+    durable: Sector,
+    versions: Vec<Sector>,
+}
+
+impl Inode {
+    pub(super) fn len(&self) -> u64 {
+        self.now.len() as u64
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.now
+    }
+
+    pub(super) fn read_at(&self, offset: u64, buf: &mut [u8]) -> usize {
+        let rest = self.now.get(offset as usize..).unwrap_or_default();
+        let n = rest.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..n), rest.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        n
+    }
+
+    pub(super) fn grow(&mut self, len: usize) {
+        if len > self.now.len() {
+            self.now.resize(len, 0);
+        }
+    }
+
+    pub(super) fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        let end = offset + bytes.len();
+        self.grow(end);
+        let touched = offset / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES);
+        for at in touched.clone() {
+            let durable = self.sector(at);
+            self.dirty.entry(at).or_insert_with(|| Dirty { durable, versions: Vec::new() });
+        }
+        if let Some(target) = self.now.get_mut(offset..end) {
+            target.copy_from_slice(bytes);
+        }
+        for at in touched {
+            let version = self.sector(at);
+            if let Some(dirty) = self.dirty.get_mut(&at) {
+                if dirty.versions.len() == MAX_VERSIONS {
+                    dirty.versions.remove(MAX_VERSIONS / 2);
+                }
+                dirty.versions.push(version);
+            }
+        }
+    }
+
+    pub(super) fn truncate(&mut self) {
+        self.now.clear();
+        self.durable_len = 0;
+        self.dirty.clear();
+    }
+
+    pub(super) fn sync(&mut self) {
+        self.dirty.clear();
+        self.durable_len = self.now.len();
+    }
+
+    /// Leaves what a power cut might leave: every dirty sector in one of the versions it had.
+    pub(super) fn crash(&mut self, dice: &mut Dice, keep_percent: u32) {
+        let mut kept_end = self.durable_len;
+        for (at, dirty) in std::mem::take(&mut self.dirty) {
+            let start = at * SECTOR_BYTES;
+            let survivor = if dice.percent(keep_percent) {
+                kept_end = kept_end.max(self.now.len().min(start + SECTOR_BYTES));
+                let recent = dice.percent(70);
+                let pick = if recent { dirty.versions.len() - 1 } else { dice.below(dirty.versions.len()) };
+                dirty.versions.get(pick).copied().unwrap_or(dirty.durable)
+            } else {
+                dirty.durable
+            };
+            let end = self.now.len().min(start + SECTOR_BYTES);
+            if let (Some(target), Some(from)) = (self.now.get_mut(start..end), survivor.get(..end - start)) {
+                target.copy_from_slice(from);
+            }
+        }
+        // The length is metadata and may survive or not, but not below a sector that did.
+        let len = if dice.percent(keep_percent) { self.now.len() } else { kept_end };
+        self.now.truncate(len);
+        self.durable_len = self.now.len();
+    }
+
+    fn sector(&self, at: usize) -> Sector {
+        let mut sector = [0; SECTOR_BYTES];
+        let start = at * SECTOR_BYTES;
+        let end = self.now.len().min(start + SECTOR_BYTES);
+        if let (Some(from), Some(to)) = (self.now.get(start..end), sector.get_mut(..end.saturating_sub(start))) {
+            to.copy_from_slice(from);
+        }
+        sector
+    }
+}

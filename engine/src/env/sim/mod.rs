@@ -1,0 +1,320 @@
+//! A machine in memory: files that lose what was not synced, and operations that fail on demand.
+//!
+//! What survives [`SimDisk::crash`] is what POSIX promises and no more. Of each file, the 512-byte sectors written since its
+//! last sync are kept or dropped one by one, in any of the versions they went through; of each directory, creations, renames
+//! and removals since its last sync are kept or dropped one by one (a rename is atomic). The seed decides, so a failure
+//! can be replayed. The idea is ALICE's (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014) and of the
+//! simulators of FoundationDB and TigerBeetle.
+//!
+//! ```
+//! use bettong::env::{Env, sim::SimDisk};
+//! use bettong::{Db, Durability, Options, WriteOptions};
+//!
+//! let disk = SimDisk::new(7);
+//! let db = Db::open("/db", Options::default().env(Env::sim(&disk)))?;
+//! db.set_with(b"kept", b"1", WriteOptions::new().durability(Durability::Sync))?;
+//! db.set(b"perhaps lost", b"2")?;
+//! disk.crash(1, 0); // the power fails, and nothing that was not synced survives
+//! drop(db);
+//! let db = Db::open("/db", Options::default().env(Env::sim(&disk)))?;
+//! assert!(db.get(b"kept")?.is_some());
+//! # Ok::<(), bettong::Error>(())
+//! ```
+
+mod faults;
+mod inode;
+mod volume;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+
+pub use faults::{Fault, IoOp, Rule};
+use volume::Volume;
+
+use super::Clock;
+use super::file::{DirEntry, File, FileSystem, Lock, Mapping, Space};
+
+/// A simulated disk and clock. Clones are the same disk.
+#[derive(Clone, Debug)]
+pub struct SimDisk(Arc<Mutex<Volume>>);
+
+/// The disk as one process sees it: after a crash or a kill that process is dead, and nothing it still tries happens.
+#[derive(Clone, Debug)]
+pub(super) struct Mounted {
+    disk: SimDisk,
+    life: u64,
+}
+
+impl SimDisk {
+    /// An empty disk; `seed` decides the ids it hands out.
+    pub fn new(seed: u64) -> SimDisk {
+        SimDisk(Arc::new(Mutex::new(Volume::new(seed))))
+    }
+
+    /// The disk for a process that starts now.
+    pub(super) fn mount(&self) -> Mounted {
+        Mounted { life: self.0.lock().life, disk: self.clone() }
+    }
+
+    /// The power fails. Of what was written since the last syncs about `keep_percent` per cent survive, chosen by `seed`;
+    /// what survives may include sectors as they were halfway. Files and locks held across it are dead: every
+    /// operation on them fails.
+    pub fn crash(&self, seed: u64, keep_percent: u32) {
+        self.0.lock().crash(seed, keep_percent);
+    }
+
+    /// The disk as [`SimDisk::crash`] would leave it, while this one goes on: many crashes of one run.
+    #[must_use]
+    pub fn crashed_copy(&self, seed: u64, keep_percent: u32) -> SimDisk {
+        let mut copy = self.0.lock().clone();
+        copy.crash(seed, keep_percent);
+        SimDisk(Arc::new(Mutex::new(copy)))
+    }
+
+    /// The process dies, the machine goes on: nothing written is lost, locks are released, open files are dead.
+    pub fn kill(&self) {
+        self.0.lock().kill();
+    }
+
+    /// Adds a rule that makes operations fail.
+    pub fn inject(&self, rule: Rule) {
+        self.0.lock().faults.add(rule);
+    }
+
+    /// Removes all rules, and restores power that a rule cut.
+    pub fn heal(&self) {
+        self.0.lock().faults.clear();
+    }
+
+    /// Operations done so far: the clock by which [`Rule::nth`] counts when a rule matches everything.
+    pub fn operations(&self) -> u64 {
+        self.0.lock().faults.operations()
+    }
+
+    /// Limits the bytes of all files together; writes beyond it fail with `ENOSPC`.
+    pub fn set_capacity(&self, bytes: u64) {
+        self.0.lock().capacity = bytes;
+    }
+
+    /// The bytes of all files together.
+    pub fn used_bytes(&self) -> u64 {
+        self.0.lock().used_bytes()
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, nanos: u64) {
+        self.0.lock().nanos += nanos;
+    }
+
+    /// A file's present bytes, synced or not.
+    pub fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        self.0.lock().contents(path)
+    }
+
+    /// Replaces a file's bytes, durably: damage for tests. Creates the file if need be.
+    pub fn overwrite(&self, path: &Path, bytes: &[u8]) {
+        self.0.lock().overwrite(path, bytes);
+    }
+
+    /// Removes a file, durably.
+    pub fn delete(&self, path: &Path) {
+        self.0.lock().delete(path);
+    }
+
+    /// The paths of all files, sorted.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.0.lock().paths()
+    }
+}
+
+impl Clock for Mounted {
+    fn monotonic_nanos(&self) -> u64 {
+        let mut volume = self.disk.0.lock();
+        // Time moves a little at each look, so that nothing takes zero time.
+        volume.nanos += 100;
+        volume.nanos
+    }
+
+    fn unix_nanos(&self) -> u64 {
+        1_700_000_000_000_000_000 + self.disk.0.lock().nanos
+    }
+}
+
+impl FileSystem for Mounted {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.check(IoOp::CreateDir, dir)?.create_dir(dir);
+        Ok(())
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        let volume = self.check(IoOp::List, dir)?;
+        volume.list(dir)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let mut volume = self.check(IoOp::Create, path)?;
+        let inode = volume.create(path)?;
+        Ok(self.handle(&volume, inode, path))
+    }
+
+    fn open(&self, path: &Path, _write: bool) -> io::Result<Arc<dyn File>> {
+        let volume = self.check(IoOp::Open, path)?;
+        let inode = volume.find(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.handle(&volume, inode, path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut volume = self.check(IoOp::Rename, from)?;
+        volume.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut volume = self.check(IoOp::Remove, path)?;
+        volume.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut volume = self.check(IoOp::SyncDir, dir)?;
+        volume.sync_dir(dir)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let mut volume = self.check(IoOp::Lock, path)?;
+        volume.take_lock(path)?;
+        Ok(Box::new(SimLock { disk: self.disk.clone(), path: path.to_path_buf(), life: volume.life }))
+    }
+
+    fn lock_holder(&self, _path: &Path) -> Option<u32> {
+        Some(1)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let volume = self.check(IoOp::Space, path)?;
+        let free = volume.capacity.saturating_sub(volume.used_bytes());
+        Ok(Space { free, capacity: volume.capacity })
+    }
+
+    fn unique_id(&self) -> u64 {
+        self.disk.0.lock().next_id()
+    }
+}
+
+impl Mounted {
+    /// The volume, if the operation is let through.
+    fn check(&self, op: IoOp, path: &Path) -> io::Result<MutexGuard<'_, Volume>> {
+        let mut volume = self.disk.0.lock();
+        if volume.life != self.life {
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
+        volume.check(op, path)?;
+        Ok(volume)
+    }
+
+    fn handle(&self, volume: &Volume, inode: u64, path: &Path) -> Arc<dyn File> {
+        Arc::new(SimFile { disk: self.disk.clone(), inode, path: path.to_path_buf(), life: volume.life })
+    }
+}
+
+#[derive(Debug)]
+struct SimLock {
+    disk: SimDisk,
+    path: PathBuf,
+    life: u64,
+}
+
+impl Lock for SimLock {}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        let mut volume = self.disk.0.lock();
+        if volume.life == self.life {
+            volume.release_lock(&self.path);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    disk: SimDisk,
+    inode: u64,
+    path: PathBuf,
+    life: u64,
+}
+
+impl SimFile {
+    /// Runs `body` on the inode if the operation is let through; a handle from before a crash is dead.
+    fn with<T>(
+        &self,
+        op: IoOp,
+        body: impl FnOnce(&mut Volume, Option<Fault>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut volume = self.disk.0.lock();
+        if volume.life != self.life {
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
+        let fault = volume.check(op, &self.path)?;
+        body(&mut volume, fault)
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.with(IoOp::Read, |volume, fault| {
+            let n = volume.inode(self.inode)?.read_at(offset, buf);
+            match fault {
+                Some(Fault::Short) if n > 1 => Ok(n / 2),
+                Some(Fault::Flip) if n > 0 => {
+                    if let Some(byte) = buf.get_mut(n / 2) {
+                        *byte ^= 1 << (offset % 8);
+                    }
+                    Ok(n)
+                }
+                _ => Ok(n),
+            }
+        })
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        self.with(IoOp::Write, |volume, fault| {
+            let buf = match fault {
+                Some(Fault::Short) => buf.get(..buf.len().div_ceil(2)).unwrap_or(buf),
+                _ => buf,
+            };
+            volume.write(self.inode, offset, buf)?;
+            Ok(buf.len())
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(IoOp::Sync, |volume, fault| {
+            if fault != Some(Fault::Lie) {
+                volume.inode(self.inode)?.sync();
+            }
+            Ok(())
+        })
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.with(IoOp::Len, |volume, _| Ok(volume.inode(self.inode)?.len()))
+    }
+
+    fn preallocate(&self, len: u64) -> io::Result<()> {
+        self.with(IoOp::Preallocate, |volume, _| volume.grow(self.inode, len))
+    }
+
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        self.with(IoOp::Map, |volume, fault| {
+            let mut bytes = vec![0; len as usize];
+            if volume.inode(self.inode)?.read_at(0, &mut bytes) < bytes.len() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let (Some(Fault::Flip), Some(byte)) = (fault, bytes.get_mut(len as usize / 2)) {
+                *byte ^= 1;
+            }
+            Ok(Mapping::owned(bytes))
+        })
+    }
+}

@@ -1,0 +1,270 @@
+//! The simulated file system: inodes, directories, and what each would be after a crash.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::faults::{Fault, Faults, IoOp};
+use super::inode::Inode;
+use crate::checksum::mix;
+use crate::env::file::DirEntry;
+
+/// A seeded source of decisions.
+#[derive(Clone, Debug)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(1);
+        mix(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d))
+    }
+
+    pub(super) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n.max(1) as u64) as usize
+    }
+
+    pub(super) fn percent(&mut self, chance: u32) -> bool {
+        self.below(100) < chance as usize
+    }
+}
+
+/// A change to a directory that is not durable yet.
+#[derive(Clone, Debug)]
+enum Change {
+    Add { name: PathBuf, inode: u64 },
+    Remove { name: PathBuf },
+    Rename { from: PathBuf, to: PathBuf, inode: u64 },
+}
+
+/// One directory level is all the engine uses: names are whole paths.
+#[derive(Clone, Debug)]
+pub(super) struct Volume {
+    inodes: HashMap<u64, Inode>,
+    names: BTreeMap<PathBuf, u64>,
+    durable_names: BTreeMap<PathBuf, u64>,
+    changes: Vec<Change>,
+    dirs: BTreeSet<PathBuf>,
+    locks: BTreeSet<PathBuf>,
+    ids: Dice,
+    next_inode: u64,
+    /// Grows with each crash; handles of an earlier life are dead.
+    pub(super) life: u64,
+    pub(super) faults: Faults,
+    pub(super) capacity: u64,
+    pub(super) nanos: u64,
+}
+
+impl Volume {
+    pub(super) fn new(seed: u64) -> Volume {
+        Volume {
+            inodes: HashMap::new(),
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            changes: Vec::new(),
+            dirs: BTreeSet::new(),
+            locks: BTreeSet::new(),
+            ids: Dice::new(seed),
+            next_inode: 1,
+            life: 0,
+            faults: Faults::default(),
+            capacity: u64::MAX,
+            nanos: 0,
+        }
+    }
+
+    pub(super) fn check(&mut self, op: IoOp, path: &Path) -> io::Result<Option<Fault>> {
+        let fault = self.faults.check(op, path)?;
+        if let Some(Fault::Delay(nanos)) = fault {
+            self.nanos += nanos;
+        }
+        Ok(fault)
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.ids.next()
+    }
+
+    pub(super) fn create_dir(&mut self, dir: &Path) {
+        self.dirs.extend(dir.ancestors().map(Path::to_path_buf));
+    }
+
+    pub(super) fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        if !self.dirs.contains(dir) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let inside = self.names.iter().filter(|(path, _)| path.parent() == Some(dir));
+        Ok(inside
+            .filter_map(|(path, inode)| {
+                let name = path.file_name()?.to_str()?.to_owned();
+                Some(DirEntry { name, len: self.inodes.get(inode)?.len() })
+            })
+            .collect())
+    }
+
+    pub(super) fn create(&mut self, path: &Path) -> io::Result<u64> {
+        if let Some(inode) = self.find(path) {
+            self.inode(inode)?.truncate();
+            return Ok(inode);
+        }
+        if !path.parent().is_some_and(|dir| self.dirs.contains(dir)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let inode = self.next_inode;
+        self.next_inode += 1;
+        self.inodes.insert(inode, Inode::default());
+        self.names.insert(path.to_path_buf(), inode);
+        self.changes.push(Change::Add { name: path.to_path_buf(), inode });
+        Ok(inode)
+    }
+
+    pub(super) fn find(&self, path: &Path) -> Option<u64> {
+        self.names.get(path).copied()
+    }
+
+    pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let inode = self.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        self.names.insert(to.to_path_buf(), inode);
+        self.changes.push(Change::Rename { from: from.to_path_buf(), to: to.to_path_buf(), inode });
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
+        self.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
+        self.changes.push(Change::Remove { name: path.to_path_buf() });
+        Ok(())
+    }
+
+    pub(super) fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        if !self.dirs.contains(dir) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.durable_names.clone_from(&self.names);
+        self.changes.clear();
+        self.forget_unreachable();
+        Ok(())
+    }
+
+    pub(super) fn inode(&mut self, inode: u64) -> io::Result<&mut Inode> {
+        self.inodes.get_mut(&inode).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    pub(super) fn write(&mut self, inode: u64, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.check_room(inode, offset + bytes.len() as u64)?;
+        self.inode(inode)?.write_at(offset as usize, bytes);
+        Ok(())
+    }
+
+    pub(super) fn grow(&mut self, inode: u64, len: u64) -> io::Result<()> {
+        self.check_room(inode, len)?;
+        self.inode(inode)?.grow(len as usize);
+        Ok(())
+    }
+
+    fn check_room(&mut self, inode: u64, end: u64) -> io::Result<()> {
+        let more = end.saturating_sub(self.inode(inode)?.len());
+        if self.capacity != u64::MAX && self.used_bytes() + more > self.capacity {
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        }
+        Ok(())
+    }
+
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.names.values().filter_map(|inode| self.inodes.get(inode)).map(Inode::len).sum()
+    }
+
+    pub(super) fn take_lock(&mut self, path: &Path) -> io::Result<()> {
+        if self.find(path).is_none() {
+            self.create(path)?;
+        }
+        if !self.locks.insert(path.to_path_buf()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn release_lock(&mut self, path: &Path) {
+        self.locks.remove(path);
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.life += 1;
+        self.locks.clear();
+        self.faults.clear();
+    }
+
+    pub(super) fn crash(&mut self, seed: u64, keep_percent: u32) {
+        let mut dice = Dice::new(seed);
+        self.kill();
+        let mut names = std::mem::take(&mut self.durable_names);
+        for change in std::mem::take(&mut self.changes) {
+            if !dice.percent(keep_percent) {
+                continue;
+            }
+            match change {
+                Change::Add { name, inode } => drop(names.insert(name, inode)),
+                Change::Remove { name } => drop(names.remove(&name)),
+                Change::Rename { from, to, inode } => {
+                    names.remove(&from);
+                    names.insert(to, inode);
+                }
+            }
+        }
+        self.names.clone_from(&names);
+        self.durable_names = names;
+        let mut inodes: Vec<_> = self.inodes.iter_mut().collect();
+        inodes.sort_by_key(|(number, _)| **number);
+        for (_, inode) in inodes {
+            inode.crash(&mut dice, keep_percent);
+        }
+        self.forget_unreachable();
+    }
+
+    pub(super) fn contents(&self, path: &Path) -> Option<Vec<u8>> {
+        Some(self.inodes.get(&self.find(path)?)?.bytes().to_vec())
+    }
+
+    pub(super) fn overwrite(&mut self, path: &Path, bytes: &[u8]) {
+        if let Some(dir) = path.parent() {
+            self.create_dir(dir);
+        }
+        // A new inode, so that mappings and handles of the old one keep what they saw.
+        self.names.remove(path);
+        if let Ok(inode) = self.create(path)
+            && let Ok(inode) = self.inode(inode)
+        {
+            inode.write_at(0, bytes);
+            inode.sync();
+        }
+        self.durable_names.clone_from(&self.names);
+        self.changes.clear();
+    }
+
+    pub(super) fn delete(&mut self, path: &Path) {
+        self.names.remove(path);
+        self.durable_names.clone_from(&self.names);
+        self.changes.clear();
+    }
+
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.names.keys().cloned().collect()
+    }
+
+    /// Drops inodes that no name, present or durable, leads to. Open handles of removed files die with them, which the
+    /// engine never notices: it maps or reads before it removes.
+    fn forget_unreachable(&mut self) {
+        let reachable: BTreeSet<u64> = self.names.values().chain(self.durable_names.values()).copied().collect();
+        let pending: BTreeSet<u64> = self
+            .changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Add { inode, .. } | Change::Rename { inode, .. } => Some(*inode),
+                Change::Remove { .. } => None,
+            })
+            .collect();
+        self.inodes.retain(|inode, _| reachable.contains(inode) || pending.contains(inode));
+    }
+}

@@ -1,0 +1,88 @@
+//! Turns full memtables into a table of L0.
+
+use std::sync::Arc;
+
+use bettong_metrics::{Counter, Gauge, Histogram};
+
+use crate::compaction::output::Output;
+use crate::compaction::retain::{Retain, Verdict};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::iter::internal::{BoxedIterator, InternalIterator};
+use crate::iter::merge::MergeIter;
+use crate::key::SeqNo;
+use crate::levels::edit::VersionEdit;
+use crate::memtable::Memtable;
+use crate::metric::WriteOrigin;
+use crate::view::View;
+
+/// Why a flush was made: label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum FlushReason {
+    /// A memtable was full, or a caller asked.
+    Full = 0,
+    Shutdown = 2,
+}
+
+/// Writes all immutable memtables of the view to one table, and lets go of them and their logs. Returns whether there
+/// were any. One flush runs at a time.
+///
+/// # Errors
+/// Of writing. The memtables stay, and with them their logs.
+pub(crate) fn run(engine: &Engine, reason: FlushReason) -> Result<bool> {
+    let memtables = engine.view.keep().immutables.clone();
+    let Some(newest) = memtables.first() else { return Ok(false) };
+    let recorder = &engine.recorder;
+    recorder.set(Gauge::FlushesRunning, 1.0);
+    let timer = recorder.timer(Histogram::FlushDuration);
+    // Whoever reserved room in these memtables is done inserting once the last of it is visible.
+    engine.publisher.wait_for(newest.last_seq());
+    let result = write(engine, &memtables);
+    timer.stop();
+    recorder.set(Gauge::FlushesRunning, 0.0);
+    recorder.add(Counter::FlushOperations.at2(reason as usize, usize::from(result.is_err())), 1);
+    result.map(|()| true)
+}
+
+fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
+    let mut retain = Retain::new(engine.snapshots.horizons(engine.publisher.cell()));
+    let mut output = Output::new(engine, 0, WriteOrigin::Flush, &[]);
+    let mut source = MergeIter::new(memtables.iter().map(|m| Box::new(m.iter()) as BoxedIterator).collect());
+    let mut dropped = 0;
+    source.seek_to_first()?;
+    while let Some((key, value)) = source.current() {
+        // Tombstones stay: tables below may hold what they hide.
+        match retain.judge(key, |_| false) {
+            Verdict::Keep => output.add(key, value)?,
+            Verdict::Shadowed | Verdict::Spent => dropped += (key.user.len() + value.len()) as u64,
+        }
+        source.next()?;
+    }
+    let tables = output.finish()?;
+    let logs: Vec<_> = memtables.iter().map(|memtable| memtable.log()).collect();
+    let written: u64 = tables.iter().map(|meta| meta.bytes).sum();
+    let edit = VersionEdit {
+        last_seq: memtables.iter().map(|memtable| memtable.last_seq()).max().filter(|seq| *seq > SeqNo(0)),
+        removed_logs: logs.clone(),
+        added_tables: tables.into_iter().map(|meta| (0, meta)).collect(),
+        ..VersionEdit::default()
+    };
+    let installed = engine.install(edit, |view, version| {
+        let flushed = |memtable: &Arc<Memtable>| memtables.iter().any(|other| Arc::ptr_eq(memtable, other));
+        let immutables = view.immutables.iter().filter(|memtable| !flushed(memtable)).cloned().collect();
+        View { active: view.active.clone(), immutables, version: version.clone() }
+    });
+    if !matches!(installed, Err(Error::NoSpace { .. })) {
+        output.adopt();
+    }
+    installed?;
+    engine.retire_logs(&logs);
+    let input = memtables.iter().map(|memtable| memtable.payload_bytes()).sum();
+    let recorder = &engine.recorder;
+    recorder.add(Counter::FlushInputBytes, input);
+    recorder.add(Counter::FlushOutputBytes, written);
+    recorder.add(Counter::FlushDroppedBytes, dropped);
+    recorder.add(Counter::LevelInputBytes.at(0), input);
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Walking sorted entries.
+
+pub(crate) mod internal;
+pub(crate) mod merge;

@@ -1,0 +1,177 @@
+//! Keys as the engine orders them.
+//!
+//! An *internal key* is the user's key and a *trailer*: `sequence number << 3 | kind`. Internal keys sort by user key
+//! ascending, then by trailer descending, so that the newest version of a key comes first (after LevelDB).
+
+use std::cmp::Ordering;
+
+use crate::error::{Error, Result};
+use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
+
+/// The position of a write in the order of all writes; the first one is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct SeqNo(pub(crate) u64);
+
+impl SeqNo {
+    /// The largest sequence number that fits a trailer.
+    pub(crate) const MAX: SeqNo = SeqNo(u64::MAX >> KIND_BITS);
+
+    pub(crate) fn plus(self, n: u64) -> SeqNo {
+        SeqNo(self.0 + n)
+    }
+}
+
+const KIND_BITS: u32 = 3;
+
+/// What an entry says about its key. The numbers are part of every file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// The key has no value from here on.
+    Tombstone = 0,
+    /// The key has the value stored with it.
+    Value = 1,
+    /// The key has the value that a [`ValuePointer`](crate::values::pointer::ValuePointer) points to.
+    Pointer = 2,
+}
+
+impl Kind {
+    pub(crate) fn from_u8(byte: u8) -> Option<Kind> {
+        match byte {
+            0 => Some(Kind::Tombstone),
+            1 => Some(Kind::Value),
+            2 => Some(Kind::Pointer),
+            _ => None,
+        }
+    }
+}
+
+/// Sequence number and kind in one number: the larger, the newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Trailer(pub(crate) u64);
+
+impl Trailer {
+    pub(crate) fn new(seq: SeqNo, kind: Kind) -> Trailer {
+        debug_assert!(seq <= SeqNo::MAX, "sequence numbers leave room for the kind");
+        Trailer(seq.0 << KIND_BITS | kind as u64)
+    }
+
+    /// Sorts before every entry with this sequence number or an older one: where a read at `seq` starts.
+    pub(crate) fn seek(seq: SeqNo) -> Trailer {
+        Trailer(seq.0 << KIND_BITS | ((1 << KIND_BITS) - 1))
+    }
+
+    pub(crate) fn seq(self) -> SeqNo {
+        SeqNo(self.0 >> KIND_BITS)
+    }
+
+    pub(crate) fn kind(self) -> Option<Kind> {
+        Kind::from_u8((self.0 & ((1 << KIND_BITS) - 1)) as u8)
+    }
+}
+
+/// A borrowed internal key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InternalKey<'a> {
+    pub(crate) user: &'a [u8],
+    pub(crate) trailer: Trailer,
+}
+
+impl<'a> InternalKey<'a> {
+    pub(crate) fn new(user: &'a [u8], trailer: Trailer) -> InternalKey<'a> {
+        InternalKey { user, trailer }
+    }
+
+    /// The key at which a read of `user` at `seq` starts.
+    pub(crate) fn seek(user: &'a [u8], seq: SeqNo) -> InternalKey<'a> {
+        InternalKey { user, trailer: Trailer::seek(seq) }
+    }
+}
+
+impl Ord for InternalKey<'_> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.user.cmp(other.user).then_with(|| other.trailer.cmp(&self.trailer))
+    }
+}
+
+impl PartialOrd for InternalKey<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The keyspace of users who name none.
+pub(crate) const DEFAULT_KEYSPACE: u32 = 0;
+
+/// Checks the length of a key that a caller wants to write.
+pub(crate) fn check_key(key: &[u8]) -> Result<()> {
+    match key.len() {
+        0 => Err(Error::EmptyKey),
+        len if len > MAX_KEY_BYTES => Err(Error::KeyTooLong { len }),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the length of a value that a caller wants to write.
+pub(crate) fn check_value(value: &[u8]) -> Result<()> {
+    if value.len() > MAX_VALUE_BYTES {
+        return Err(Error::ValueTooLarge { len: value.len() });
+    }
+    Ok(())
+}
+
+/// The first eight bytes of `key` as a number that orders as they do; shorter keys are padded with zeros, so equal
+/// prefixes decide nothing.
+#[inline]
+pub(crate) fn prefix(key: &[u8]) -> u64 {
+    if let Some(head) = key.first_chunk::<8>() {
+        return u64::from_be_bytes(*head);
+    }
+    key.iter().enumerate().fold(0, |word, (at, byte)| word | u64::from(*byte) << (56 - 8 * at))
+}
+
+/// The 64-bit hash of a user key that filters (and later point indexes) store: XXH3, part of the table format.
+pub(crate) fn hash(key: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newer_versions_sort_first_and_a_seek_lands_before_its_own_sequence_number() {
+        let old = InternalKey::new(b"k", Trailer::new(SeqNo(1), Kind::Value));
+        let new = InternalKey::new(b"k", Trailer::new(SeqNo(2), Kind::Tombstone));
+        assert!(new < old);
+        let seek = InternalKey::seek(b"k", SeqNo(1));
+        assert!(new < seek && seek < old);
+        assert!(InternalKey::seek(b"j", SeqNo::MAX) < new && new < InternalKey::seek(b"k\0", SeqNo::MAX));
+    }
+
+    #[test]
+    fn a_trailer_keeps_sequence_number_and_kind() {
+        for kind in [Kind::Tombstone, Kind::Value, Kind::Pointer] {
+            let trailer = Trailer::new(SeqNo::MAX, kind);
+            assert_eq!((trailer.seq(), trailer.kind()), (SeqNo::MAX, Some(kind)));
+        }
+        assert_eq!(Trailer(5).kind(), None);
+    }
+
+    #[test]
+    fn prefixes_order_as_their_keys_do() {
+        let keys: [&[u8]; 7] = [b"", b"a", b"ab", b"abcdefgh", b"abcdefghi", b"b", b"\xff\xff"];
+        for pair in keys.windows(2) {
+            assert!(prefix(pair[0]) <= prefix(pair[1]), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_outside_the_limits_are_typed_errors() {
+        assert!(matches!(check_key(b""), Err(Error::EmptyKey)));
+        assert!(check_key(&vec![0; MAX_KEY_BYTES]).is_ok());
+        let len = MAX_KEY_BYTES + 1;
+        assert!(matches!(check_key(&vec![0; len]), Err(Error::KeyTooLong { len: found }) if found == len));
+    }
+}

@@ -1,0 +1,187 @@
+//! A step from one version to the next, as the manifest records it.
+
+use super::table_file::TableMeta;
+use crate::coding::{Decoder, put_slice, put_varint};
+use crate::env::names::FileNumber;
+use crate::key::SeqNo;
+use crate::options::LEVELS;
+
+/// What changed. Numbers left `None` are as they were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct VersionEdit {
+    /// The next file number to give out.
+    pub(crate) next_file: Option<FileNumber>,
+    /// A sequence number that is not below any in tables or removed logs.
+    pub(crate) last_seq: Option<SeqNo>,
+    /// Log segments, with their ids, that may hold writes from now on.
+    pub(crate) added_logs: Vec<(FileNumber, u64)>,
+    /// Log segments whose writes are all in tables.
+    pub(crate) removed_logs: Vec<FileNumber>,
+    pub(crate) added_tables: Vec<(usize, TableMeta)>,
+    pub(crate) removed_tables: Vec<(usize, FileNumber)>,
+    /// The database was closed, and its log ends exactly here. Holds only while no edit follows.
+    pub(crate) clean_close: Option<CleanClose>,
+}
+
+/// Where a clean close left the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CleanClose {
+    pub(crate) log: FileNumber,
+    pub(crate) length: u64,
+}
+
+const NEXT_FILE: u64 = 1;
+const LAST_SEQ: u64 = 2;
+const ADD_LOG: u64 = 3;
+const REMOVE_LOG: u64 = 4;
+const ADD_TABLE: u64 = 5;
+const REMOVE_TABLE: u64 = 6;
+const CLEAN_CLOSE: u64 = 7;
+
+impl VersionEdit {
+    /// A list of fields: number, length, content.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut field = |number: u64, numbers: &[u64], keys: &[&[u8]]| {
+            let mut body = Vec::new();
+            numbers.iter().for_each(|number| put_varint(&mut body, *number));
+            keys.iter().for_each(|key| put_slice(&mut body, key));
+            put_varint(&mut out, number);
+            put_slice(&mut out, &body);
+        };
+        if let Some(next) = self.next_file {
+            field(NEXT_FILE, &[next.0], &[]);
+        }
+        if let Some(seq) = self.last_seq {
+            field(LAST_SEQ, &[seq.0], &[]);
+        }
+        self.added_logs.iter().for_each(|(number, id)| field(ADD_LOG, &[number.0, *id], &[]));
+        self.removed_logs.iter().for_each(|number| field(REMOVE_LOG, &[number.0], &[]));
+        for (level, number) in &self.removed_tables {
+            field(REMOVE_TABLE, &[*level as u64, number.0], &[]);
+        }
+        for (level, t) in &self.added_tables {
+            let numbers = [
+                u64::from(t.keyspace),
+                *level as u64,
+                t.number.0,
+                t.id,
+                t.bytes,
+                t.entries,
+                t.tombstones,
+                t.payload_bytes,
+                t.oldest_seq.0,
+                t.newest_seq.0,
+            ];
+            field(ADD_TABLE, &numbers, &[&t.smallest, &t.largest]);
+        }
+        if let Some(close) = self.clean_close {
+            field(CLEAN_CLOSE, &[close.log.0, close.length], &[]);
+        }
+        out
+    }
+
+    /// `None` for damage, and for fields that no format up to this one has.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<VersionEdit> {
+        let mut edit = VersionEdit::default();
+        let mut rest = Decoder::new(bytes);
+        while !rest.is_empty() {
+            let number = rest.varint()?;
+            let mut body = Decoder::new(rest.slice()?);
+            match number {
+                NEXT_FILE => edit.next_file = Some(FileNumber(body.varint()?)),
+                LAST_SEQ => edit.last_seq = Some(SeqNo(body.varint()?)),
+                ADD_LOG => edit.added_logs.push((FileNumber(body.varint()?), body.varint()?)),
+                REMOVE_LOG => edit.removed_logs.push(FileNumber(body.varint()?)),
+                ADD_TABLE => edit.added_tables.push(decode_table(&mut body)?),
+                REMOVE_TABLE => edit.removed_tables.push((level(&mut body)?, FileNumber(body.varint()?))),
+                CLEAN_CLOSE => {
+                    edit.clean_close =
+                        Some(CleanClose { log: FileNumber(body.varint()?), length: body.varint()? });
+                }
+                _ => return None,
+            }
+            if !body.is_empty() {
+                return None;
+            }
+        }
+        Some(edit)
+    }
+}
+
+fn level(body: &mut Decoder<'_>) -> Option<usize> {
+    usize::try_from(body.varint()?).ok().filter(|level| *level < LEVELS)
+}
+
+fn decode_table(body: &mut Decoder<'_>) -> Option<(usize, TableMeta)> {
+    let keyspace = u32::try_from(body.varint()?).ok()?;
+    let level = level(body)?;
+    let meta = TableMeta {
+        keyspace,
+        number: FileNumber(body.varint()?),
+        id: body.varint()?,
+        bytes: body.varint()?,
+        entries: body.varint()?,
+        tombstones: body.varint()?,
+        payload_bytes: body.varint()?,
+        oldest_seq: SeqNo(body.varint()?),
+        newest_seq: SeqNo(body.varint()?),
+        smallest: body.slice()?.to_vec(),
+        largest: body.slice()?.to_vec(),
+    };
+    (meta.smallest <= meta.largest).then_some((level, meta))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit() -> VersionEdit {
+        let table = TableMeta {
+            number: FileNumber(9),
+            id: u64::MAX,
+            keyspace: 0,
+            bytes: 12_345,
+            entries: 10,
+            tombstones: 1,
+            payload_bytes: 1000,
+            smallest: b"a".to_vec(),
+            largest: b"zz".to_vec(),
+            oldest_seq: SeqNo(4),
+            newest_seq: SeqNo(40),
+        };
+        VersionEdit {
+            next_file: Some(FileNumber(10)),
+            last_seq: Some(SeqNo(40)),
+            added_logs: vec![(FileNumber(8), 77)],
+            removed_logs: vec![FileNumber(3), FileNumber(4)],
+            added_tables: vec![(6, table)],
+            removed_tables: vec![(5, FileNumber(7))],
+            clean_close: Some(CleanClose { log: FileNumber(8), length: 64 }),
+        }
+    }
+
+    #[test]
+    fn an_edit_reads_back() {
+        assert_eq!(VersionEdit::decode(&edit().encode()), Some(edit()));
+        assert_eq!(VersionEdit::decode(&[]), Some(VersionEdit::default()));
+    }
+
+    #[test]
+    fn damaged_edits_and_unknown_fields_are_refused_without_a_panic() {
+        let bytes = edit().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            VersionEdit::decode(&damaged);
+        }
+        let mut unknown = Vec::new();
+        put_varint(&mut unknown, 99);
+        put_slice(&mut unknown, b"");
+        assert_eq!(VersionEdit::decode(&unknown), None);
+        let mut deep = Vec::new();
+        put_varint(&mut deep, REMOVE_TABLE);
+        put_slice(&mut deep, &[LEVELS as u8, 1]);
+        assert_eq!(VersionEdit::decode(&deep), None, "a level that does not exist");
+    }
+}

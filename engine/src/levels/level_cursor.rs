@@ -1,0 +1,113 @@
+//! Walks the tables of a level one after the other.
+
+use std::sync::Arc;
+
+use super::table_file::TableFile;
+use crate::error::Result;
+use crate::iter::internal::InternalIterator;
+use crate::key::InternalKey;
+use crate::table::cursor::TableCursor;
+use crate::table::reader::ReadContext;
+use crate::value::Value;
+
+/// A cursor over tables whose key ranges ascend without overlap. It opens a table when it gets there.
+#[derive(Debug)]
+pub(crate) struct LevelCursor {
+    tables: Arc<[Arc<TableFile>]>,
+    context: ReadContext,
+    open: Option<(usize, TableCursor)>,
+}
+
+impl LevelCursor {
+    pub(crate) fn new(tables: Arc<[Arc<TableFile>]>, context: ReadContext) -> LevelCursor {
+        LevelCursor { tables, context, open: None }
+    }
+
+    /// Opens table `at`, if there is one, and places a cursor in it.
+    fn enter(&mut self, at: usize, place: impl FnOnce(&mut TableCursor) -> Result<()>) -> Result<()> {
+        if self.open.as_ref().is_none_or(|(open, _)| *open != at) {
+            self.open = None;
+            let Some(table) = self.tables.get(at) else { return Ok(()) };
+            self.open = Some((at, TableCursor::new(table.reader()?.clone(), self.context)));
+        }
+        match &mut self.open {
+            Some((_, cursor)) => place(cursor),
+            None => Ok(()),
+        }
+    }
+
+    fn is_placed(&self) -> bool {
+        self.current().is_some()
+    }
+
+    fn leave_backwards(&mut self) -> Result<()> {
+        while let (false, Some((at, _))) = (self.is_placed(), &self.open) {
+            match at.checked_sub(1) {
+                Some(before) => self.enter(before, InternalIterator::seek_to_last)?,
+                None => self.open = None,
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_forwards(&mut self) -> Result<()> {
+        while let (false, Some((at, _))) = (self.is_placed(), &self.open) {
+            self.enter(at + 1, InternalIterator::seek_to_first)?;
+        }
+        Ok(())
+    }
+
+    /// The first table whose largest key is not before `user`.
+    fn table_for(&self, user: &[u8]) -> usize {
+        self.tables.partition_point(|table| table.meta.largest.as_slice() < user)
+    }
+}
+
+impl InternalIterator for LevelCursor {
+    fn seek_to_first(&mut self) -> Result<()> {
+        self.enter(0, InternalIterator::seek_to_first)?;
+        self.leave_forwards()
+    }
+
+    fn seek_to_last(&mut self) -> Result<()> {
+        let Some(last) = self.tables.len().checked_sub(1) else { return Ok(()) };
+        self.enter(last, InternalIterator::seek_to_last)?;
+        self.leave_backwards()
+    }
+
+    fn seek(&mut self, key: InternalKey<'_>) -> Result<()> {
+        self.enter(self.table_for(key.user), |cursor| cursor.seek(key))?;
+        self.leave_forwards()
+    }
+
+    fn seek_before(&mut self, key: InternalKey<'_>) -> Result<()> {
+        let at = self.table_for(key.user);
+        if at == self.tables.len() {
+            return self.seek_to_last();
+        }
+        self.enter(at, |cursor| cursor.seek_before(key))?;
+        self.leave_backwards()
+    }
+
+    fn next(&mut self) -> Result<()> {
+        if let Some((_, cursor)) = &mut self.open {
+            cursor.next()?;
+        }
+        self.leave_forwards()
+    }
+
+    fn prev(&mut self) -> Result<()> {
+        if let Some((_, cursor)) = &mut self.open {
+            cursor.prev()?;
+        }
+        self.leave_backwards()
+    }
+
+    fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {
+        self.open.as_ref()?.1.current()
+    }
+
+    fn lend(&self) -> Option<Value> {
+        self.open.as_ref()?.1.lend()
+    }
+}

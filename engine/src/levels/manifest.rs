@@ -1,0 +1,256 @@
+//! The manifest: a file of version edits, and `CURRENT`, which names the manifest in force.
+//!
+//! Every edit is synced before anything relies on it. A new manifest begins with one edit that says everything; it comes
+//! into force when `CURRENT` is replaced, by a rename, atomically.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::edit::{CleanClose, VersionEdit};
+use super::table_file::TableMeta;
+use crate::checksum;
+use crate::env::names::{FileName, FileNumber};
+use crate::env::{DataFile, Dir};
+use crate::error::{Error, Result};
+use crate::header::{FileHeader, FileKind, HEADER_BYTES};
+use crate::key::{Kind, SeqNo};
+use crate::options::LEVELS;
+use crate::record::format::GroupType;
+use crate::record::reader::{End, GroupReader};
+use crate::record::writer::{GroupWriter, NewEntry};
+
+/// The largest `CURRENT` that is read.
+const CURRENT_BYTES_MAX: u64 = 256;
+/// Room is reserved in steps of this.
+const RESERVE_BYTES: u64 = 64 << 10;
+
+/// All edits of a manifest, added up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ManifestState {
+    pub(crate) next_file: FileNumber0,
+    pub(crate) last_seq: SeqNo,
+    /// Segments that may hold writes, with their ids.
+    pub(crate) logs: BTreeMap<FileNumber, u64>,
+    pub(crate) tables: [BTreeMap<FileNumber, TableMeta>; LEVELS],
+    /// Set if the last edit was a clean close.
+    pub(crate) clean_close: Option<CleanClose>,
+}
+
+/// The next file number; 1 in an empty state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileNumber0(pub(crate) u64);
+
+impl Default for FileNumber0 {
+    fn default() -> Self {
+        FileNumber0(1)
+    }
+}
+
+impl ManifestState {
+    /// Adds an edit; the text says what does not fit.
+    pub(crate) fn apply(&mut self, edit: &VersionEdit) -> std::result::Result<(), &'static str> {
+        for (level, number) in &edit.removed_tables {
+            let removed = self.tables.get_mut(*level).and_then(|tables| tables.remove(number));
+            removed.ok_or("an edit removes a table that is not there")?;
+        }
+        for (level, meta) in &edit.added_tables {
+            let there = self.tables.iter().any(|tables| tables.contains_key(&meta.number));
+            let tables = self.tables.get_mut(*level).filter(|_| !there);
+            tables.ok_or("an edit adds a table twice")?.insert(meta.number, meta.clone());
+        }
+        for number in &edit.removed_logs {
+            self.logs.remove(number).ok_or("an edit removes a log that is not there")?;
+        }
+        self.logs.extend(edit.added_logs.iter().copied());
+        self.next_file = FileNumber0(self.next_file.0.max(edit.next_file.map_or(0, |next| next.0)));
+        self.last_seq = self.last_seq.max(edit.last_seq.unwrap_or_default());
+        self.clean_close = edit.clean_close;
+        Ok(())
+    }
+
+    /// One edit that says everything.
+    pub(crate) fn as_edit(&self) -> VersionEdit {
+        let tables = self.tables.iter().enumerate();
+        VersionEdit {
+            next_file: Some(FileNumber(self.next_file.0)),
+            last_seq: Some(self.last_seq),
+            added_logs: self.logs.iter().map(|(number, id)| (*number, *id)).collect(),
+            added_tables: tables.flat_map(|(at, t)| t.values().map(move |meta| (at, meta.clone()))).collect(),
+            ..VersionEdit::default()
+        }
+    }
+}
+
+/// A manifest as it was found.
+#[derive(Debug)]
+pub(crate) struct FoundManifest {
+    pub(crate) number: FileNumber,
+    pub(crate) state: ManifestState,
+    /// Whether an edit was being written when the power failed.
+    pub(crate) torn: bool,
+    id: u64,
+    length: u64,
+    snapshot_end: u64,
+}
+
+/// Reads the manifest that `CURRENT` names, or `None` where there is no database.
+///
+/// # Errors
+/// [`Error::Corruption`] if `CURRENT` or the manifest is damaged or missing beside files that need it.
+pub(crate) fn load(dir: &Dir, files: &[(FileName, u64)]) -> Result<Option<FoundManifest>> {
+    let Some((_, current_len)) = files.iter().find(|(name, _)| *name == FileName::Current) else {
+        let data = files.iter().find(|(name, _)| {
+            matches!(name, FileName::Table(_) | FileName::Log(_) | FileName::Value(_))
+        });
+        return match data {
+            None => Ok(None),
+            Some(_) => {
+                let path = dir.path_of(FileName::Current);
+                Err(Error::corruption(&path, 0, "the file is missing beside data that it should lead to"))
+            }
+        };
+    };
+    let number = read_current(dir, *current_len)?;
+    let name = FileName::Manifest(number);
+    let path = dir.path_of(name);
+    let file = dir.open(name, false)?;
+    let bytes = file.contents(file.len()?, false)?;
+    let header = FileHeader::decode(&bytes, FileKind::Manifest, number, &path)?;
+    replay(&bytes, number, header.id, &path).map(Some)
+}
+
+fn replay(bytes: &[u8], number: FileNumber, id: u64, path: &Path) -> Result<FoundManifest> {
+    let mut reader = GroupReader::new(bytes, path, id, 0);
+    let mut state = ManifestState::default();
+    let mut snapshot_end = 0;
+    loop {
+        let offset = reader.position();
+        let Some(group) = reader.next()? else { break };
+        let fault = |what| Error::corruption(path, offset, what);
+        let [entry] = group.entries.as_slice() else { return Err(fault("an edit has one entry")) };
+        if group.kind != GroupType::Edit {
+            return Err(fault("a manifest holds edits only"));
+        }
+        let edit = VersionEdit::decode(entry.value).ok_or(fault("an edit does not read"))?;
+        state.apply(&edit).map_err(fault)?;
+        if snapshot_end == 0 {
+            snapshot_end = reader.position();
+        }
+    }
+    if snapshot_end == 0 {
+        // The first edit is durable before CURRENT names the manifest.
+        return Err(Error::corruption(path, HEADER_BYTES, "the manifest has no edit"));
+    }
+    let torn = matches!(reader.end(), Some(End::Open { torn_bytes }) if torn_bytes > 0);
+    Ok(FoundManifest { number, state, torn, id, length: reader.position(), snapshot_end })
+}
+
+fn read_current(dir: &Dir, len: u64) -> Result<FileNumber> {
+    let path = dir.path_of(FileName::Current);
+    let fault = |what| Error::corruption(&path, 0, what);
+    if len > CURRENT_BYTES_MAX {
+        return Err(fault("the file is too long"));
+    }
+    let bytes = dir.open(FileName::Current, false)?.contents(len, false)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| fault("the file is not text"))?;
+    let line = text.strip_suffix('\n').ok_or(fault("the line has no end"))?;
+    let (name, sum) = line.split_once(' ').ok_or(fault("the line has no checksum"))?;
+    if sum != current_checksum(name) {
+        return Err(fault("the checksum does not match"));
+    }
+    match FileName::parse(name) {
+        Some(FileName::Manifest(number)) => Ok(number),
+        _ => Err(fault("the line names no manifest")),
+    }
+}
+
+fn current_checksum(name: &str) -> String {
+    format!("{:08x}", checksum::salted(name.as_bytes(), 0, 0))
+}
+
+/// The manifest in force, open for appending.
+#[derive(Debug)]
+pub(crate) struct ManifestWriter {
+    number: FileNumber,
+    file: DataFile,
+    id: u64,
+    /// Where the next edit goes; everything before is durable.
+    end: u64,
+    /// Bytes that the file has room for: what is written below never meets a full disk.
+    reserved: u64,
+    /// The length after the first edit: what a rewrite would come down to.
+    snapshot_end: u64,
+}
+
+impl ManifestWriter {
+    /// Writes a manifest that holds `state`, durable but not yet in force.
+    pub(crate) fn create(dir: &Dir, number: FileNumber, state: &ManifestState, now: u64) -> Result<ManifestWriter> {
+        let file = dir.create(FileName::Manifest(number))?;
+        let id = dir.unique_id();
+        let header = FileHeader { kind: FileKind::Manifest, number, id, written_at_nanos: now };
+        file.write_at(0, &header.encode())?;
+        let mut writer = ManifestWriter { number, file, id, end: HEADER_BYTES, reserved: 0, snapshot_end: 0 };
+        writer.append(&state.as_edit())?;
+        writer.snapshot_end = writer.end;
+        let temp = dir.create(FileName::CurrentTemp)?;
+        let name = FileName::Manifest(number).to_string();
+        temp.write_at(0, format!("{name} {}\n", current_checksum(&name)).as_bytes())?;
+        temp.sync()?;
+        dir.sync()?;
+        Ok(writer)
+    }
+
+    /// Opens the manifest `found` for appending: it must be whole, with every byte of it durable.
+    pub(crate) fn reopen(dir: &Dir, found: &FoundManifest) -> Result<ManifestWriter> {
+        let file = dir.open(FileName::Manifest(found.number), true)?;
+        let (id, end) = (found.id, found.length);
+        Ok(ManifestWriter { number: found.number, file, id, end, reserved: 0, snapshot_end: found.snapshot_end })
+    }
+
+    /// Puts the manifest that was just created into force.
+    ///
+    /// # Errors
+    /// Whether it is in force is then unknown.
+    pub(crate) fn enforce(dir: &Dir) -> Result<()> {
+        dir.rename(FileName::CurrentTemp, FileName::Current)?;
+        dir.sync()
+    }
+
+    pub(crate) fn number(&self) -> FileNumber {
+        self.number
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether most of the file is history.
+    pub(crate) fn is_long(&self) -> bool {
+        self.end > (4 << 20) + 4 * self.snapshot_end
+    }
+
+    /// Appends an edit and makes it durable.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`]: nothing was written. Any other: the edit may or may not survive, and nothing may be appended
+    /// any more.
+    pub(crate) fn append(&mut self, edit: &VersionEdit) -> Result<u64> {
+        let mut bytes = Vec::new();
+        let mut group = GroupWriter::new(&mut bytes, self.id, self.end);
+        let value = edit.encode();
+        group.entry(NewEntry { kind: Kind::Value, keyspace: 0, seq: SeqNo(0), key: b"", value: &value });
+        let promise = if self.end == HEADER_BYTES { 0 } else { self.end };
+        let len = group.finish(GroupType::Edit, promise);
+        if self.end + len > self.reserved {
+            let room = self.end + len.max(RESERVE_BYTES);
+            self.file.preallocate(room)?;
+            self.reserved = room;
+        }
+        let written = self.file.write_at(self.end, &bytes).and_then(|()| self.file.sync());
+        // Room was reserved: a full disk now is as much in doubt as any other fault, and must not look like a retry.
+        written.map_err(|error| Error::ReadOnly(Arc::new(error)))?;
+        self.end += len;
+        Ok(len)
+    }
+}

@@ -1,0 +1,159 @@
+//! The version in force, and the only way to the next one: through the manifest.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bettong_metrics::{Counter, Gauge, Histogram};
+use parking_lot::Mutex;
+
+use super::edit::VersionEdit;
+use super::manifest::{ManifestState, ManifestWriter};
+use super::table_file::{Graveyard, TableFile};
+use super::version::Version;
+use crate::env::Env;
+use crate::env::names::{FileName, FileNumber};
+use crate::error::{Error, Result};
+use crate::metric::{FileLabel, WriteOrigin};
+use crate::table::reader::TableContext;
+
+/// All durable facts about the database.
+#[derive(Debug)]
+pub(crate) struct VersionSet {
+    env: Env,
+    tables: TableContext,
+    graveyard: Arc<Graveyard>,
+    next_file: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    manifest: ManifestWriter,
+    state: ManifestState,
+    version: Arc<Version>,
+    /// Set once a sync of the manifest failed: what it holds is unknown from then on.
+    failed: Option<Arc<Error>>,
+}
+
+impl VersionSet {
+    /// Takes over a manifest that is in force and holds `state`.
+    pub(crate) fn new(
+        env: &Env,
+        tables: TableContext,
+        graveyard: Arc<Graveyard>,
+        manifest: ManifestWriter,
+        state: ManifestState,
+    ) -> VersionSet {
+        let version = Self::version_of(&state, &tables, &graveyard);
+        tables.recorder.set(Gauge::ManifestBytes, manifest.bytes() as f64);
+        VersionSet {
+            env: env.clone(),
+            next_file: AtomicU64::new(state.next_file.0),
+            inner: Mutex::new(Inner { manifest, state, version: Arc::new(version), failed: None }),
+            tables,
+            graveyard,
+        }
+    }
+
+    /// The version that a manifest describes.
+    pub(crate) fn version_of(state: &ManifestState, tables: &TableContext, graveyard: &Arc<Graveyard>) -> Version {
+        let everything = VersionEdit { added_tables: state.as_edit().added_tables, ..VersionEdit::default() };
+        let open = |meta: &_| TableFile::new(Clone::clone(meta), tables, graveyard);
+        Version::default().after(&everything, open).0
+    }
+
+    /// A number that no file of this database ever had.
+    pub(crate) fn new_file_number(&self) -> FileNumber {
+        FileNumber(self.next_file.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn version(&self) -> Arc<Version> {
+        self.inner.lock().version.clone()
+    }
+
+    /// The log segments that may hold writes.
+    pub(crate) fn logs(&self) -> Vec<FileNumber> {
+        self.inner.lock().state.logs.keys().copied().collect()
+    }
+
+    pub(crate) fn manifest_number(&self) -> FileNumber {
+        self.inner.lock().manifest.number()
+    }
+
+    pub(crate) fn manifest_bytes(&self) -> u64 {
+        self.inner.lock().manifest.bytes()
+    }
+
+    /// Makes an edit durable, then calls `install` with the version it leads to, before any other edit is applied.
+    ///
+    /// # Errors
+    /// Of a write, such as a full disk: nothing changed, the edit can be applied again. [`Error::ReadOnly`] after a failed
+    /// sync: whether the edit is durable is unknown, so nothing that either outcome needs may be removed.
+    pub(crate) fn apply(&self, mut edit: VersionEdit, install: impl FnOnce(&Arc<Version>)) -> Result<()> {
+        let mut inner = self.inner.lock();
+        if let Some(failed) = &inner.failed {
+            return Err(Error::ReadOnly(failed.clone()));
+        }
+        edit.next_file = Some(FileNumber(self.next_file.load(Ordering::Relaxed)));
+        let mut state = inner.state.clone();
+        if let Err(what) = state.apply(&edit) {
+            let path = self.tables.dir.path_of(FileName::Manifest(inner.manifest.number()));
+            return Err(Error::corruption(&path, inner.manifest.bytes(), what));
+        }
+        self.write(&mut inner, &edit, &state)?;
+        inner.state = state;
+        let open = |meta: &_| TableFile::new(Clone::clone(meta), &self.tables, &self.graveyard);
+        let (version, gone) = inner.version.after(&edit, open);
+        debug_assert!(version.overlap().is_none(), "tables overlap: {:?}", version.overlap());
+        inner.version = Arc::new(version);
+        install(&inner.version);
+        gone.iter().for_each(|table| table.set_obsolete());
+        Ok(())
+    }
+
+    fn write(&self, inner: &mut Inner, edit: &VersionEdit, state: &ManifestState) -> Result<()> {
+        let recorder = &self.tables.recorder;
+        let timer = recorder.timer(Histogram::FsyncDuration.at(FileLabel::Manifest as usize));
+        let written = match self.shortened(inner, edit, state) {
+            Ok(None) => inner.manifest.append(edit),
+            Ok(Some(bytes)) => Ok(bytes),
+            Err(error) => Err(error),
+        };
+        timer.stop();
+        match written {
+            Ok(bytes) => {
+                recorder.add(Counter::ManifestEdits, 1);
+                recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Manifest as usize), bytes);
+                recorder.set(Gauge::ManifestBytes, inner.manifest.bytes() as f64);
+                Ok(())
+            }
+            // A write that found no room changed nothing that counts; any other failure leaves the manifest in doubt.
+            Err(error @ Error::NoSpace { .. }) => Err(error),
+            Err(error) => {
+                let failed = Arc::new(error);
+                inner.failed = Some(failed.clone());
+                Err(Error::ReadOnly(failed))
+            }
+        }
+    }
+
+    /// Writes `state` into a new manifest if the present one is mostly history, and returns its length.
+    fn shortened(&self, inner: &mut Inner, edit: &VersionEdit, state: &ManifestState) -> Result<Option<u64>> {
+        if !inner.manifest.is_long() || edit.clean_close.is_some() {
+            return Ok(None);
+        }
+        let number = self.new_file_number();
+        let mut state = state.clone();
+        state.next_file.0 = state.next_file.0.max(number.0 + 1);
+        let dir = &self.tables.dir;
+        let Ok(manifest) = ManifestWriter::create(dir, number, &state, self.env.clock.unix_nanos()) else {
+            // No harm done: the long one is in force and takes the edit; the half one goes at the next open.
+            return Ok(None);
+        };
+        // From here on `CURRENT` may name the new one, so a failure must stop everything: never NoSpace, which is retried.
+        ManifestWriter::enforce(dir).map_err(|error| Error::ReadOnly(Arc::new(error)))?;
+        self.graveyard.bury(FileName::Manifest(inner.manifest.number()));
+        inner.manifest = manifest;
+        Ok(Some(inner.manifest.bytes()))
+    }
+}

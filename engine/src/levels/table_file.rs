@@ -1,0 +1,138 @@
+//! A table as the tree knows it: its description, its reader once somebody needs it, and its end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bettong_metrics::Gauge;
+use parking_lot::Mutex;
+
+use crate::env::names::{FileName, FileNumber};
+use crate::error::Result;
+use crate::key::SeqNo;
+use crate::table::builder::BuiltTable;
+use crate::table::reader::{TableContext, TableIdentity, TableReader};
+
+/// What the manifest records of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TableMeta {
+    pub(crate) number: FileNumber,
+    pub(crate) id: u64,
+    pub(crate) keyspace: u32,
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
+    pub(crate) tombstones: u64,
+    /// Bytes of keys and values, uncompressed.
+    pub(crate) payload_bytes: u64,
+    pub(crate) smallest: Vec<u8>,
+    pub(crate) largest: Vec<u8>,
+    pub(crate) oldest_seq: SeqNo,
+    pub(crate) newest_seq: SeqNo,
+}
+
+impl TableMeta {
+    pub(crate) fn of(built: BuiltTable) -> TableMeta {
+        let properties = built.properties;
+        TableMeta {
+            number: built.number,
+            id: built.id,
+            keyspace: properties.keyspace,
+            bytes: built.bytes,
+            entries: properties.entries,
+            tombstones: properties.tombstones,
+            payload_bytes: properties.key_bytes + properties.value_bytes,
+            smallest: properties.smallest,
+            largest: properties.largest,
+            oldest_seq: properties.oldest_seq,
+            newest_seq: properties.newest_seq,
+        }
+    }
+
+    /// Whether the table may hold user keys from `first` to `last`, both included.
+    pub(crate) fn overlaps(&self, first: &[u8], last: &[u8]) -> bool {
+        self.smallest.as_slice() <= last && first <= self.largest.as_slice()
+    }
+
+    pub(crate) fn covers(&self, user: &[u8]) -> bool {
+        self.overlaps(user, user)
+    }
+}
+
+/// Files that no version needs and no reader holds: to be removed by whoever passes.
+#[derive(Debug, Default)]
+pub(crate) struct Graveyard(Mutex<Vec<FileName>>);
+
+impl Graveyard {
+    pub(crate) fn bury(&self, file: FileName) {
+        self.0.lock().push(file);
+    }
+
+    pub(crate) fn take_all(&self) -> Vec<FileName> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+/// A table of some version. The file lives as long as any version, and so any reader, holds this.
+#[derive(Debug)]
+pub(crate) struct TableFile {
+    pub(crate) meta: TableMeta,
+    context: TableContext,
+    reader: OnceLock<Arc<TableReader>>,
+    obsolete: AtomicBool,
+    graveyard: Arc<Graveyard>,
+}
+
+impl TableFile {
+    pub(crate) fn new(meta: TableMeta, context: &TableContext, graveyard: &Arc<Graveyard>) -> TableFile {
+        TableFile {
+            meta,
+            context: context.clone(),
+            reader: OnceLock::new(),
+            obsolete: AtomicBool::new(false),
+            graveyard: graveyard.clone(),
+        }
+    }
+
+    /// The reader, opened at first use.
+    ///
+    /// # Errors
+    /// Of [`TableReader::open`]; the next call tries again.
+    #[inline]
+    pub(crate) fn reader(&self) -> Result<&Arc<TableReader>> {
+        match self.reader.get() {
+            Some(reader) => Ok(reader),
+            None => self.open(),
+        }
+    }
+
+    #[cold]
+    fn open(&self) -> Result<&Arc<TableReader>> {
+        let TableMeta { number, id, bytes, .. } = self.meta;
+        let reader = Arc::new(TableReader::open(&self.context, TableIdentity { number, id, bytes })?);
+        // Two threads may open it at once; one reader is kept, the other was only work.
+        Ok(self.reader.get_or_init(|| {
+            self.context.recorder.shift(Gauge::TablesOpen, 1.0);
+            reader
+        }))
+    }
+
+    /// Bytes of memory that the reader holds outside of mappings.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.reader.get().map_or(0, |reader| reader.memory_bytes())
+    }
+
+    /// The manifest no longer names the table: its file goes when the last version that holds it does.
+    pub(crate) fn set_obsolete(&self) {
+        self.obsolete.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for TableFile {
+    fn drop(&mut self) {
+        if self.reader.get().is_some() {
+            self.context.recorder.shift(Gauge::TablesOpen, -1.0);
+        }
+        if self.obsolete.load(Ordering::Acquire) {
+            self.graveyard.bury(FileName::Table(self.meta.number));
+        }
+    }
+}

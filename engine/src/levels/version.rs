@@ -1,0 +1,114 @@
+//! One immutable state of the tree.
+
+use std::sync::Arc;
+
+use super::edit::VersionEdit;
+use super::table_file::{TableFile, TableMeta};
+use crate::options::LEVELS;
+
+/// The tables of one level.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Level {
+    /// L0: newest first, ranges overlap. Below: ascending, without overlap in user keys.
+    pub(crate) tables: Arc<[Arc<TableFile>]>,
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
+    pub(crate) tombstones: u64,
+}
+
+impl Level {
+    fn new(mut tables: Vec<Arc<TableFile>>, level: usize) -> Level {
+        if level == 0 {
+            tables.sort_by_key(|table| std::cmp::Reverse((table.meta.newest_seq, table.meta.number)));
+        } else {
+            tables.sort_by(|a, b| a.meta.smallest.cmp(&b.meta.smallest));
+        }
+        let sum = |field: fn(&TableMeta) -> u64| tables.iter().map(|table| field(&table.meta)).sum();
+        let (bytes, entries, tombstones) =
+            (sum(|meta| meta.bytes), sum(|meta| meta.entries), sum(|meta| meta.tombstones));
+        Level { tables: tables.into(), bytes, entries, tombstones }
+    }
+
+    /// The tables that may hold user keys from `first` to `last`.
+    pub(crate) fn overlapping(&self, first: &[u8], last: &[u8]) -> impl Iterator<Item = &Arc<TableFile>> {
+        self.tables.iter().filter(move |table| table.meta.overlaps(first, last))
+    }
+
+    /// On a level below L0, the one table that may hold `user`.
+    #[inline]
+    pub(crate) fn table_for(&self, user: &[u8]) -> Option<&Arc<TableFile>> {
+        let at = self.tables.partition_point(|table| table.meta.largest.as_slice() < user);
+        self.tables.get(at).filter(|table| table.meta.smallest.as_slice() <= user)
+    }
+}
+
+/// The tables of all levels.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Version {
+    pub(crate) levels: [Level; LEVELS],
+}
+
+impl Version {
+    /// The version that `edit` makes of this one. `open` turns the description of a new table into a table; tables that the
+    /// edit moves are kept. Tables that are gone are returned beside it.
+    pub(crate) fn after(
+        &self,
+        edit: &VersionEdit,
+        mut open: impl FnMut(&TableMeta) -> TableFile,
+    ) -> (Version, Vec<Arc<TableFile>>) {
+        let mut next = self.clone();
+        let mut taken: Vec<Arc<TableFile>> = Vec::new();
+        for (at, level) in next.levels.iter_mut().enumerate() {
+            let gone = |table: &TableFile| edit.removed_tables.contains(&(at, table.meta.number));
+            let added: Vec<&TableMeta> = edit.added_tables.iter().filter(|(to, _)| *to == at).map(|(_, t)| t).collect();
+            let changed = level.tables.iter().any(|table| gone(table)) || !added.is_empty();
+            if !changed {
+                continue;
+            }
+            let (removed, mut kept): (Vec<_>, Vec<_>) = level.tables.iter().cloned().partition(|table| gone(table));
+            taken.extend(removed);
+            for meta in added {
+                // A moved table comes from the level above, which has been handled already.
+                let moved = taken.iter().position(|table| table.meta.number == meta.number);
+                kept.push(moved.map_or_else(|| Arc::new(open(meta)), |at| taken.swap_remove(at)));
+            }
+            *level = Level::new(kept, at);
+        }
+        (next, taken)
+    }
+
+    /// An estimate of the bytes that would be left if everything were compacted: the last level holds each key once, what is
+    /// above it mostly replaces what is in it.
+    pub(crate) fn live_bytes_estimate(&self) -> u64 {
+        self.last_level().and_then(|last| self.levels.get(last)).map_or(0, |level| level.bytes)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.levels.iter().map(|level| level.bytes).sum()
+    }
+
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (usize, &Arc<TableFile>)> {
+        self.levels.iter().enumerate().flat_map(|(at, level)| level.tables.iter().map(move |table| (at, table)))
+    }
+
+    /// The lowest level with a table, if any.
+    pub(crate) fn last_level(&self) -> Option<usize> {
+        self.levels.iter().rposition(|level| !level.tables.is_empty())
+    }
+
+    /// Sorted runs that a get may have to look into.
+    pub(crate) fn sorted_runs(&self) -> usize {
+        let (l0, below) = self.levels.split_first().map_or((0, &[][..]), |(l0, below)| (l0.tables.len(), below));
+        l0 + below.iter().filter(|level| !level.tables.is_empty()).count()
+    }
+
+    /// The first two tables of a level below L0 whose ranges overlap: there must be none.
+    pub(crate) fn overlap(&self) -> Option<(usize, &TableMeta, &TableMeta)> {
+        self.levels.iter().enumerate().skip(1).find_map(|(at, level)| {
+            level.tables.windows(2).find_map(|pair| match pair {
+                [a, b] if a.meta.largest >= b.meta.smallest => Some((at, &a.meta, &b.meta)),
+                _ => None,
+            })
+        })
+    }
+}

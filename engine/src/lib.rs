@@ -1,0 +1,85 @@
+//! Bettong: an embedded LSM key-value engine that measures itself.
+//!
+//! ```
+//! use bettong::{Db, Options, WriteBatch};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path();
+//! let db = Db::open(path, Options::default())?;
+//! db.set(b"user:1", b"Ada")?;
+//! let mut batch = WriteBatch::new();
+//! batch.set(b"user:2", b"Grace");
+//! batch.delete(b"user:1");
+//! db.write(batch)?;
+//! for item in db.prefix(b"user:") {
+//!     let item = item?;
+//!     println!("{:?} = {:?}", item.key(), item.value()?);
+//! }
+//! println!("{}", db.stats());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The floor plan
+//! The `mod` lines below are in order: a module names only what is listed above it, and `tests/it/floors.rs` checks that.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | words | `error coding checksum key metric header` |
+//! | ground | `value env options` |
+//! | shapes | `record iter batch cache` |
+//! | structures | `log memtable table values` |
+//! | state | `levels snapshot_list view publish state work` |
+//! | work | `write::pressure engine read flush compaction` |
+//! | keepers | `recovery background` |
+//! | door | `stats verify db` |
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("Bettong needs a 64-bit target: file offsets and lengths are used as memory sizes");
+
+mod limits;
+pub mod error;
+mod coding;
+mod checksum;
+mod key;
+mod metric;
+mod value;
+pub mod env;
+mod header;
+mod options;
+mod record;
+mod iter;
+mod batch;
+mod cache;
+mod values;
+mod log;
+mod memtable;
+mod table;
+mod levels;
+mod snapshot_list;
+mod view;
+mod publish;
+mod state;
+mod work;
+mod pressure;
+mod engine;
+mod compaction;
+mod flush;
+mod commit;
+mod read;
+mod recovery;
+mod pacer;
+mod background;
+mod stats;
+mod verify;
+mod db;
+
+pub use batch::WriteBatch;
+pub use db::{Db, Snapshot};
+pub use error::{Error, ErrorKind, Result};
+pub use limits::{MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+pub use options::{Compression, Durability, LEVELS, Options, WriteOptions};
+pub use read::scan::{Item, Scan};
+pub use recovery::RecoveryReport;
+pub use stats::{LatencyStats, LevelStats, Stats};
+pub use value::Value;
+pub use verify::VerifyReport;

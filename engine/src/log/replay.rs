@@ -1,0 +1,77 @@
+//! Reads a log segment back.
+
+use crate::env::Dir;
+use crate::env::file::Mapping;
+use crate::env::names::{FileName, FileNumber};
+use crate::error::{Error, Result};
+use crate::header::{FileHeader, FileKind, HEADER_BYTES};
+use crate::record::reader::{End, Group, GroupReader};
+
+/// A segment's bytes, and who it is.
+#[derive(Debug)]
+pub(crate) struct LogFile {
+    path: std::path::PathBuf,
+    bytes: Mapping,
+    id: u64,
+}
+
+/// How a segment's replay ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Replayed {
+    pub(crate) end: End,
+    /// The offset behind the last group.
+    pub(crate) length: u64,
+}
+
+impl LogFile {
+    /// Reads the segment with `number` and checks that it is the one with `id`.
+    pub(crate) fn open(dir: &Dir, number: FileNumber, id: u64, mapped: bool) -> Result<LogFile> {
+        let name = FileName::Log(number);
+        let path = dir.path_of(name);
+        let file = dir.open(name, false)?;
+        let len = file.len()?;
+        if len < HEADER_BYTES {
+            return Err(Error::corruption(&path, len, "the log is shorter than its header, which was durable"));
+        }
+        let bytes = file.contents(len, mapped)?;
+        let header = FileHeader::decode(&bytes, FileKind::Log, number, &path)?;
+        if header.id != id {
+            return Err(Error::corruption(&path, 24, "another log under this name: the manifest knows a different id"));
+        }
+        Ok(LogFile { path, bytes, id })
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Whether any group in this segment promises anything, and so that every earlier segment is complete.
+    pub(crate) fn promises(&self) -> bool {
+        self.reader(0).promise_anywhere() > 0
+    }
+
+    /// Hands each group to `apply`, in order. `clean_length` is the length a clean close recorded.
+    pub(crate) fn replay(
+        &self,
+        clean_length: Option<u64>,
+        mut apply: impl FnMut(&Group<'_>, u64) -> Result<()>,
+    ) -> Result<Replayed> {
+        let mut reader = self.reader(clean_length.unwrap_or(0));
+        loop {
+            let offset = reader.position();
+            match reader.next()? {
+                Some(group) => apply(&group, offset)?,
+                None => break,
+            }
+        }
+        let length = reader.position();
+        if clean_length.is_some_and(|clean| clean != length) {
+            return Err(Error::corruption(&self.path, length, "the log does not end where the clean close left it"));
+        }
+        Ok(Replayed { end: reader.end().unwrap_or(End::Sealed), length })
+    }
+
+    fn reader(&self, promised: u64) -> GroupReader<'_> {
+        GroupReader::new(&self.bytes, &self.path, self.id, promised)
+    }
+}

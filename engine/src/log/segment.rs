@@ -1,0 +1,76 @@
+//! One file of the commit log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::env::names::{FileName, FileNumber};
+use crate::env::{DataFile, Dir};
+use crate::error::Result;
+use crate::header::{FileHeader, FileKind, HEADER_BYTES};
+
+/// A log segment that is open for appending.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) number: FileNumber,
+    pub(crate) id: u64,
+    pub(crate) file: DataFile,
+    /// Bytes handed to the operating system. Stored after the write, so whoever syncs after loading it syncs them all.
+    written: AtomicU64,
+    /// Bytes that are durable, provided that every earlier segment is: the promise of groups to come. 0 until the first sync.
+    synced: AtomicU64,
+}
+
+/// How a segment comes to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewSegment {
+    pub(crate) number: FileNumber,
+    /// The room to reserve, in bytes.
+    pub(crate) capacity: u64,
+    /// A segment nobody needs any more, whose blocks are used again: overwriting them is cheaper than growing a file.
+    pub(crate) recycled: Option<FileNumber>,
+    pub(crate) written_at_nanos: u64,
+}
+
+impl Segment {
+    /// Makes a segment whose name, header and reserved room are durable when this returns.
+    pub(crate) fn prepare(dir: &Dir, new: NewSegment) -> Result<Segment> {
+        let NewSegment { number, capacity, recycled, written_at_nanos } = new;
+        let name = FileName::Log(number);
+        let file = match recycled {
+            Some(old) => {
+                dir.rename(FileName::Log(old), name)?;
+                dir.open(name, true)?
+            }
+            None => dir.create(name)?,
+        };
+        file.preallocate(capacity)?;
+        let id = dir.unique_id();
+        file.write_at(0, &FileHeader { kind: FileKind::Log, number, id, written_at_nanos }.encode())?;
+        file.sync()?;
+        dir.sync()?;
+        Ok(Segment { number, id, file, written: AtomicU64::new(HEADER_BYTES), synced: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_written(&self, offset: u64) {
+        self.written.store(offset, Ordering::Release);
+    }
+
+    /// What a group written now may promise.
+    pub(crate) fn synced(&self) -> u64 {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_synced(&self, offset: u64) {
+        self.synced.fetch_max(offset, Ordering::AcqRel);
+    }
+}
+
+/// A place in the log: segments are numbered in the order they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LogPosition {
+    pub(crate) segment: FileNumber,
+    pub(crate) offset: u64,
+}

@@ -1,0 +1,87 @@
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::env::sim::SimDisk;
+use crate::env::{Dir, Env};
+use crate::log::segment::NewSegment;
+
+fn segments(n: u64) -> (SyncQueue, Vec<Arc<Segment>>) {
+    let disk = SimDisk::new(1);
+    let env = Env::sim(&disk);
+    let dir = Dir::new(env.files.clone(), Path::new("/db"));
+    dir.create_all().unwrap();
+    let queue = SyncQueue::new();
+    let make = |number| {
+        let new = NewSegment { number: FileNumber(number), capacity: 0, recycled: None, written_at_nanos: 0 };
+        let segment = Arc::new(Segment::prepare(&dir, new).unwrap());
+        queue.push(segment.clone());
+        segment
+    };
+    let segments = (1..=n).map(make).collect();
+    (queue, segments)
+}
+
+fn at(segment: u64, offset: u64) -> LogPosition {
+    LogPosition { segment: FileNumber(segment), offset }
+}
+
+#[test]
+fn one_sync_serves_all_who_wait() {
+    let (queue, segments) = segments(1);
+    segments[0].set_written(1000);
+    let syncs = AtomicU64::new(0);
+    let barrier = std::sync::Barrier::new(8);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                barrier.wait();
+                let sync = |_: &Segment| {
+                    syncs.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                };
+                queue.wait_durable(at(1, 1000), sync).unwrap();
+            });
+        }
+    });
+    assert_eq!(syncs.load(Ordering::SeqCst), 1, "the bytes were durable after the first sync");
+    assert_eq!(segments[0].synced(), 1000);
+}
+
+#[test]
+fn older_segments_are_synced_first_and_only_then_the_active_one_may_promise() {
+    let (queue, segments) = segments(3);
+    let order = Mutex::new(Vec::new());
+    assert_eq!(segments[2].synced(), 0, "nothing is promised before the first sync");
+    let sync = |segment: &Segment| {
+        order.lock().push(segment.number.0);
+        Ok(())
+    };
+    segments[2].set_written(500);
+    queue.wait_durable(at(3, 500), sync).unwrap();
+    assert_eq!(*order.lock(), [1, 2, 3]);
+    assert_eq!(segments[2].synced(), 500);
+}
+
+/// F57, G6: after one failed sync nobody is told that anything is durable.
+#[test]
+fn g6_a_failed_sync_is_final() {
+    let (queue, segments) = segments(1);
+    segments[0].set_written(100);
+    let failing = |segment: &Segment| {
+        let path = Path::new("000001.log");
+        assert_eq!(segment.number, FileNumber(1));
+        Err(Error::io("sync", path, std::io::Error::from_raw_os_error(5)))
+    };
+    assert!(matches!(queue.wait_durable(at(1, 100), failing), Err(Error::ReadOnly(_))));
+    let fine = |_: &Segment| panic!("a second sync must not be tried");
+    assert!(matches!(queue.wait_durable(at(1, 100), fine), Err(Error::ReadOnly(_))));
+    assert_eq!(segments[0].synced(), 0);
+}
+
+#[test]
+fn a_retired_segment_needs_no_sync() {
+    let (queue, _segments) = segments(2);
+    queue.retire(FileNumber(1));
+    queue.wait_durable(at(1, 1 << 40), |_| panic!("nothing to sync")).unwrap();
+}

@@ -1,0 +1,99 @@
+//! Appends groups to the active segment. One thread at a time: the commit lock guards it.
+
+use std::sync::Arc;
+
+use super::segment::{LogPosition, Segment};
+use crate::error::Result;
+use crate::header::HEADER_BYTES;
+use crate::record::format::GroupType;
+use crate::record::writer::{GroupWriter, NewEntry};
+
+/// Unsynced, unacknowledged-by-the-kernel bytes that [`Durability::None`](crate::Durability::None) may pile up.
+const PENDING_BYTES_MAX: usize = 64 << 10;
+/// Scratch memory kept between groups; a larger one was for a rare large batch.
+const PENDING_KEPT_BYTES: usize = 1 << 20;
+
+/// The end of the log.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    segment: Arc<Segment>,
+    /// Groups encoded and not yet handed to the operating system.
+    pending: Vec<u8>,
+    /// Where the first pending byte belongs.
+    pending_offset: u64,
+}
+
+/// What an append did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Appended {
+    /// Where the group ends.
+    pub(crate) end: LogPosition,
+    /// Its length in bytes.
+    pub(crate) bytes: u64,
+}
+
+impl LogWriter {
+    pub(crate) fn new(segment: Arc<Segment>) -> LogWriter {
+        LogWriter { segment, pending: Vec::new(), pending_offset: HEADER_BYTES }
+    }
+
+    pub(crate) fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    pub(crate) fn end(&self) -> LogPosition {
+        let offset = self.pending_offset + self.pending.len() as u64;
+        LogPosition { segment: self.segment.number, offset }
+    }
+
+    /// Appends one group of entries. With `hand_over` the operating system has it when this returns.
+    ///
+    /// # Errors
+    /// Of the write. The group is then not part of the log: the next one takes its place.
+    pub(crate) fn append<'a>(
+        &mut self,
+        entries: impl Iterator<Item = NewEntry<'a>>,
+        hand_over: bool,
+    ) -> Result<Appended> {
+        let before = self.pending.len();
+        let offset = self.end().offset;
+        let mut group = GroupWriter::new(&mut self.pending, self.segment.id, offset);
+        entries.for_each(|entry| group.entry(entry));
+        let bytes = group.finish(GroupType::Commit, self.segment.synced());
+        self.keep_or_drop(before, hand_over)?;
+        Ok(Appended { end: self.end(), bytes })
+    }
+
+    /// Writes the mark after which nothing follows in this segment, and returns the segment's final length.
+    pub(crate) fn seal(&mut self) -> Result<u64> {
+        let before = self.pending.len();
+        let offset = self.end().offset;
+        GroupWriter::new(&mut self.pending, self.segment.id, offset).finish(GroupType::Seal, self.segment.synced());
+        self.keep_or_drop(before, true)?;
+        Ok(self.end().offset)
+    }
+
+    /// Hands all pending bytes to the operating system.
+    pub(crate) fn hand_over(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.segment.file.write_at(self.pending_offset, &self.pending)?;
+        self.pending_offset += self.pending.len() as u64;
+        self.pending.clear();
+        self.pending.shrink_to(PENDING_KEPT_BYTES);
+        self.segment.set_written(self.pending_offset);
+        Ok(())
+    }
+
+    fn keep_or_drop(&mut self, before: usize, hand_over: bool) -> Result<()> {
+        if !hand_over && self.pending.len() < PENDING_BYTES_MAX {
+            return Ok(());
+        }
+        let handed = self.hand_over();
+        if handed.is_err() {
+            self.pending.truncate(before);
+        }
+        handed
+    }
+}

@@ -1,0 +1,181 @@
+//! The memtable: the newest writes, in memory, in order.
+//!
+//! A skip list (Pugh 1990) in one arena. Writers that have reserved their bytes insert concurrently without locks; readers
+//! never wait. Everything is freed at once when the last reader lets go.
+
+mod arena;
+mod skiplist;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use skiplist::{NodeRef, SkipList};
+
+use crate::env::names::FileNumber;
+use crate::error::Result;
+use crate::iter::internal::InternalIterator;
+use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::value::{Owner, Value};
+
+pub(crate) use skiplist::Reservation;
+
+/// One memtable, and the log segment that holds the same writes.
+#[derive(Debug)]
+pub(crate) struct Memtable {
+    list: SkipList,
+    log: FileNumber,
+    entries: AtomicU64,
+    tombstones: AtomicU64,
+    payload: AtomicU64,
+    /// The newest sequence number reserved, written under the commit lock: once it is visible, no insert is under way.
+    last_seq: AtomicU64,
+}
+
+impl Owner for Memtable {}
+
+impl Memtable {
+    /// An empty memtable of `capacity` bytes for the writes in segment `log`.
+    pub(crate) fn new(capacity: usize, log: FileNumber) -> Memtable {
+        Memtable {
+            list: SkipList::new(capacity),
+            log,
+            entries: AtomicU64::new(0),
+            tombstones: AtomicU64::new(0),
+            payload: AtomicU64::new(0),
+            last_seq: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn log(&self) -> FileNumber {
+        self.log
+    }
+
+    /// The bytes that entries with these lengths take, with sequence numbers from `first` on.
+    pub(crate) fn bytes_needed(first: SeqNo, lengths: impl Iterator<Item = (usize, usize)>) -> usize {
+        lengths.zip(first.0..).map(|((key, value), seq)| SkipList::node_bytes(SeqNo(seq), key, value)).sum()
+    }
+
+    /// The capacity that an empty memtable needs to hold `bytes` of entries.
+    pub(crate) fn capacity_for(bytes: usize) -> usize {
+        SkipList::capacity_for(bytes)
+    }
+
+    /// Whether `bytes` of entries still fit. Under the commit lock they then do.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.list.has_room(bytes)
+    }
+
+    /// Reserves room for entries up to `last`; `None` when it does not suffice. Called under the commit lock.
+    pub(crate) fn reserve(&self, bytes: usize, last: SeqNo) -> Option<Reservation> {
+        let reservation = self.list.reserve(bytes)?;
+        self.last_seq.store(last.0, Ordering::Relaxed);
+        Some(reservation)
+    }
+
+    /// Inserts one entry into reserved room. Each key and sequence number is inserted once.
+    pub(crate) fn insert(&self, room: &mut Reservation, key: InternalKey<'_>, value: &[u8]) {
+        self.list.insert(room, key, value);
+        if key.trailer.kind() == Some(Kind::Tombstone) {
+            self.tombstones.fetch_add(1, Ordering::Relaxed);
+        }
+        self.entries.fetch_add(1, Ordering::Relaxed);
+        self.payload.fetch_add((key.user.len() + value.len()) as u64, Ordering::Relaxed);
+    }
+
+    /// The newest entry of `user` at or before `seq`.
+    #[inline]
+    pub(crate) fn get(&self, user: &[u8], seq: SeqNo) -> Option<(Trailer, &[u8])> {
+        let node = self.list.seek(InternalKey::seek(user, seq))?;
+        let key = node.key();
+        (key.user == user).then(|| (key.trailer, node.value()))
+    }
+
+    /// A value of this memtable as a handle.
+    pub(crate) fn lend(self: &Arc<Self>, bytes: &[u8]) -> Value {
+        // SAFETY: `bytes` comes from a node of this memtable, and nodes are never changed nor freed before the memtable is.
+        unsafe { Value::lent(bytes, || self.clone()) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries() == 0
+    }
+
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn tombstones(&self) -> u64 {
+        self.tombstones.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all keys and values.
+    pub(crate) fn payload_bytes(&self) -> u64 {
+        self.payload.load(Ordering::Relaxed)
+    }
+
+    /// Bytes taken of the arena.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.list.used_bytes()
+    }
+
+    pub(crate) fn last_seq(&self) -> SeqNo {
+        SeqNo(self.last_seq.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn iter(self: &Arc<Self>) -> MemtableIter {
+        MemtableIter { memtable: self.clone(), at: None }
+    }
+}
+
+/// Walks a memtable; sees every entry that was published before a step, and perhaps younger ones.
+#[derive(Debug)]
+pub(crate) struct MemtableIter {
+    memtable: Arc<Memtable>,
+    at: Option<NodeRef>,
+}
+
+impl InternalIterator for MemtableIter {
+    fn seek_to_first(&mut self) -> Result<()> {
+        self.at = self.memtable.list.first().map(|node| node.reference());
+        Ok(())
+    }
+
+    fn seek_to_last(&mut self) -> Result<()> {
+        self.at = self.memtable.list.last().map(|node| node.reference());
+        Ok(())
+    }
+
+    fn seek(&mut self, key: InternalKey<'_>) -> Result<()> {
+        self.at = self.memtable.list.seek(key).map(|node| node.reference());
+        Ok(())
+    }
+
+    fn seek_before(&mut self, key: InternalKey<'_>) -> Result<()> {
+        self.at = self.memtable.list.seek_before(key).map(|node| node.reference());
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<()> {
+        self.at = self.at.and_then(|at| self.memtable.list.node(at).next()).map(|node| node.reference());
+        Ok(())
+    }
+
+    fn prev(&mut self) -> Result<()> {
+        let list = &self.memtable.list;
+        self.at = self.at.and_then(|at| list.seek_before(list.node(at).key())).map(|node| node.reference());
+        Ok(())
+    }
+
+    fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {
+        let node = self.memtable.list.node(self.at?);
+        Some((node.key(), node.value()))
+    }
+
+    fn lend(&self) -> Option<Value> {
+        let (_, value) = self.current()?;
+        Some(self.memtable.lend(value))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::checksum::mix;
+
+fn put(memtable: &Memtable, seq: u64, user: &[u8], kind: Kind, value: &[u8]) {
+    let seq = SeqNo(seq);
+    let bytes = Memtable::bytes_needed(seq, [(user.len(), value.len())].into_iter());
+    let mut room = memtable.reserve(bytes, seq).expect("room");
+    memtable.insert(&mut room, InternalKey::new(user, Trailer::new(seq, kind)), value);
+}
+
+#[test]
+fn a_read_sees_the_newest_version_at_its_sequence_number() {
+    let memtable = Memtable::new(1 << 16, FileNumber(1));
+    put(&memtable, 1, b"k", Kind::Value, b"one");
+    put(&memtable, 3, b"k", Kind::Tombstone, b"");
+    put(&memtable, 5, b"k", Kind::Value, b"five");
+    let at = |seq| memtable.get(b"k", SeqNo(seq)).map(|(trailer, value)| (trailer.kind(), value.to_vec()));
+    assert_eq!(at(0), None);
+    assert_eq!(at(2), Some((Some(Kind::Value), b"one".to_vec())));
+    assert_eq!(at(4), Some((Some(Kind::Tombstone), vec![])));
+    assert_eq!(at(9), Some((Some(Kind::Value), b"five".to_vec())));
+    assert_eq!(memtable.get(b"j", SeqNo(9)), None);
+    assert_eq!((memtable.entries(), memtable.tombstones(), memtable.payload_bytes()), (3, 1, 10));
+}
+
+#[test]
+fn the_bytes_used_are_exactly_those_reserved_and_no_more_fit() {
+    let memtable = Memtable::new(Memtable::capacity_for(4096), FileNumber(1));
+    let empty = memtable.used_bytes();
+    let mut expected = 0;
+    let mut seq = 1;
+    loop {
+        let bytes = Memtable::bytes_needed(SeqNo(seq), [(8, 20)].into_iter());
+        let Some(mut room) = memtable.reserve(bytes, SeqNo(seq)) else { break };
+        let key = seq.to_be_bytes();
+        memtable.insert(&mut room, InternalKey::new(&key, Trailer::new(SeqNo(seq), Kind::Value)), &[7; 20]);
+        expected += bytes;
+        seq += 1;
+    }
+    assert_eq!(memtable.used_bytes() - empty, expected);
+    // Capacities are rounded up to whole cache lines.
+    assert!(expected <= 4096 + 64 && expected > 3900, "{expected}");
+}
+
+#[test]
+fn walks_in_both_directions_agree_with_a_btree_map() {
+    let memtable = Arc::new(Memtable::new(1 << 20, FileNumber(1)));
+    let mut model = BTreeMap::new();
+    for seq in 1..=2000 {
+        let user = format!("{:0width$}", mix(seq) % 700, width = (mix(seq) % 12) as usize);
+        put(&memtable, seq, user.as_bytes(), Kind::Value, &seq.to_le_bytes());
+        model.insert((user, std::cmp::Reverse(seq)), seq);
+    }
+    let mut iter = memtable.iter();
+    let mut forward = Vec::new();
+    iter.seek_to_first().unwrap();
+    while let Some((key, value)) = iter.current() {
+        forward.push((key.user.to_vec(), u64::from_le_bytes(value.try_into().unwrap())));
+        iter.next().unwrap();
+    }
+    let expected: Vec<_> = model.iter().map(|((user, _), seq)| (user.clone().into_bytes(), *seq)).collect();
+    assert_eq!(forward, expected);
+    let mut backward = Vec::new();
+    iter.seek_to_last().unwrap();
+    while let Some((key, value)) = iter.current() {
+        backward.push((key.user.to_vec(), u64::from_le_bytes(value.try_into().unwrap())));
+        iter.prev().unwrap();
+    }
+    backward.reverse();
+    assert_eq!(backward, expected);
+}
+
+#[test]
+fn concurrent_inserts_are_all_found_in_order() {
+    let memtable = Arc::new(Memtable::new(16 << 20, FileNumber(1)));
+    std::thread::scope(|scope| {
+        for thread in 0..4u64 {
+            let memtable = &memtable;
+            scope.spawn(move || {
+                for i in 0..5000 {
+                    let seq = 1 + i * 4 + thread;
+                    put(memtable, seq, &mix(seq).to_be_bytes(), Kind::Value, &seq.to_le_bytes());
+                    assert!(memtable.get(&mix(seq).to_be_bytes(), SeqNo(seq)).is_some(), "own writes are seen");
+                }
+            });
+        }
+    });
+    let mut iter = memtable.iter();
+    iter.seek_to_first().unwrap();
+    let mut last = None;
+    let mut count = 0;
+    while let Some((key, value)) = iter.current() {
+        assert!(last.as_deref() < Some(key.user));
+        assert_eq!(mix(u64::from_le_bytes(value.try_into().unwrap())).to_be_bytes(), key.user);
+        last = Some(key.user.to_vec());
+        count += 1;
+        iter.next().unwrap();
+    }
+    assert_eq!(count, 20_000);
+}

@@ -1,0 +1,316 @@
+//! What a database is opened with, and what a single write may ask for.
+
+use std::fmt;
+
+use crate::env::Env;
+use crate::error::{Error, Result};
+
+/// Levels of the tree, L0 … L6.
+pub const LEVELS: usize = 7;
+
+/// When a write is safe from what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// `Ok` means safe from a power cut: the commit log was synced (one sync serves all writers that wait for it).
+    Sync,
+    /// `Ok` means safe from a crash of the process: the bytes are with the operating system. A power cut may take the last
+    /// writes, but leaves a prefix of them without holes.
+    #[default]
+    Os,
+    /// `Ok` means that the write is visible. A crash of the process may take what is still buffered in it; later writes
+    /// with a stronger durability, [`Db::sync`](crate::Db::sync) and closing carry it to safety.
+    None,
+}
+
+/// How the blocks of a level are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Stored as they are: reads borrow from the mapped file.
+    None,
+    /// LZ4 blocks, kept uncompressed in the block cache once read. A block that does not shrink by an eighth is stored as it is.
+    Lz4,
+}
+
+/// Options of a database. [`Options::default`] opens a good one; every setter is named after its field.
+///
+/// ```
+/// use bettong::{Durability, Options};
+/// let options = Options::default().memtable_bytes(16 << 20).durability(Durability::Sync);
+/// options.validate()?;
+/// # Ok::<(), bettong::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) env: Env,
+    pub(crate) name: String,
+    pub(crate) create_if_missing: bool,
+    pub(crate) durability: Durability,
+    pub(crate) memtable_bytes: usize,
+    pub(crate) max_immutable_memtables: usize,
+    pub(crate) cache_bytes: usize,
+    pub(crate) mapped_reads: bool,
+    pub(crate) verify_always: bool,
+    pub(crate) table_bytes: u64,
+    pub(crate) block_bytes: usize,
+    pub(crate) restart_interval: usize,
+    pub(crate) filter_bits_per_key: usize,
+    pub(crate) compression: [Compression; LEVELS],
+    pub(crate) level_base_bytes: u64,
+    pub(crate) level_fanout: u64,
+    pub(crate) l0_compaction_tables: usize,
+    pub(crate) l0_slowdown_tables: usize,
+    pub(crate) l0_stop_tables: usize,
+    pub(crate) compaction_debt_slowdown_bytes: u64,
+    pub(crate) compaction_debt_stop_bytes: u64,
+    pub(crate) compaction_threads: usize,
+    pub(crate) slowdown_bytes_per_second: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            env: Env::disk(),
+            name: String::new(),
+            create_if_missing: true,
+            durability: Durability::Os,
+            memtable_bytes: 64 << 20,
+            max_immutable_memtables: 2,
+            cache_bytes: 64 << 20,
+            mapped_reads: true,
+            verify_always: false,
+            table_bytes: 64 << 20,
+            block_bytes: 4 << 10,
+            restart_interval: 8,
+            filter_bits_per_key: 10,
+            compression: compression_below(2),
+            level_base_bytes: 256 << 20,
+            level_fanout: 10,
+            l0_compaction_tables: 4,
+            l0_slowdown_tables: 12,
+            l0_stop_tables: 20,
+            compaction_debt_slowdown_bytes: 64 << 30,
+            compaction_debt_stop_bytes: 256 << 30,
+            compaction_threads: default_compaction_threads(),
+            slowdown_bytes_per_second: 32 << 20,
+        }
+    }
+}
+
+fn compression_below(first: usize) -> [Compression; LEVELS] {
+    std::array::from_fn(|level| if level < first { Compression::None } else { Compression::Lz4 })
+}
+
+fn default_compaction_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    cores.saturating_sub(1).clamp(1, 4)
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $field:ident: $type:ty;)*) => {
+        impl Options {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $field(mut self, $field: $type) -> Options {
+                self.$field = $field;
+                self
+            })*
+        }
+    };
+}
+
+// Behaviour.
+setters! {
+    /// The machine to run on: [`Env::disk`] (default), or a simulated one in tests.
+    env: Env;
+    /// Whether opening a directory without a database makes one. Default: true. With false a mistyped path is an error.
+    create_if_missing: bool;
+    /// The durability of writes that ask for none. Default: [`Durability::Os`].
+    durability: Durability;
+    /// Whether table files are read through memory mappings (default) or with `pread` into the block cache. Mappings make
+    /// reads shorter by a copy and a system call; without them a disk that fails under a mapped page gives a typed error
+    /// instead of SIGBUS.
+    mapped_reads: bool;
+    /// Whether a mapped block's checksum is verified at every read instead of at its first. Default: false. Costs about
+    /// 0.3 µs per block of 4 KiB.
+    verify_always: bool;
+}
+
+// Performance.
+setters! {
+    /// Bytes of one memtable, which is also the size of a commit log segment. Default 64 MiB, from 4 KiB to 4 GiB. Larger: fewer, larger
+    /// flushes and less compaction; more memory and a longer replay after a crash.
+    memtable_bytes: usize;
+    /// Full memtables that may wait for their flush before writes stop. Default 2, from 1 to 16. Larger: longer bursts at
+    /// full speed, more memory (`memtable_bytes` each).
+    max_immutable_memtables: usize;
+    /// Bytes of the block cache, which holds decompressed blocks (and, without mapped reads, all blocks). Default 64 MiB, 0 switches it off.
+    cache_bytes: usize;
+    /// The size at which compaction begins a new table. Default 64 MiB, from 4 KiB to 4 GiB. Smaller: finer compactions, more files.
+    table_bytes: u64;
+    /// Bytes of a table's data block before compression. Default 4 KiB, from 128 B to 1 MiB. Larger: a smaller index and better
+    /// compression; more to search and to read for one key.
+    block_bytes: usize;
+    /// Entries between two whole keys in a block. Default 8, from 1 to 128. Smaller: faster look-ups; larger: smaller blocks where keys share prefixes.
+    restart_interval: usize;
+    /// Filter bits a key. Default 10 (about 1 % false positives), from 0 (no filter) to 32.
+    filter_bits_per_key: usize;
+    /// Compression by level. Default: none on L0 and L1, where data stays briefly, LZ4 below.
+    compression: [Compression; LEVELS];
+    /// Bytes of the first level below L0 that holds data. Default 256 MiB, at least 4 KiB. The levels below it are each
+    /// `level_fanout` times larger; their sizes follow the size of the last one, so that at most about a ninth of the tree
+    /// is above it.
+    level_base_bytes: u64;
+    /// How many times larger each level is than the one above. Default 10, from 2 to 100. Larger: fewer levels to read, more bytes rewritten.
+    level_fanout: u64;
+    /// Tables in L0 that start a compaction. Default 4, from 1.
+    l0_compaction_tables: usize;
+    /// Tables in L0 from which on writes are slowed down. Default 12, at least `l0_compaction_tables`.
+    l0_slowdown_tables: usize;
+    /// Tables in L0 at which writes stop until there are fewer. Default 20, more than `l0_slowdown_tables`.
+    l0_stop_tables: usize;
+    /// Bytes waiting for compaction from which on writes are slowed down. Default 64 GiB.
+    compaction_debt_slowdown_bytes: u64;
+    /// Bytes waiting for compaction at which writes stop. Default 256 GiB, more than the slowdown.
+    compaction_debt_stop_bytes: u64;
+    /// Threads for compaction, apart from the one for flushes. Default: cores − 1, at most 4 and at least 1.
+    compaction_threads: usize;
+    /// The rate at which writes are let through when a slowdown begins; it falls towards a tenth as the stop comes nearer. Default 32 MiB/s.
+    slowdown_bytes_per_second: u64;
+}
+
+impl Options {
+    /// The database's name in metrics (label `db`). Default: the last part of its path.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Options {
+        self.name = name.into();
+        self
+    }
+
+    /// Default options with every write synced.
+    pub fn durable() -> Options {
+        Options::default().durability(Durability::Sync)
+    }
+
+    /// Default options within about 24 MiB of memory.
+    pub fn low_memory() -> Options {
+        Options::default().memtable_bytes(4 << 20).cache_bytes(8 << 20).table_bytes(16 << 20).level_base_bytes(64 << 20)
+    }
+
+    /// Options for loading much data at once: large memtables, unsynced writes, late compaction.
+    pub fn bulk_load() -> Options {
+        Options::default()
+            .durability(Durability::None)
+            .memtable_bytes(256 << 20)
+            .l0_compaction_tables(8)
+            .l0_slowdown_tables(32)
+            .l0_stop_tables(48)
+    }
+
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`] with all faults at once.
+    pub fn validate(&self) -> Result<()> {
+        let mut faults = Vec::new();
+        let mut range = |name: &str, value: u64, low: u64, high: u64| {
+            if !(low..=high).contains(&value) {
+                faults.push(format!("{name} is {value}, must be from {low} to {high}"));
+            }
+        };
+        range("memtable_bytes", self.memtable_bytes as u64, 4 << 10, 4 << 30);
+        range("max_immutable_memtables", self.max_immutable_memtables as u64, 1, 16);
+        range("cache_bytes", self.cache_bytes as u64, 0, 1 << 44);
+        range("table_bytes", self.table_bytes, 4 << 10, 4 << 30);
+        range("block_bytes", self.block_bytes as u64, 128, 1 << 20);
+        range("restart_interval", self.restart_interval as u64, 1, 128);
+        range("filter_bits_per_key", self.filter_bits_per_key as u64, 0, 32);
+        range("level_base_bytes", self.level_base_bytes, 4 << 10, 1 << 44);
+        range("level_fanout", self.level_fanout, 2, 100);
+        range("compaction_threads", self.compaction_threads as u64, 1, 64);
+        range("slowdown_bytes_per_second", self.slowdown_bytes_per_second, 1 << 10, 1 << 40);
+        range("l0_compaction_tables", self.l0_compaction_tables as u64, 1, 1000);
+        let (least, most) = (self.l0_compaction_tables as u64, 10_000);
+        range("l0_slowdown_tables", self.l0_slowdown_tables as u64, least, most);
+        range("l0_stop_tables", self.l0_stop_tables as u64, self.l0_slowdown_tables as u64 + 1, most + 1);
+        let debt = self.compaction_debt_slowdown_bytes;
+        range("compaction_debt_stop_bytes", self.compaction_debt_stop_bytes, debt.saturating_add(1), u64::MAX);
+        if faults.is_empty() { Ok(()) } else { Err(Error::InvalidOptions(faults)) }
+    }
+
+    /// The options as names and values, for the `OPTIONS` file and the JSON snapshot.
+    pub(crate) fn describe(&self) -> Vec<(String, String)> {
+        let pairs: [(&str, &dyn fmt::Debug); 22] = [
+            ("name", &self.name),
+            ("create_if_missing", &self.create_if_missing),
+            ("durability", &self.durability),
+            ("memtable_bytes", &self.memtable_bytes),
+            ("max_immutable_memtables", &self.max_immutable_memtables),
+            ("cache_bytes", &self.cache_bytes),
+            ("mapped_reads", &self.mapped_reads),
+            ("verify_always", &self.verify_always),
+            ("table_bytes", &self.table_bytes),
+            ("block_bytes", &self.block_bytes),
+            ("restart_interval", &self.restart_interval),
+            ("filter_bits_per_key", &self.filter_bits_per_key),
+            ("compression", &self.compression),
+            ("level_base_bytes", &self.level_base_bytes),
+            ("level_fanout", &self.level_fanout),
+            ("l0_compaction_tables", &self.l0_compaction_tables),
+            ("l0_slowdown_tables", &self.l0_slowdown_tables),
+            ("l0_stop_tables", &self.l0_stop_tables),
+            ("compaction_debt_slowdown_bytes", &self.compaction_debt_slowdown_bytes),
+            ("compaction_debt_stop_bytes", &self.compaction_debt_stop_bytes),
+            ("compaction_threads", &self.compaction_threads),
+            ("slowdown_bytes_per_second", &self.slowdown_bytes_per_second),
+        ];
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), format!("{value:?}"))).collect()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.describe()).finish()
+    }
+}
+
+/// What a single write asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    pub(crate) durability: Option<Durability>,
+}
+
+impl WriteOptions {
+    /// Nothing but the defaults of the database.
+    pub fn new() -> WriteOptions {
+        WriteOptions::default()
+    }
+
+    /// The durability of this write.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> WriteOptions {
+        self.durability = Some(durability);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_presets_are_valid() {
+        for options in [Options::default(), Options::durable(), Options::low_memory(), Options::bulk_load()] {
+            options.validate().unwrap();
+        }
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once() {
+        let options = Options::default().memtable_bytes(1).block_bytes(1).level_fanout(1).l0_stop_tables(3);
+        let Err(Error::InvalidOptions(faults)) = options.validate() else { panic!("the options are invalid") };
+        for name in ["memtable_bytes", "block_bytes", "level_fanout", "l0_stop_tables"] {
+            assert!(faults.iter().any(|fault| fault.starts_with(name)), "{name}: {faults:?}");
+        }
+        assert_eq!(faults.len(), 4);
+    }
+}

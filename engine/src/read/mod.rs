@@ -1,0 +1,4 @@
+//! The read path.
+
+pub(crate) mod get;
+pub(crate) mod scan;

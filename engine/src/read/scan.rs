@@ -1,0 +1,367 @@
+//! Walks the visible keys of a range, from both ends.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bettong_metrics::{Counter, Gauge, Operation, Recorder};
+
+use crate::error::{Error, Result};
+use crate::iter::internal::{BoxedIterator, InternalIterator};
+use crate::iter::merge::MergeIter;
+use crate::key::{InternalKey, Kind, SeqNo};
+use crate::levels::level_cursor::LevelCursor;
+use crate::metric::ReadOrigin;
+use crate::options::LEVELS;
+use crate::table::cursor::TableCursor;
+use crate::table::reader::ReadContext;
+use crate::value::Value;
+use crate::view::View;
+
+const SHADOWED: usize = 0;
+const TOMBSTONE: usize = 1;
+const NEWER: usize = 2;
+
+/// One key and its value.
+#[derive(Clone, Debug)]
+pub struct Item {
+    key: Value,
+    value: Value,
+}
+
+impl Item {
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// The value. It is fetched when it is asked for, so a walk over keys alone reads no large values.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`](crate::Error::Corruption) or [`Error::Io`](crate::Error::Io) if it cannot be read.
+    pub fn value(&self) -> Result<&[u8]> {
+        Ok(&self.value)
+    }
+
+    /// The value as a handle that outlives the item.
+    ///
+    /// # Errors
+    /// As [`Item::value`].
+    pub fn into_value(self) -> Result<Value> {
+        Ok(self.value)
+    }
+}
+
+/// The keys of a range in order, from the front with `next`, from the back with `next_back`, until they meet.
+///
+/// A scan sees the state at which it was created, whatever is written, flushed or compacted while it is held. It keeps
+/// the files of that state on the disk, so do not hold one for longer than it is used. After an error it ends.
+pub struct Scan {
+    view: Arc<View>,
+    seq: SeqNo,
+    lower: Bound<Vec<u8>>,
+    upper: Bound<Vec<u8>>,
+    front: Option<MergeIter>,
+    back: Option<MergeIter>,
+    /// The key last returned from the front: the rest of its versions are passed over, and the back stops before it.
+    front_key: Option<Vec<u8>>,
+    back_key: Option<Vec<u8>>,
+    done: bool,
+    /// Why the first step fails, if it does.
+    refused: Option<Error>,
+    recorder: Recorder,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    steps: [u64; 2],
+    skipped: [u64; 3],
+    bytes: u64,
+}
+
+impl std::fmt::Debug for Scan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scan({:?} .. {:?} at {})", self.lower, self.upper, self.seq.0)
+    }
+}
+
+/// What a scan is to walk.
+#[derive(Debug)]
+pub(crate) struct ScanRange {
+    pub(crate) lower: Bound<Vec<u8>>,
+    pub(crate) upper: Bound<Vec<u8>>,
+}
+
+impl ScanRange {
+    /// All keys that start with `prefix`.
+    pub(crate) fn prefix(prefix: &[u8]) -> ScanRange {
+        // The first key behind all of them: the prefix with its last byte that can grow grown by one.
+        let mut end = prefix.to_vec();
+        while end.last() == Some(&0xff) {
+            end.pop();
+        }
+        let upper = match end.last_mut() {
+            Some(last) => {
+                *last += 1;
+                Bound::Excluded(end)
+            }
+            None => Bound::Unbounded,
+        };
+        ScanRange { lower: Bound::Included(prefix.to_vec()), upper }
+    }
+}
+
+impl Scan {
+    /// A scan of `range` in `view` at `seq`. Nothing is read before the first step.
+    pub(crate) fn new(
+        view: Arc<View>,
+        seq: SeqNo,
+        range: ScanRange,
+        recorder: &Recorder,
+        allowed: Result<()>,
+    ) -> Scan {
+        recorder.add(Counter::IteratorsCreated, 1);
+        recorder.shift(Gauge::IteratorsOpen, 1.0);
+        Scan {
+            view,
+            seq,
+            lower: range.lower,
+            upper: range.upper,
+            front: None,
+            back: None,
+            front_key: None,
+            back_key: None,
+            done: false,
+            refused: allowed.err(),
+            recorder: recorder.clone(),
+            counts: Counts::default(),
+        }
+    }
+
+    fn merge(&self) -> Result<MergeIter> {
+        let mut sources: Vec<BoxedIterator> = Vec::with_capacity(4 + LEVELS);
+        for memtable in self.view.memtables() {
+            if !memtable.is_empty() {
+                sources.push(Box::new(memtable.iter()));
+            }
+        }
+        for (level, tables) in self.view.version.levels.iter().enumerate() {
+            let context = ReadContext { level, origin: ReadOrigin::Scan };
+            if level == 0 {
+                for table in tables.tables.iter().filter(|table| self.touches(&table.meta)) {
+                    sources.push(Box::new(TableCursor::new(table.reader()?.clone(), context)));
+                }
+            } else if !tables.tables.is_empty() {
+                sources.push(Box::new(LevelCursor::new(tables.tables.clone(), context)));
+            }
+        }
+        Ok(MergeIter::new(sources))
+    }
+
+    fn touches(&self, meta: &crate::levels::table_file::TableMeta) -> bool {
+        !self.is_above(&meta.smallest) && !self.is_below(&meta.largest)
+    }
+
+    fn is_below(&self, key: &[u8]) -> bool {
+        match &self.lower {
+            Bound::Included(lower) => key < lower.as_slice(),
+            Bound::Excluded(lower) => key <= lower.as_slice(),
+            Bound::Unbounded => false,
+        }
+    }
+
+    fn is_above(&self, key: &[u8]) -> bool {
+        match &self.upper {
+            Bound::Included(upper) => key > upper.as_slice(),
+            Bound::Excluded(upper) => key >= upper.as_slice(),
+            Bound::Unbounded => false,
+        }
+    }
+
+    /// Places a merge for walking on from the lower bound.
+    fn place_front(&self) -> Result<MergeIter> {
+        let mut merge = self.merge()?;
+        match &self.lower {
+            // Keys are never longer than they may be, so nothing lies between a key and the same key with a zero byte.
+            Bound::Excluded(lower) => {
+                let next = [lower.as_slice(), &[0]].concat();
+                merge.seek(InternalKey::seek(&next, SeqNo::MAX))?;
+            }
+            Bound::Included(lower) => merge.seek(InternalKey::seek(lower, SeqNo::MAX))?,
+            Bound::Unbounded => merge.seek_to_first()?,
+        }
+        Ok(merge)
+    }
+
+    /// Places a merge for walking back from the upper bound.
+    fn place_back(&self) -> Result<MergeIter> {
+        let mut merge = self.merge()?;
+        match &self.upper {
+            Bound::Included(upper) => {
+                let next = [upper.as_slice(), &[0]].concat();
+                merge.seek_before(InternalKey::seek(&next, SeqNo::MAX))?;
+            }
+            Bound::Excluded(upper) => merge.seek_before(InternalKey::seek(upper, SeqNo::MAX))?,
+            Bound::Unbounded => merge.seek_to_last()?,
+        }
+        Ok(merge)
+    }
+
+    fn step_front(&mut self) -> Result<Option<Item>> {
+        let mut merge = match self.front.take() {
+            Some(mut merge) => {
+                // The step off the key returned last is taken only now: its value may have been all that was wanted.
+                merge.next()?;
+                merge
+            }
+            None => {
+                let recorder = self.recorder.clone();
+                let _timer = recorder.start(Operation::Scan);
+                self.place_front()?
+            }
+        };
+        let item = self.find_front(&mut merge)?;
+        self.front = Some(merge);
+        Ok(item)
+    }
+
+    fn find_front(&mut self, merge: &mut MergeIter) -> Result<Option<Item>> {
+        while let Some((key, value)) = merge.current() {
+            if self.is_above(key.user) || self.back_key.as_deref().is_some_and(|back| key.user >= back) {
+                return Ok(None);
+            }
+            let skipped = if key.trailer.seq() > self.seq {
+                NEWER
+            } else if self.front_key.as_deref() == Some(key.user) {
+                SHADOWED
+            } else {
+                self.front_key.get_or_insert_default().clear();
+                self.front_key.get_or_insert_default().extend_from_slice(key.user);
+                if key.trailer.kind() == Some(Kind::Value) {
+                    self.count(0, key.user.len() + value.len());
+                    let (key, value) = (Value::copied(key.user), merge.lend());
+                    return Ok(value.map(|value| Item { key, value }));
+                }
+                TOMBSTONE
+            };
+            self.skip(skipped);
+            merge.next()?;
+        }
+        Ok(None)
+    }
+
+    fn step_back(&mut self) -> Result<Option<Item>> {
+        let mut merge = match self.back.take() {
+            Some(merge) => merge,
+            None => {
+                let recorder = self.recorder.clone();
+                let _timer = recorder.start(Operation::Scan);
+                self.place_back()?
+            }
+        };
+        let item = self.find_back(&mut merge)?;
+        self.back = Some(merge);
+        Ok(item)
+    }
+
+    /// Backwards the versions of a key come oldest first: the last one that is visible counts.
+    fn find_back(&mut self, merge: &mut MergeIter) -> Result<Option<Item>> {
+        while let Some((key, _)) = merge.current() {
+            let user = key.user.to_vec();
+            if self.is_below(&user) || self.front_key.as_deref().is_some_and(|front| user.as_slice() <= front) {
+                return Ok(None);
+            }
+            let mut visible: Option<Option<Value>> = None;
+            while let Some((key, _)) = merge.current().filter(|(key, _)| key.user == user) {
+                if key.trailer.seq() > self.seq {
+                    self.skip(NEWER);
+                } else {
+                    if visible.is_some() {
+                        self.skip(SHADOWED);
+                    }
+                    let is_value = key.trailer.kind() == Some(Kind::Value);
+                    visible = Some(if is_value { merge.lend() } else { None });
+                }
+                merge.prev()?;
+            }
+            match visible {
+                Some(Some(value)) => {
+                    self.count(1, user.len() + value.len());
+                    let key = Value::copied(&user);
+                    self.back_key = Some(user);
+                    return Ok(Some(Item { key, value }));
+                }
+                Some(None) => self.skip(TOMBSTONE),
+                None => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn skip(&mut self, reason: usize) {
+        if let Some(count) = self.counts.skipped.get_mut(reason) {
+            *count += 1;
+        }
+    }
+
+    fn count(&mut self, direction: usize, bytes: usize) {
+        if let Some(steps) = self.counts.steps.get_mut(direction) {
+            *steps += 1;
+        }
+        self.counts.bytes += bytes as u64;
+    }
+
+    fn finish(&mut self, step: Result<Option<Item>>) -> Option<Result<Item>> {
+        match step {
+            Ok(Some(item)) => Some(Ok(item)),
+            Ok(None) => {
+                self.done = true;
+                None
+            }
+            Err(error) => {
+                self.done = true;
+                let kind = error.label();
+                self.recorder.fail(Operation::Scan, kind);
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Result<Item>;
+
+    fn next(&mut self) -> Option<Result<Item>> {
+        if self.done {
+            return None;
+        }
+        let step = self.refused.take().map_or_else(|| self.step_front(), Err);
+        self.finish(step)
+    }
+}
+
+impl DoubleEndedIterator for Scan {
+    fn next_back(&mut self) -> Option<Result<Item>> {
+        if self.done {
+            return None;
+        }
+        let step = self.refused.take().map_or_else(|| self.step_back(), Err);
+        self.finish(step)
+    }
+}
+
+impl std::iter::FusedIterator for Scan {}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        let recorder = &self.recorder;
+        recorder.shift(Gauge::IteratorsOpen, -1.0);
+        for (direction, steps) in self.counts.steps.iter().enumerate() {
+            recorder.add(Counter::IteratorSteps.at(direction), *steps);
+        }
+        for (reason, skipped) in self.counts.skipped.iter().enumerate() {
+            recorder.add(Counter::IteratorSkippedKeys.at(reason), *skipped);
+        }
+        recorder.add(Counter::UserReadBytes, self.counts.bytes);
+    }
+}

@@ -1,0 +1,5 @@
+//! The record format shared by logs, manifests and (from the value log on) value files: see `docs/formats/record.md`.
+
+pub(crate) mod format;
+pub(crate) mod writer;
+pub(crate) mod reader;

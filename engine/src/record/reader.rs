@@ -1,0 +1,200 @@
+//! Decodes groups, and tells a torn tail from corruption.
+
+use std::path::Path;
+
+use super::format::{ENTRY_FIXED_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC, GroupType};
+use crate::checksum;
+use crate::coding::Decoder;
+use crate::error::{Error, Result};
+use crate::header::HEADER_BYTES;
+use crate::key::{Kind, SeqNo};
+
+/// One entry, borrowed from the file's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) keyspace: u32,
+    pub(crate) seq: SeqNo,
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+}
+
+/// A group whose bytes all check out.
+#[derive(Clone, Debug)]
+pub(crate) struct Group<'a> {
+    pub(crate) kind: GroupType,
+    pub(crate) promise: u64,
+    pub(crate) entries: Vec<Entry<'a>>,
+}
+
+/// Why the groups of a file end where they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By a seal: nothing can be missing.
+    Sealed,
+    /// By a tail that no promise covers: `torn_bytes` of an interrupted write were cut (0: nothing had been begun).
+    Open {
+        /// Bytes that look like the beginning of something.
+        torn_bytes: u64,
+    },
+}
+
+/// Reads the groups of one file in order.
+#[derive(Debug)]
+pub(crate) struct GroupReader<'a> {
+    bytes: &'a [u8],
+    path: &'a Path,
+    file_id: u64,
+    position: u64,
+    promised: u64,
+    end: Option<End>,
+}
+
+struct GroupHeader {
+    kind: GroupType,
+    entries: u32,
+    len: u32,
+    promise: u64,
+}
+
+impl<'a> GroupReader<'a> {
+    /// Reads `bytes`, the whole file at `path`, from behind its header on. `promised` is a length that is known to be
+    /// good from elsewhere (a clean-close record), or 0.
+    pub(crate) fn new(bytes: &'a [u8], path: &'a Path, file_id: u64, promised: u64) -> Self {
+        GroupReader { bytes, path, file_id, position: HEADER_BYTES, promised, end: None }
+    }
+
+    /// The offset behind the last group read.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How the file ended; `None` before [`GroupReader::next`] returned `None`.
+    pub(crate) fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// The largest promise of any group that can be made out in the file.
+    pub(crate) fn promise_anywhere(&self) -> u64 {
+        self.promise_behind(HEADER_BYTES)
+    }
+
+    /// The next group, or `None` at the end of the file.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] for bytes that a promise, in this group or any later one, says were durable.
+    pub(crate) fn next(&mut self) -> Result<Option<Group<'a>>> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        let Some((group, len)) = self.group_at(self.position) else {
+            return self.finish();
+        };
+        // A group cannot promise its own bytes, nor any behind it.
+        if group.promise > self.position {
+            return Err(Error::corruption(self.path, self.position, "a record promises bytes that come after it"));
+        }
+        self.promised = self.promised.max(group.promise);
+        self.position += len;
+        if group.kind == GroupType::Seal {
+            self.end = Some(End::Sealed);
+        }
+        Ok(Some(group))
+    }
+
+    /// Decides what a group that does not read means: the end, a torn tail, or corruption.
+    fn finish(&mut self) -> Result<Option<Group<'a>>> {
+        let later = self.promise_behind(self.position);
+        if self.promised.max(later) > self.position {
+            let what = "a record that was synced does not read";
+            return Err(Error::corruption(self.path, self.position, what));
+        }
+        let tail = self.bytes.get(self.position as usize..).unwrap_or_default();
+        let torn_bytes = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+        self.end = Some(End::Open { torn_bytes });
+        Ok(None)
+    }
+
+    /// The largest promise of any group header that can still be made out behind `from`.
+    fn promise_behind(&self, from: u64) -> u64 {
+        let mut largest = 0;
+        let mut at = from as usize;
+        while let Some(found) = self.bytes.get(at..).and_then(find_magic) {
+            at += found;
+            if let Some(offset) = (at as u64).checked_sub(4).filter(|offset| *offset >= from)
+                && let Some(header) = self.header_at(offset)
+            {
+                largest = largest.max(header.promise.min(offset));
+            }
+            at += 1;
+        }
+        largest
+    }
+
+    fn group_at(&self, offset: u64) -> Option<(Group<'a>, u64)> {
+        let header = self.header_at(offset)?;
+        let start = offset + GROUP_HEADER_BYTES as u64;
+        let body = self.bytes.get(start as usize..)?.get(..header.len as usize)?;
+        let mut at = 0;
+        // The count is checked by decoding; it must not size an allocation before.
+        let mut entries = Vec::with_capacity((header.entries as usize).min(body.len() / ENTRY_FIXED_BYTES + 1));
+        while at < body.len() {
+            let (entry, len) = decode_entry(body.get(at..)?, self.file_id, start + at as u64)?;
+            entries.push(entry);
+            at += len;
+        }
+        let len = GROUP_HEADER_BYTES as u64 + u64::from(header.len);
+        let whole = entries.len() == header.entries as usize;
+        whole.then_some((Group { kind: header.kind, promise: header.promise, entries }, len))
+    }
+
+    fn header_at(&self, offset: u64) -> Option<GroupHeader> {
+        let bytes = self.bytes.get(offset as usize..)?.get(..GROUP_HEADER_BYTES)?;
+        let (stored, covered) = bytes.split_first_chunk::<4>()?;
+        let mut fields = Decoder::new(covered);
+        if fields.bytes(2)? != GROUP_MAGIC {
+            return None;
+        }
+        if u32::from_le_bytes(*stored) != checksum::salted(covered, self.file_id, offset) {
+            return None;
+        }
+        let kind = GroupType::from_u8(fields.u8()?)?;
+        if fields.u8()? != 0 {
+            return None;
+        }
+        Some(GroupHeader { kind, entries: fields.u32()?, len: fields.u32()?, promise: fields.u64()? })
+    }
+}
+
+/// Decodes the entry at the front of `bytes`, which lies at `offset` of the file with `file_id`; returns it and its length.
+pub(crate) fn decode_entry(bytes: &[u8], file_id: u64, offset: u64) -> Option<(Entry<'_>, usize)> {
+    let mut fields = Decoder::new(bytes);
+    let stored = fields.u32()?;
+    let kind = Kind::from_u8(fields.u8()?)?;
+    let keyspace = u32::try_from(fields.varint()?).ok()?;
+    let key_len = fields.varint()?;
+    let value_len = fields.varint()?;
+    let seq = SeqNo(fields.varint()?);
+    let key = fields.bytes(key_len)?;
+    let value = fields.bytes(value_len)?;
+    let len = bytes.len() - fields.rest().len();
+    if stored != checksum::salted(bytes.get(4..len)?, file_id, offset) {
+        return None;
+    }
+    Some((Entry { kind, keyspace, seq, key, value }, len))
+}
+
+fn find_magic(bytes: &[u8]) -> Option<usize> {
+    let [first, second] = GROUP_MAGIC;
+    let mut from = 0;
+    loop {
+        let found = from + bytes.get(from..)?.iter().position(|byte| *byte == first)?;
+        if bytes.get(found + 1) == Some(&second) {
+            return Some(found);
+        }
+        from = found + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

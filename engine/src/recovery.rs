@@ -1,0 +1,473 @@
+//! Opens a directory: from whatever the last process left to a database that takes writes.
+//!
+//! 1. Lock the directory; read `CURRENT` and the manifest it names.
+//! 2. Check that every table and log the manifest names is there, before anything is written.
+//! 3. Replay the logs into memtables, up to the first record that an interrupted write tore; what follows it, in this log or
+//!    a younger one, was never promised to anyone and is dropped.
+//! 4. After a clean close with an empty log: go on with the manifest. Otherwise write the memtables to tables and everything
+//!    into a new manifest, which comes into force in one step. Until then nothing that was there is changed, so a crash during
+//!    recovery leaves the same work for the next one.
+//! 5. Remove what the manifest does not name.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bettong_metrics::{Counter, Gauge, Recorder};
+use parking_lot::Mutex;
+
+use crate::compaction::retain::{Retain, Verdict};
+use crate::engine::{CommitState, Engine, Segments};
+use crate::env::file::Lock;
+use crate::env::names::{FileName, FileNumber};
+use crate::env::{Dir, Env};
+use crate::error::{Error, Result};
+use crate::iter::internal::InternalIterator;
+use crate::key::{DEFAULT_KEYSPACE, InternalKey, SeqNo, Trailer};
+use crate::levels::edit::VersionEdit;
+use crate::levels::manifest::{self, FoundManifest, ManifestState, ManifestWriter};
+use crate::levels::set::VersionSet;
+use crate::levels::table_file::{Graveyard, TableMeta};
+use crate::log::replay::LogFile;
+use crate::log::segment::{NewSegment, Segment};
+use crate::log::sync::SyncQueue;
+use crate::log::writer::LogWriter;
+use crate::memtable::Memtable;
+use crate::metric::{FileLabel, ReadOrigin};
+use crate::options::Options;
+use crate::publish::Publisher;
+use crate::record::format::GroupType;
+use crate::record::reader::{End, Group};
+use crate::snapshot_list::SnapshotList;
+use crate::state::Gate;
+use crate::table::builder::{TableBuilder, TableShape};
+use crate::table::reader::TableContext;
+use crate::view::{CurrentView, View};
+use crate::work::Work;
+use crate::pressure::CurrentPressure;
+
+/// What the last open found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// Whether there was no database before.
+    pub created: bool,
+    /// Whether the last process closed the database. If not, it crashed, was killed, or lost power.
+    pub clean: bool,
+    /// Logs read.
+    pub logs: u64,
+    /// Log records (commits) replayed.
+    pub records: u64,
+    /// Sets and deletes in them.
+    pub entries: u64,
+    /// Bytes at the end of the log that an interrupted write had torn, and that were cut. None of them was ever acknowledged as
+    /// durable.
+    pub truncated_bytes: u64,
+    /// Younger logs that were dropped because an older one was torn.
+    pub dropped_logs: u64,
+    /// Tables in the manifest.
+    pub tables: u64,
+    /// Tables written from replayed logs.
+    pub tables_written: u64,
+    /// Files removed because the manifest did not name them.
+    pub orphans: u64,
+    /// Time to take the lock and list the directory.
+    pub lock_time: Duration,
+    /// Time to read the manifest and check its files.
+    pub manifest_time: Duration,
+    /// Time to replay logs.
+    pub replay_time: Duration,
+    /// Time to write tables and the new manifest.
+    pub tables_time: Duration,
+}
+
+impl RecoveryReport {
+    pub(crate) fn describe(&self) -> Vec<(String, String)> {
+        let pairs: [(&str, String); 10] = [
+            ("created", self.created.to_string()),
+            ("clean", self.clean.to_string()),
+            ("logs", self.logs.to_string()),
+            ("records", self.records.to_string()),
+            ("entries", self.entries.to_string()),
+            ("truncated_bytes", self.truncated_bytes.to_string()),
+            ("dropped_logs", self.dropped_logs.to_string()),
+            ("tables", self.tables.to_string()),
+            ("tables_written", self.tables_written.to_string()),
+            ("orphans", self.orphans.to_string()),
+        ];
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// An opened database, and the lock that keeps it ours.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) engine: Engine,
+    pub(crate) lock: Box<dyn Lock>,
+    pub(crate) report: RecoveryReport,
+}
+
+/// Opens the database in `path`.
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::Corruption`], [`Error::UnsupportedVersion`], [`Error::Io`]; the directory is unchanged then.
+pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result<Opened> {
+    let env = options.env.clone();
+    let mut phases = Phases::new(&env);
+    let dir = Dir::new(env.files.clone(), path);
+    if options.create_if_missing {
+        dir.create_all()?;
+    }
+    let lock = dir.lock()?;
+    let files = dir.list()?;
+    let mut report = RecoveryReport { lock_time: phases.next(), ..RecoveryReport::default() };
+
+    let found = manifest::load(&dir, &files)?;
+    if found.is_none() && !options.create_if_missing {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(Error::io("find a database in", path, missing));
+    }
+    report.created = found.is_none();
+    let mut state = found.as_ref().map_or_else(ManifestState::default, |found| found.state.clone());
+    check_files(&dir, &state, &files)?;
+    report.tables = state.tables.iter().map(|tables| tables.len() as u64).sum();
+    report.clean = state.clean_close.is_some();
+    report.manifest_time = phases.next();
+
+    let memtables = replay(&dir, &state, &options, recorder, &mut report)?;
+    report.replay_time = phases.next();
+
+    let opening = Opening { dir: &dir, env: &env, options: &options, files: &files };
+    let (set, segment, graveyard, tables) = opening.bring_up(&mut state, found, &memtables, recorder, &mut report)?;
+    opening.remove_orphans(&set, &mut report);
+    opening.write_options(&set);
+    report.tables_time = phases.next();
+    set_gauges(recorder, &report);
+
+    let next_seq = state.last_seq.plus(1);
+    let segment = Arc::new(segment);
+    let syncs = SyncQueue::new();
+    syncs.push(segment.clone());
+    let active = Arc::new(Memtable::new(options.memtable_bytes, segment.number));
+    let view = View { active, immutables: Vec::new(), version: set.version() };
+    let engine = Engine {
+        options,
+        env,
+        dir,
+        recorder: recorder.clone(),
+        tables,
+        graveyard,
+        set,
+        view: CurrentView::new(view),
+        publisher: Publisher::new(state.last_seq),
+        snapshots: SnapshotList::default(),
+        gate: Gate::new(recorder),
+        pressure: CurrentPressure::default(),
+        work: Work::default(),
+        syncs,
+        segments: Segments::default(),
+        recovery: report.describe(),
+        commit: Mutex::new(CommitState { writer: LogWriter::new(segment), next_seq }),
+    };
+    engine.announce();
+    Ok(Opened { engine, lock, report })
+}
+
+struct Phases<'a> {
+    env: &'a Env,
+    last: u64,
+}
+
+impl<'a> Phases<'a> {
+    fn new(env: &'a Env) -> Phases<'a> {
+        Phases { env, last: env.clock.monotonic_nanos() }
+    }
+
+    /// The time since the last call.
+    fn next(&mut self) -> Duration {
+        let now = self.env.clock.monotonic_nanos();
+        Duration::from_nanos(now.saturating_sub(std::mem::replace(&mut self.last, now)))
+    }
+}
+
+/// Checks that every file the manifest names is there, tables at their exact length.
+fn check_files(dir: &Dir, state: &ManifestState, files: &[(FileName, u64)]) -> Result<()> {
+    let len_of = |name| files.iter().find(|(other, _)| *other == name).map(|(_, len)| *len);
+    for meta in state.tables.iter().flat_map(|tables| tables.values()) {
+        let name = FileName::Table(meta.number);
+        match len_of(name) {
+            Some(len) if len == meta.bytes => {}
+            Some(len) => {
+                let what = "the table's length is not what the manifest recorded";
+                return Err(Error::corruption(&dir.path_of(name), len.min(meta.bytes), what));
+            }
+            None => {
+                let what = "the file is missing, though the manifest names it";
+                return Err(Error::corruption(&dir.path_of(name), 0, what));
+            }
+        }
+    }
+    for number in state.logs.keys() {
+        let name = FileName::Log(*number);
+        if len_of(name).is_none() {
+            let what = "the file is missing, though the manifest names it";
+            return Err(Error::corruption(&dir.path_of(name), 0, what));
+        }
+    }
+    Ok(())
+}
+
+/// Replays the logs into one memtable each, oldest first.
+fn replay(
+    dir: &Dir,
+    state: &ManifestState,
+    options: &Options,
+    recorder: &Recorder,
+    report: &mut RecoveryReport,
+) -> Result<Vec<Arc<Memtable>>> {
+    let mut memtables = Vec::new();
+    let mut expected = state.last_seq.plus(1);
+    let logs: Vec<(FileNumber, u64)> = state.logs.iter().map(|(number, id)| (*number, *id)).collect();
+    for (at, (number, id)) in logs.iter().enumerate() {
+        let log = LogFile::open(dir, *number, *id, options.mapped_reads).inspect_err(|_| count_failure(recorder))?;
+        report.logs += 1;
+        let clean_length = state.clean_close.filter(|close| close.log == *number).map(|close| close.length);
+        let mut replayed = Replaying::new(*number, options.memtable_bytes);
+        let end = log
+            .replay(clean_length, |group, offset| {
+                replayed.apply(group, offset, &mut expected, log.path())?;
+                report.records += u64::from(group.kind == GroupType::Commit);
+                report.entries += group.entries.len() as u64;
+                Ok(())
+            })
+            .inspect_err(|_| count_failure(recorder))?;
+        recorder.add(Counter::StorageReadBytes.at(ReadOrigin::Recovery as usize), end.length);
+        memtables.extend(replayed.memtables);
+        if let End::Open { torn_bytes } = end.end {
+            report.truncated_bytes += torn_bytes;
+            let younger = logs.get(at + 1..).unwrap_or_default();
+            report.dropped_logs += drop_younger(dir, younger, options, (log.path(), end.length))?;
+            break;
+        }
+    }
+    Ok(memtables)
+}
+
+/// A log that is not sealed is the last one, or its seal and everything after it were lost with the power. If a younger log says
+/// that its predecessors were complete, then this one was, and is damaged.
+fn drop_younger(
+    dir: &Dir,
+    younger: &[(FileNumber, u64)],
+    options: &Options,
+    (path, length): (&Path, u64),
+) -> Result<u64> {
+    let mut dropped = 0;
+    for (number, id) in younger {
+        let log = LogFile::open(dir, *number, *id, options.mapped_reads)?;
+        if log.promises() {
+            return Err(Error::corruption(path, length, "the log ends too early: a younger one says it was complete"));
+        }
+        dropped += 1;
+    }
+    Ok(dropped)
+}
+
+fn count_failure(recorder: &Recorder) {
+    recorder.add(Counter::ChecksumFailures.at(FileLabel::Wal as usize), 1);
+}
+
+/// The memtables that one log fills.
+struct Replaying {
+    log: FileNumber,
+    capacity: usize,
+    memtables: Vec<Arc<Memtable>>,
+}
+
+impl Replaying {
+    fn new(log: FileNumber, capacity: usize) -> Replaying {
+        Replaying { log, capacity, memtables: Vec::new() }
+    }
+
+    fn apply(&mut self, group: &Group<'_>, offset: u64, expected: &mut SeqNo, path: &Path) -> Result<()> {
+        let fault = |what| Error::corruption(path, offset, what);
+        if group.kind == GroupType::Edit {
+            return Err(fault("a version edit in a log"));
+        }
+        let lengths = group.entries.iter().map(|entry| (entry.key.len(), entry.value.len()));
+        let needed = Memtable::bytes_needed(*expected, lengths);
+        for (entry, seq) in group.entries.iter().zip(expected.0..) {
+            if entry.seq != SeqNo(seq) {
+                return Err(fault("a record is not the successor of the one before it"));
+            }
+            if entry.keyspace != DEFAULT_KEYSPACE {
+                return Err(fault("a record of a keyspace that does not exist"));
+            }
+        }
+        let last = SeqNo(expected.0 + group.entries.len() as u64 - 1);
+        if group.entries.is_empty() {
+            return Ok(());
+        }
+        let (memtable, mut room) = self.room(needed, last).ok_or(fault("a record too large for memory"))?;
+        for entry in &group.entries {
+            memtable.insert(&mut room, InternalKey::new(entry.key, Trailer::new(entry.seq, entry.kind)), entry.value);
+        }
+        *expected = last.plus(1);
+        Ok(())
+    }
+
+    fn room(&mut self, needed: usize, last: SeqNo) -> Option<(Arc<Memtable>, crate::memtable::Reservation)> {
+        if let Some(memtable) = self.memtables.last()
+            && let Some(room) = memtable.reserve(needed, last)
+        {
+            return Some((memtable.clone(), room));
+        }
+        let memtable = Arc::new(Memtable::new(self.capacity.max(Memtable::capacity_for(needed)), self.log));
+        self.memtables.push(memtable.clone());
+        let room = memtable.reserve(needed, last)?;
+        Some((memtable, room))
+    }
+}
+
+/// What the steps after the replay share.
+struct Opening<'a> {
+    dir: &'a Dir,
+    env: &'a Env,
+    options: &'a Options,
+    files: &'a [(FileName, u64)],
+}
+
+type BroughtUp = (VersionSet, Segment, Arc<Graveyard>, TableContext);
+
+impl Opening<'_> {
+    /// Makes the recovered state the durable one, and opens a log to go on with.
+    fn bring_up(
+        &self,
+        state: &mut ManifestState,
+        found: Option<FoundManifest>,
+        memtables: &[Arc<Memtable>],
+        recorder: &Recorder,
+        report: &mut RecoveryReport,
+    ) -> Result<BroughtUp> {
+        let highest = self.files.iter().filter_map(|(name, _)| name.number()).max().map_or(0, |number| number.0);
+        state.next_file.0 = state.next_file.0.max(highest + 1);
+        let old_logs: Vec<FileNumber> = state.logs.keys().copied().collect();
+        let graveyard = Arc::new(Graveyard::default());
+        let tables = TableContext::new(self.dir, self.options, recorder);
+        let set = match found {
+            Some(found) if report.clean && !found.torn && memtables.is_empty() => {
+                let manifest = ManifestWriter::reopen(self.dir, &found)?;
+                VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
+            }
+            _ => {
+                let flushed = self.write_tables(state, memtables)?;
+                report.tables_written = flushed.len() as u64;
+                let mut edit = VersionEdit { removed_logs: old_logs.clone(), ..VersionEdit::default() };
+                edit.last_seq = memtables.iter().map(|memtable| memtable.last_seq()).max();
+                edit.added_tables = flushed.into_iter().map(|meta| (0, meta)).collect();
+                state.apply(&edit).map_err(|what| Error::corruption(self.dir.path(), 0, what))?;
+                let number = self.new_number(state);
+                let now = self.env.clock.unix_nanos();
+                let manifest = ManifestWriter::create(self.dir, number, state, now)?;
+                ManifestWriter::enforce(self.dir)?;
+                VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
+            }
+        };
+        let segment = self.first_segment(&set)?;
+        Ok((set, segment, graveyard, tables))
+    }
+
+    /// A log to go on with; those before it, which are empty or whose writes are in tables, are let go.
+    fn first_segment(&self, set: &VersionSet) -> Result<Segment> {
+        let number = set.new_file_number();
+        let capacity = self.options.memtable_bytes as u64;
+        let written_at_nanos = self.env.clock.unix_nanos();
+        let segment = Segment::prepare(self.dir, NewSegment { number, capacity, recycled: None, written_at_nanos })?;
+        let edit = VersionEdit {
+            added_logs: vec![(number, segment.id)],
+            removed_logs: set.logs(),
+            ..VersionEdit::default()
+        };
+        set.apply(edit, |_| {})?;
+        Ok(segment)
+    }
+
+    fn new_number(&self, state: &mut ManifestState) -> FileNumber {
+        let number = FileNumber(state.next_file.0);
+        state.next_file.0 += 1;
+        number
+    }
+
+    /// One L0 table for each memtable, durable with its name.
+    fn write_tables(&self, state: &mut ManifestState, memtables: &[Arc<Memtable>]) -> Result<Vec<TableMeta>> {
+        let mut tables = Vec::new();
+        for memtable in memtables {
+            let number = self.new_number(state);
+            let shape = TableShape::of_level(self.options, 0, DEFAULT_KEYSPACE);
+            let mut builder = TableBuilder::create(self.dir, number, shape, self.env.clock.unix_nanos())?;
+            let mut retain = Retain::new(vec![memtable.last_seq()]);
+            let mut source = memtable.iter();
+            source.seek_to_first()?;
+            while let Some((key, value)) = source.current() {
+                if retain.judge(key, |_| false) == Verdict::Keep {
+                    builder.add(key, value)?;
+                }
+                source.next()?;
+            }
+            tables.push(TableMeta::of(builder.finish()?));
+        }
+        if !tables.is_empty() {
+            self.dir.sync()?;
+        }
+        Ok(tables)
+    }
+
+    /// Removes our own files that the manifest does not name; what is not ours is never touched. A file that cannot be
+    /// removed is only room lost until the next open.
+    fn remove_orphans(&self, set: &VersionSet, report: &mut RecoveryReport) {
+        let version = set.version();
+        let logs = set.logs();
+        let manifest = set.manifest_number();
+        for (name, _) in self.files {
+            let needed = match name {
+                FileName::Lock | FileName::Current => true,
+                FileName::Table(number) => version.tables().any(|(_, table)| table.meta.number == *number),
+                FileName::Log(number) => logs.contains(number),
+                FileName::Manifest(number) => *number == manifest,
+                // Value files come with separation; until then one is not ours to judge.
+                FileName::Value(_) => true,
+                FileName::CurrentTemp | FileName::Options(_) => false,
+            };
+            if !needed && self.dir.remove(*name).is_ok() && !matches!(name, FileName::Options(_)) {
+                report.orphans += 1;
+            }
+        }
+    }
+
+    /// Leaves a note of the options for people and tools. The database does not depend on it, so a failure is no fault.
+    fn write_options(&self, set: &VersionSet) {
+        let mut text = String::from("# What this database was last opened with. Written by bettong, read by nobody but you.\n");
+        for (name, value) in self.options.describe() {
+            text.push_str(&format!("{name} = {value}\n"));
+        }
+        let name = FileName::Options(set.new_file_number());
+        let written = self.dir.create(name).and_then(|file| file.write_at(0, text.as_bytes()));
+        if written.is_err() {
+            self.dir.remove(name).ok();
+        }
+    }
+}
+
+fn set_gauges(recorder: &Recorder, report: &RecoveryReport) {
+    recorder.set(Gauge::CleanShutdown, f64::from(u8::from(report.clean)));
+    recorder.set(Gauge::RecoveredWalRecords, report.records as f64);
+    recorder.set(Gauge::RecoveredTruncatedBytes, report.truncated_bytes as f64);
+    let phases = [
+        (0, report.lock_time),
+        (1, report.manifest_time),
+        (2, report.replay_time),
+        (4, report.tables_time),
+    ];
+    for (phase, time) in phases {
+        recorder.set(Gauge::OpenDuration.at(phase), time.as_secs_f64());
+    }
+}

@@ -1,0 +1,71 @@
+//! Whether the database takes writes, and why not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use bettong_metrics::{Gauge, Recorder};
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result};
+
+const OPEN: u8 = 0;
+const READ_ONLY: u8 = 1;
+const CLOSED: u8 = 2;
+
+/// Open, read-only after a fault, or closed. A fault is final: it takes a reopening to find out what is on the disk.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    state: AtomicU8,
+    reason: Mutex<Option<Arc<Error>>>,
+    recorder: Recorder,
+}
+
+impl Gate {
+    pub(crate) fn new(recorder: &Recorder) -> Gate {
+        recorder.set(Gauge::ReadOnly, 0.0);
+        Gate { state: AtomicU8::new(OPEN), reason: Mutex::new(None), recorder: recorder.clone() }
+    }
+
+    #[inline]
+    pub(crate) fn check_write(&self) -> Result<()> {
+        if self.state.load(Ordering::Acquire) == OPEN { Ok(()) } else { self.refuse() }
+    }
+
+    #[inline]
+    pub(crate) fn check_read(&self) -> Result<()> {
+        if self.state.load(Ordering::Acquire) == CLOSED { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn refuse(&self) -> Result<()> {
+        match &*self.reason.lock() {
+            Some(reason) if !self.is_closed() => Err(Error::ReadOnly(reason.clone())),
+            _ => Err(Error::Closed),
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CLOSED
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.state.load(Ordering::Acquire) == READ_ONLY
+    }
+
+    /// Refuses writes from now on. The first reason stays.
+    pub(crate) fn fail(&self, reason: Arc<Error>) {
+        // An error that says "read-only because" would only wrap its own reason.
+        let reason = match &*reason {
+            Error::ReadOnly(inner) => inner.clone(),
+            _ => reason,
+        };
+        self.reason.lock().get_or_insert(reason);
+        self.state.compare_exchange(OPEN, READ_ONLY, Ordering::AcqRel, Ordering::Acquire).ok();
+        self.recorder.set(Gauge::ReadOnly, 1.0);
+    }
+
+    /// Returns whether this call closed it.
+    pub(crate) fn close(&self) -> bool {
+        self.state.swap(CLOSED, Ordering::AcqRel) != CLOSED
+    }
+}

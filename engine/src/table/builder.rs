@@ -1,0 +1,218 @@
+//! Writes a table, front to back, in one pass.
+
+use super::block_builder::BlockBuilder;
+use super::filter;
+use super::format::{self, BlockHandle, Footer};
+use super::index::IndexBuilder;
+use super::properties::Properties;
+use crate::env::names::{FileName, FileNumber};
+use crate::env::{DataFile, Dir};
+use crate::error::Result;
+use crate::header::{FORMAT_VERSION, FileHeader, FileKind, HEADER_BYTES};
+use crate::key::{self, InternalKey, Kind, Trailer};
+use crate::options::{Compression, Options};
+
+/// Bytes gathered before they are handed to the operating system.
+const WRITE_BYTES: usize = 256 << 10;
+/// The filter's lines begin at a multiple of this, so that each is one cache line of a mapped table.
+const FILTER_ALIGN: u64 = 64;
+
+/// How a table is to be built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableShape {
+    pub(crate) block_bytes: usize,
+    pub(crate) restart_interval: usize,
+    pub(crate) filter_bits_per_key: usize,
+    pub(crate) compression: Compression,
+    pub(crate) keyspace: u32,
+}
+
+impl TableShape {
+    /// The shape that the options ask for on `level`.
+    pub(crate) fn of_level(options: &Options, level: usize, keyspace: u32) -> TableShape {
+        TableShape {
+            block_bytes: options.block_bytes,
+            restart_interval: options.restart_interval,
+            filter_bits_per_key: options.filter_bits_per_key,
+            compression: options.compression.get(level).copied().unwrap_or(Compression::None),
+            keyspace,
+        }
+    }
+}
+
+/// A finished table.
+#[derive(Clone, Debug)]
+pub(crate) struct BuiltTable {
+    pub(crate) number: FileNumber,
+    pub(crate) id: u64,
+    pub(crate) bytes: u64,
+    pub(crate) properties: Properties,
+    /// Block bytes before and after compression.
+    pub(crate) plain_bytes: u64,
+    pub(crate) packed_bytes: u64,
+}
+
+/// A table in the making.
+#[derive(Debug)]
+pub(crate) struct TableBuilder {
+    file: DataFile,
+    number: FileNumber,
+    id: u64,
+    shape: TableShape,
+    /// Bytes not yet handed over, and where the first of them belongs.
+    buffer: Vec<u8>,
+    buffer_offset: u64,
+    block: BlockBuilder,
+    index: IndexBuilder,
+    hashes: Vec<u64>,
+    last_user: Vec<u8>,
+    last_trailer: Trailer,
+    properties: Properties,
+    plain_bytes: u64,
+    packed_bytes: u64,
+}
+
+impl TableBuilder {
+    pub(crate) fn create(dir: &Dir, number: FileNumber, shape: TableShape, now_nanos: u64) -> Result<TableBuilder> {
+        let file = dir.create(FileName::Table(number))?;
+        let id = dir.unique_id();
+        let header = FileHeader { kind: FileKind::Table, number, id, written_at_nanos: now_nanos };
+        Ok(TableBuilder {
+            file,
+            number,
+            id,
+            shape,
+            buffer: header.encode().to_vec(),
+            buffer_offset: 0,
+            block: BlockBuilder::new(shape.restart_interval),
+            index: IndexBuilder::default(),
+            hashes: Vec::new(),
+            last_user: Vec::new(),
+            last_trailer: Trailer(0),
+            properties: Properties { keyspace: shape.keyspace, oldest_seq: key::SeqNo::MAX, ..Properties::default() },
+            plain_bytes: 0,
+            packed_bytes: 0,
+        })
+    }
+
+    /// Adds an entry; keys come in strictly ascending order.
+    pub(crate) fn add(&mut self, key: InternalKey<'_>, value: &[u8]) -> Result<()> {
+        let new_user = self.properties.entries == 0 || key.user != self.last_user.as_slice();
+        debug_assert!(
+            self.properties.entries == 0 || InternalKey::new(&self.last_user, self.last_trailer) < key,
+            "keys ascend"
+        );
+        if new_user {
+            if self.shape.filter_bits_per_key > 0 {
+                self.hashes.push(key::hash(key.user));
+            }
+            self.last_user.clear();
+            self.last_user.extend_from_slice(key.user);
+        }
+        if self.properties.entries == 0 {
+            self.properties.smallest = key.user.to_vec();
+        }
+        self.last_trailer = key.trailer;
+        self.count(key, value);
+        self.block.add(key, value);
+        if self.block.len() >= self.shape.block_bytes { self.end_block() } else { Ok(()) }
+    }
+
+    fn count(&mut self, key: InternalKey<'_>, value: &[u8]) {
+        let properties = &mut self.properties;
+        properties.entries += 1;
+        properties.tombstones += u64::from(key.trailer.kind() == Some(Kind::Tombstone));
+        properties.key_bytes += key.user.len() as u64;
+        properties.value_bytes += value.len() as u64;
+        properties.oldest_seq = properties.oldest_seq.min(key.trailer.seq());
+        properties.newest_seq = properties.newest_seq.max(key.trailer.seq());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.properties.entries == 0
+    }
+
+    /// The user key added last.
+    pub(crate) fn last_user_key(&self) -> &[u8] {
+        &self.last_user
+    }
+
+    /// The bytes of the file so far, without filter and index.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.offset() + self.block.len() as u64
+    }
+
+    /// Completes the table. It is durable when this returns; its name is once the directory is synced.
+    pub(crate) fn finish(mut self) -> Result<BuiltTable> {
+        if !self.block.is_empty() {
+            self.end_block()?;
+        }
+        self.properties.largest = std::mem::take(&mut self.last_user);
+        let filter_bytes = filter::build(&self.hashes, self.shape.filter_bits_per_key);
+        let padding = self.offset().next_multiple_of(FILTER_ALIGN) - self.offset();
+        self.buffer.resize(self.buffer.len() + padding as usize, 0);
+        let filter =
+            if filter_bytes.is_empty() { BlockHandle::default() } else { self.put_section(&filter_bytes) };
+        let index_bytes = std::mem::take(&mut self.index).finish();
+        let index = self.put_section(&index_bytes);
+        let properties_bytes = self.properties.encode();
+        let properties = self.put_section(&properties_bytes);
+        let footer = Footer { properties, index, filter, point_index: BlockHandle::default() };
+        let encoded = footer.encode(self.id, FORMAT_VERSION, self.offset());
+        self.buffer.extend_from_slice(&encoded);
+        self.hand_over()?;
+        self.file.sync()?;
+        Ok(BuiltTable {
+            number: self.number,
+            id: self.id,
+            bytes: self.buffer_offset,
+            properties: self.properties,
+            plain_bytes: self.plain_bytes,
+            packed_bytes: self.packed_bytes,
+        })
+    }
+
+    fn offset(&self) -> u64 {
+        self.buffer_offset + self.buffer.len() as u64
+    }
+
+    fn end_block(&mut self) -> Result<()> {
+        let offset = self.offset();
+        let start = self.buffer.len();
+        let plain = self.block.finish();
+        self.plain_bytes += plain.len() as u64;
+        let packed = match self.shape.compression {
+            Compression::Lz4 => format::compress(plain),
+            Compression::None => None,
+        };
+        let (bytes, compression) = match &packed {
+            Some(packed) => (packed.as_slice(), format::LZ4),
+            None => (plain, format::STORED),
+        };
+        let handle = BlockHandle { offset, len: bytes.len() as u32 };
+        self.packed_bytes += bytes.len() as u64;
+        self.buffer.extend_from_slice(bytes);
+        format::put_block_trailer(&mut self.buffer, start, compression, self.id, offset);
+        self.index.add(InternalKey::new(&self.last_user, self.last_trailer), handle);
+        self.block.clear();
+        self.properties.data_blocks += 1;
+        if self.buffer.len() >= WRITE_BYTES { self.hand_over() } else { Ok(()) }
+    }
+
+    fn put_section(&mut self, bytes: &[u8]) -> BlockHandle {
+        let handle = BlockHandle { offset: self.offset(), len: bytes.len() as u32 };
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(bytes);
+        format::put_block_trailer(&mut self.buffer, start, format::STORED, self.id, handle.offset);
+        handle
+    }
+
+    fn hand_over(&mut self) -> Result<()> {
+        self.file.write_at(self.buffer_offset, &self.buffer)?;
+        self.buffer_offset += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+const _: () = assert!(HEADER_BYTES.is_multiple_of(FILTER_ALIGN));

@@ -1,0 +1,84 @@
+//! The index of a table: for each data block its last key and where it lies. It is searched as it is stored, so that
+//! opening a mapped table parses nothing.
+//!
+//! ```text
+//! entry     key length varint | user key | trailer varint | block offset varint | block length varint
+//! …
+//! offsets   4 each
+//! entries   4
+//! ```
+
+use super::format::BlockHandle;
+use crate::coding::{Decoder, put_slice, put_varint};
+use crate::key::{InternalKey, Trailer};
+
+/// An index in the making.
+#[derive(Debug, Default)]
+pub(crate) struct IndexBuilder {
+    bytes: Vec<u8>,
+    offsets: Vec<u32>,
+}
+
+impl IndexBuilder {
+    /// Adds a data block whose last key is `last`.
+    pub(crate) fn add(&mut self, last: InternalKey<'_>, handle: BlockHandle) {
+        self.offsets.push(self.bytes.len() as u32);
+        put_slice(&mut self.bytes, last.user);
+        put_varint(&mut self.bytes, last.trailer.0);
+        put_varint(&mut self.bytes, handle.offset);
+        put_varint(&mut self.bytes, u64::from(handle.len));
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        for offset in &self.offsets {
+            self.bytes.extend_from_slice(&offset.to_le_bytes());
+        }
+        self.bytes.extend_from_slice(&(self.offsets.len() as u32).to_le_bytes());
+        self.bytes
+    }
+}
+
+/// The stored index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Index<'a> {
+    entries: &'a [u8],
+    offsets: &'a [u8],
+}
+
+impl<'a> Index<'a> {
+    /// `None` when the bytes cannot be an index.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Index<'a>> {
+        let (rest, count) = bytes.split_last_chunk::<4>()?;
+        let entries_len = rest.len().checked_sub(u32::from_le_bytes(*count) as usize * 4)?;
+        let (entries, offsets) = rest.split_at_checked(entries_len)?;
+        Some(Index { entries, offsets })
+    }
+
+    /// The number of data blocks.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len() / 4
+    }
+
+    /// The last key and the place of block `at`; `None` past the end or for damage.
+    #[inline]
+    pub(crate) fn get(&self, at: usize) -> Option<(InternalKey<'a>, BlockHandle)> {
+        let offset = self.offsets.get(at * 4..)?.first_chunk::<4>()?;
+        let mut fields = Decoder::new(self.entries.get(u32::from_le_bytes(*offset) as usize..)?);
+        let user = fields.slice()?;
+        let trailer = Trailer(fields.varint()?);
+        let handle = BlockHandle { offset: fields.varint()?, len: u32::try_from(fields.varint()?).ok()? };
+        Some((InternalKey::new(user, trailer), handle))
+    }
+
+    /// The first block whose last key is at or after `key`: the only one that can hold the first such entry. `len()` if
+    /// there is none; `None` for damage.
+    #[inline]
+    pub(crate) fn search(&self, key: InternalKey<'_>) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.get(middle)?.0 < key { low = middle + 1 } else { high = middle }
+        }
+        Some(low)
+    }
+}

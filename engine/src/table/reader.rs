@@ -1,0 +1,375 @@
+//! Reads a table: a key, a block, or all of it.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bettong_metrics::{Counter, Histogram, Recorder};
+
+use super::block::{self, Block, BlockCursor, Damaged};
+use super::filter::Filter;
+use super::format::{self, BLOCK_TRAILER_BYTES, BlockHandle, FOOTER_BYTES, Footer};
+use super::index::Index;
+use super::properties::Properties;
+use crate::cache::{BlockCache, BlockKey};
+use crate::env::file::Mapping;
+use crate::env::names::{FileName, FileNumber};
+use crate::env::{DataFile, Dir};
+use crate::error::{Error, Result};
+use crate::header::{FileHeader, FileKind, HEADER_BYTES};
+use crate::key::{self, InternalKey, Trailer};
+use crate::metric::{DATA_BLOCK, FileLabel, HIT, MISS, ReadOrigin};
+use crate::options::Options;
+use crate::value::Value;
+
+/// Who a table must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableIdentity {
+    pub(crate) number: FileNumber,
+    pub(crate) id: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What all tables of a database share.
+#[derive(Clone, Debug)]
+pub(crate) struct TableContext {
+    pub(crate) dir: Dir,
+    pub(crate) cache: Arc<BlockCache>,
+    pub(crate) recorder: Recorder,
+    pub(crate) mapped: bool,
+    pub(crate) verify_always: bool,
+}
+
+impl TableContext {
+    pub(crate) fn new(dir: &Dir, options: &Options, recorder: &Recorder) -> TableContext {
+        TableContext {
+            dir: dir.clone(),
+            cache: Arc::new(BlockCache::new(options.cache_bytes, recorder)),
+            recorder: recorder.clone(),
+            mapped: options.mapped_reads,
+            verify_always: options.verify_always,
+        }
+    }
+}
+
+/// For whom a block is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadContext {
+    pub(crate) level: usize,
+    pub(crate) origin: ReadOrigin,
+}
+
+/// A table that is open for reading. It holds no file descriptor when mapped.
+#[derive(Debug)]
+pub(crate) struct TableReader {
+    context: TableContext,
+    path: PathBuf,
+    identity: TableIdentity,
+    source: Source,
+    index: Section,
+    filter: Option<(Filter, Section)>,
+    properties: Properties,
+    /// One bit for each block: its checksum was good when it was first touched in the mapping.
+    verified: Box<[AtomicU64]>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Mapped(Arc<Mapping>),
+    File(DataFile),
+}
+
+/// A checked section: part of the mapping, or read into memory.
+#[derive(Debug)]
+struct Section {
+    bytes: Arc<Mapping>,
+    start: usize,
+    len: usize,
+}
+
+impl Deref for Section {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(self.start..).and_then(|rest| rest.get(..self.len)).unwrap_or_default()
+    }
+}
+
+/// A block's bytes: borrowed from the mapping, or an own (perhaps cached) copy.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockBytes {
+    owner: Arc<Mapping>,
+    start: usize,
+    len: usize,
+}
+
+impl BlockBytes {
+    /// Part of the block as a handle that outlives it.
+    pub(crate) fn lend(&self, range: std::ops::Range<usize>) -> Value {
+        let bytes = self.get(range).unwrap_or_default();
+        // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
+        unsafe { Value::lent(bytes, || self.owner.clone()) }
+    }
+}
+
+impl Deref for BlockBytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.owner.get(self.start..).and_then(|rest| rest.get(..self.len)).unwrap_or_default()
+    }
+}
+
+impl TableReader {
+    /// Opens a table and checks header, footer, index, filter and properties.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] if any of them does not hold, or the file is not the one that is expected.
+    pub(crate) fn open(context: &TableContext, identity: TableIdentity) -> Result<TableReader> {
+        let _timer = context.recorder.timer(Histogram::TableOpenDuration);
+        let path = context.dir.path_of(FileName::Table(identity.number));
+        let opened = Self::open_at(context, identity, &path);
+        if let Err(Error::Corruption { .. }) = opened {
+            context.recorder.add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
+        }
+        opened
+    }
+
+    fn open_at(context: &TableContext, identity: TableIdentity, path: &Path) -> Result<TableReader> {
+        let TableIdentity { number, id, bytes: file_len } = identity;
+        let fault = |offset, what| Error::corruption(path, offset, what);
+        let file = context.dir.open(FileName::Table(number), false)?;
+        if file.len()? != file_len {
+            return Err(fault(file_len, "the table's length is not what the manifest recorded"));
+        }
+        if file_len < HEADER_BYTES + FOOTER_BYTES {
+            return Err(fault(file_len, "the table is shorter than header and footer"));
+        }
+        let source =
+            if context.mapped { Source::Mapped(Arc::new(file.map(file_len)?)) } else { Source::File(file) };
+        let header = source.read(0, HEADER_BYTES)?;
+        if FileHeader::decode(&header, FileKind::Table, number, path)?.id != id {
+            return Err(fault(24, "another table under this name: the manifest knows a different id"));
+        }
+        let footer_bytes = source.read(file_len - FOOTER_BYTES, FOOTER_BYTES)?;
+        let footer = Footer::decode(&footer_bytes, id, file_len, path)?;
+        let section = |handle: BlockHandle, what| {
+            let stored = source.read(handle.offset, handle.stored_len())?;
+            let checked = format::check_block(&stored, id, handle.offset);
+            let (bytes, _) = checked.filter(|(_, kind)| *kind == format::STORED).ok_or(fault(handle.offset, what))?;
+            let len = bytes.len();
+            Ok(Section { bytes: stored.owner.clone(), start: stored.start, len })
+        };
+        let index = section(footer.index, "the index's checksum does not match")?;
+        let blocks = Index::parse(&index).ok_or(fault(footer.index.offset, "the index contradicts itself"))?.len();
+        let filter = match footer.filter.len {
+            0 => None,
+            _ => {
+                let bytes = section(footer.filter, "the filter's checksum does not match")?;
+                let filter = Filter::decode(&bytes);
+                Some((filter.ok_or(fault(footer.filter.offset, "the filter is of no known kind"))?, bytes))
+            }
+        };
+        let properties = section(footer.properties, "the properties' checksum does not match")?;
+        let properties = Properties::decode(&properties)
+            .ok_or(fault(footer.properties.offset, "the properties contradict themselves"))?;
+        let verified = (0..blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        let context = context.clone();
+        Ok(TableReader { context, path: path.into(), identity, source, index, filter, properties, verified })
+    }
+
+    pub(crate) fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    /// Whether a user key with this hash may be in the table; `None` if the table has no filter.
+    #[inline]
+    pub(crate) fn may_contain(&self, hash: u64) -> Option<bool> {
+        self.filter.as_ref().map(|(filter, bytes)| filter.may_contain(bytes, hash))
+    }
+
+    /// Bytes of memory held outside of mappings: filter and index of a table that is not mapped.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self.source {
+            Source::Mapped(_) => 0,
+            Source::File(_) => self.index.len() + self.filter.as_ref().map_or(0, |(_, bytes)| bytes.len()),
+        }
+    }
+
+    /// The first entry at or after `key`, if it has the same user key.
+    pub(crate) fn get(&self, key: InternalKey<'_>, context: ReadContext) -> Result<Option<(Trailer, Value)>> {
+        let index = self.index()?;
+        let at = index.search(key).ok_or_else(|| self.damaged_index())?;
+        if at == index.len() {
+            return Ok(None);
+        }
+        let block = self.block(index, at, context)?;
+        let mut cursor = BlockCursor::new();
+        self.sound(cursor.seek(self.sound(Block::parse(&block), at)?, key), at)?;
+        let found = cursor.key().filter(|found| found.user == key.user).map(|found| found.trailer);
+        let Some((trailer, range)) = found.zip(cursor.value_range()) else { return Ok(None) };
+        Ok(Some((trailer, block.lend(range))))
+    }
+
+    pub(crate) fn index(&self) -> Result<Index<'_>> {
+        Index::parse(&self.index).ok_or_else(|| self.damaged_index())
+    }
+
+    pub(crate) fn damaged_index(&self) -> Error {
+        Error::corruption(&self.path, 0, "the index contradicts itself")
+    }
+
+    /// Turns a block that contradicts itself into an error that says which.
+    pub(crate) fn sound<T>(&self, result: std::result::Result<T, Damaged>, at: usize) -> Result<T> {
+        result.map_err(|Damaged| {
+            let offset = self.index().ok().and_then(|index| index.get(at)).map_or(0, |(_, handle)| handle.offset);
+            Error::corruption(&self.path, offset, "a block contradicts itself")
+        })
+    }
+
+    /// The bytes of data block `at`, checked and decompressed.
+    pub(crate) fn block(&self, index: Index<'_>, at: usize, context: ReadContext) -> Result<BlockBytes> {
+        let (_, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
+        if !handle.fits(self.identity.bytes) {
+            return Err(self.damaged_index());
+        }
+        match &self.source {
+            Source::Mapped(_) => {
+                let stored = self.source.read(handle.offset, handle.stored_len())?;
+                if stored.get(handle.len as usize) == Some(&format::STORED) {
+                    self.verify_mapped(&stored, at, handle, context)?;
+                    return Ok(BlockBytes { len: handle.len as usize, ..stored });
+                }
+                self.cached(handle, context, || Ok(stored))
+            }
+            Source::File(_) => {
+                self.cached(handle, context, || self.source.read(handle.offset, handle.stored_len()))
+            }
+        }
+    }
+
+    /// Verifies a block in the mapping when it is first touched. Two threads may both do it; that costs nothing but time.
+    #[inline]
+    fn verify_mapped(
+        &self,
+        stored: &BlockBytes,
+        at: usize,
+        handle: BlockHandle,
+        context: ReadContext,
+    ) -> Result<()> {
+        let bit = 1 << (at % 64);
+        let word = self.verified.get(at / 64);
+        // Relaxed: the bit says only that the bytes, which never change, were once good.
+        if !self.context.verify_always && word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0) {
+            return Ok(());
+        }
+        self.check(stored, handle, context)?;
+        if let Some(word) = word {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn cached(
+        &self,
+        handle: BlockHandle,
+        context: ReadContext,
+        stored: impl FnOnce() -> Result<BlockBytes>,
+    ) -> Result<BlockBytes> {
+        let key = BlockKey { table: self.identity.number, offset: handle.offset };
+        let recorder = &self.context.recorder;
+        // Compaction and verification read every block once: what they read would only push out what others need.
+        let caching = matches!(context.origin, ReadOrigin::Get | ReadOrigin::Scan);
+        if caching {
+            let block = self.context.cache.get(key);
+            let result = if block.is_some() { HIT } else { MISS };
+            recorder.add(Counter::CacheRequests.at3(context.level, DATA_BLOCK, result), 1);
+            if let Some(owner) = block {
+                return Ok(BlockBytes { start: 0, len: owner.len(), owner });
+            }
+        }
+        let stored = stored()?;
+        let (bytes, compression) = self.check(&stored, handle, context)?;
+        let plain = format::decompress(bytes, compression)
+            .ok_or_else(|| Error::corruption(&self.path, handle.offset, "a block does not decompress"))?;
+        let owner = Arc::new(Mapping::owned(plain));
+        if caching {
+            self.context.cache.insert(key, owner.clone());
+        }
+        Ok(BlockBytes { start: 0, len: owner.len(), owner })
+    }
+
+    fn check<'a>(
+        &self,
+        stored: &'a BlockBytes,
+        handle: BlockHandle,
+        context: ReadContext,
+    ) -> Result<(&'a [u8], u8)> {
+        let recorder = &self.context.recorder;
+        recorder.add(Counter::StorageReadBytes.at(context.origin as usize), stored.len() as u64);
+        recorder.add(Counter::ChecksumVerifiedBytes.at(context.origin.verify_label()), stored.len() as u64);
+        format::check_block(stored, self.identity.id, handle.offset).ok_or_else(|| {
+            recorder.add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
+            Error::corruption(&self.path, handle.offset, "a block's checksum does not match")
+        })
+    }
+
+    /// Reads everything and checks what a single read does not: order across blocks, counts, filter, bounds.
+    pub(crate) fn verify(&self, level: usize) -> Result<u64> {
+        let context = ReadContext { level, origin: ReadOrigin::Verify };
+        let index = self.index()?;
+        let mut entries = 0;
+        let mut last: Option<(Vec<u8>, Trailer)> = None;
+        for at in 0..index.len() {
+            let (_, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
+            let fault = |what| Error::corruption(&self.path, handle.offset, what);
+            let stored = self.source.read(handle.offset, handle.stored_len())?;
+            self.check(&stored, handle, context)?;
+            let bytes = self.block(index, at, context)?;
+            let mut missed = false;
+            let mut cursor = BlockCursor::new();
+            let parsed = self.sound(Block::parse(&bytes), at)?;
+            self.sound(cursor.seek_to_first(parsed), at)?;
+            let before = last.as_ref().map(|(user, trailer)| InternalKey::new(user, *trailer));
+            if before >= cursor.key() {
+                return Err(fault("a block's keys do not follow those of the block before"));
+            }
+            let mut newest = None;
+            entries += self.sound(
+                block::check_order(parsed, |key| {
+                    missed |= self.may_contain(key::hash(key.user)) == Some(false);
+                    newest = Some((key.user.to_vec(), key.trailer));
+                }),
+                at,
+            )?;
+            if missed {
+                return Err(fault("the filter denies a key that is there"));
+            }
+            last = newest;
+        }
+        let largest = last.map(|(user, _)| user).unwrap_or_default();
+        if entries != self.properties.entries || largest != self.properties.largest {
+            return Err(Error::corruption(&self.path, 0, "the table does not hold what its properties say"));
+        }
+        Ok(entries)
+    }
+}
+
+impl Source {
+    fn read(&self, offset: u64, len: u64) -> Result<BlockBytes> {
+        match self {
+            Source::Mapped(bytes) => {
+                Ok(BlockBytes { owner: bytes.clone(), start: offset as usize, len: len as usize })
+            }
+            Source::File(file) => {
+                let mut bytes = vec![0; len as usize];
+                file.read_at(offset, &mut bytes)?;
+                Ok(BlockBytes { owner: Arc::new(Mapping::owned(bytes)), start: 0, len: len as usize })
+            }
+        }
+    }
+}
+
+const _: () = assert!(BLOCK_TRAILER_BYTES == 5);

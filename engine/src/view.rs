@@ -1,0 +1,57 @@
+//! What a read needs: the memtables and the version, as they belong together.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
+
+use crate::levels::version::Version;
+use crate::memtable::Memtable;
+
+/// One consistent state of memory and tree. Immutable; readers keep it for as long as they like.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    /// Where writes go.
+    pub(crate) active: Arc<Memtable>,
+    /// Full memtables that wait for their flush, newest first.
+    pub(crate) immutables: Vec<Arc<Memtable>>,
+    pub(crate) version: Arc<Version>,
+}
+
+impl View {
+    /// All memtables, newest first.
+    pub(crate) fn memtables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
+        std::iter::once(&self.active).chain(&self.immutables)
+    }
+}
+
+/// The view in force. Reading it takes no lock and no shared reference count (arc-swap's per-thread debts).
+#[derive(Debug)]
+pub(crate) struct CurrentView {
+    view: ArcSwap<View>,
+    changing: Mutex<()>,
+}
+
+impl CurrentView {
+    pub(crate) fn new(view: View) -> CurrentView {
+        CurrentView { view: ArcSwap::from_pointee(view), changing: Mutex::new(()) }
+    }
+
+    /// The view, for the length of one read.
+    #[inline]
+    pub(crate) fn load(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// The view, to keep.
+    pub(crate) fn keep(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// Replaces the view by what `change` makes of it.
+    pub(crate) fn change(&self, change: impl FnOnce(&View) -> View) {
+        let _changing = self.changing.lock();
+        let next = change(&self.view.load());
+        self.view.store(Arc::new(next));
+    }
+}

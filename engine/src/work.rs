@@ -1,0 +1,61 @@
+//! What background work there is, who does it, and who waits for it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::env::names::FileNumber;
+use crate::error::Error;
+
+/// The board that workers and stalled writers share: a state, and a bell that rings whenever it changes.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    state: Mutex<WorkState>,
+    bell: Condvar,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct WorkState {
+    /// Workers finish what they must and leave.
+    pub(crate) closing: bool,
+    pub(crate) compacting: usize,
+    /// Tables that a compaction under way reads.
+    pub(crate) busy: HashSet<FileNumber>,
+    /// Manual compactions that want the tree for themselves.
+    pub(crate) exclusive: usize,
+    /// The last flush or compaction failed for a reason that may pass, and is being tried again.
+    pub(crate) blocked: Option<Arc<Error>>,
+    /// When to try again, by the monotonic clock.
+    pub(crate) retry_at_nanos: u64,
+}
+
+impl Work {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, WorkState> {
+        self.state.lock()
+    }
+
+    /// Wakes everybody who waits for a change.
+    pub(crate) fn ring(&self) {
+        // Taking the lock closes the gap between a waiter's look and its sleep.
+        drop(self.state.lock());
+        self.bell.notify_all();
+    }
+
+    /// Changes the state and wakes everybody.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut WorkState) -> T) -> T {
+        let result = change(&mut self.state.lock());
+        self.bell.notify_all();
+        result
+    }
+
+    pub(crate) fn wait(&self, state: &mut MutexGuard<'_, WorkState>) {
+        self.bell.wait(state);
+    }
+
+    /// Waits for a change, at most this long.
+    pub(crate) fn wait_for(&self, state: &mut MutexGuard<'_, WorkState>, nanos: u64) {
+        self.bell.wait_for(state, Duration::from_nanos(nanos));
+    }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong when a server is started. Once it runs, it keeps its troubles to itself.
+
+use std::net::SocketAddr;
+use std::{error, fmt, io};
+
+/// The result of starting a server.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why no server was started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address cannot be listened on: it is taken, not ours, or not an address.
+    Bind {
+        /// The address as it was given.
+        address: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The address can be reached from other machines, and nobody said that it may be.
+    NotLoopback(SocketAddr),
+    /// The server's thread or its runtime could not be started.
+    Start {
+        /// What was being started.
+        action: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::NotLoopback(address) => write!(
+                f,
+                "refusing to listen on {address}, which other machines can reach: metrics are served without \
+                 authentication; call allow_any_address() if that is intended"
+            ),
+            Self::Start { action, source } => write!(f, "cannot {action}: {source}"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Bind { source, .. } | Self::Start { source, .. } => Some(source),
+            Self::NotLoopback(_) => None,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The JSON snapshot: every series with its labels and value, and the state of the tree.
+//!
+//! ```json
+//! {"schema_version":1, "database":"orders", "window":{"start":…,"end":…},
+//!  "metrics":[
+//!    {"name":"db_get_results_total","type":"counter","unit":"","help":"…","labels":{"result":"hit"},"value":42,"timestamp":…},
+//!    {"name":"db_get_latency_seconds","type":"histogram","unit":"seconds","help":"…","labels":{},
+//!     "buckets":[{"le":0.000000191,"count":7}],"sum":…,"count":7,"min":…,"max":…,
+//!     "quantiles":{"0.5":…,"0.9":…,"0.99":…,"0.999":…,"0.9999":…},
+//!     "relative_error":0.00390625,"rank_error":0,"sampled":false,"timestamp":…}],
+//!  "levels":[{"level":0,"tables":[…]}], "options":{…}, "recovery":{…}}
+//! ```
+//! - `buckets` are the non-empty ones at full resolution. A `count` is that of its own bucket alone, of the values up
+//!   to and including `le` and above the bucket before. The topmost bucket (4398 s, 4 TiB) also counts what is above.
+//! - `min`, `max` and `quantiles` are absent while nothing was observed. `relative_error` bounds the quantiles' values;
+//!   their ranks are exact.
+//! - Values are in `unit`; times are Unix seconds. Key prefixes are in hexadecimal.
+//! - The order of members and elements is always the same, and every number is finite.
+
+use super::scaled;
+use bettong_metrics::histogram::RELATIVE_ERROR;
+use bettong_metrics::{
+    Family, HistogramSnapshot, Labels, LevelState, MetricsSnapshot, Sample, TableState, Unit, Value, Window,
+};
+use serde::{Serialize, Serializer};
+
+/// The version of the document's schema. It grows when a member changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The `Content-Type` of the format.
+pub const CONTENT_TYPE: &str = "application/json; charset=utf-8";
+
+/// One database's snapshot as a JSON text.
+///
+/// # Examples
+/// ```
+/// let registry = bettong_metrics::Registry::new("orders");
+/// let text = bettong_exporter::formats::json::render(&registry.snapshot());
+/// assert!(text.starts_with(r#"{"schema_version":1,"database":"orders","#));
+/// ```
+pub fn render(snapshot: &MetricsSnapshot) -> String {
+    to_text(&Document::new(snapshot))
+}
+
+/// The snapshots of several databases as one JSON text: `{"schema_version":1,"databases":[…]}` with the document of
+/// [`render`] for each. A single snapshot is rendered as by [`render`].
+pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
+    match snapshots {
+        [snapshot] => render(snapshot),
+        _ => to_text(&Collection {
+            schema_version: SCHEMA_VERSION,
+            databases: snapshots.iter().map(Document::new).collect(),
+        }),
+    }
+}
+
+/// One database's snapshot as a JSON value, for callers that pick from it or add to it.
+pub fn to_value(snapshot: &MetricsSnapshot) -> serde_json::Value {
+    let value = serde_json::to_value(Document::new(snapshot));
+    debug_assert!(value.is_ok(), "the document has string keys and finite numbers");
+    value.unwrap_or_default()
+}
+
+fn to_text(document: &impl Serialize) -> String {
+    let text = serde_json::to_string(document);
+    debug_assert!(text.is_ok(), "the document has string keys and finite numbers");
+    text.unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Collection<'a> {
+    schema_version: u32,
+    databases: Vec<Document<'a>>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    database: &'a str,
+    window: WindowDocument,
+    metrics: Vec<Metric<'a>>,
+    levels: Vec<Level<'a>>,
+    #[serde(serialize_with = "pairs")]
+    options: &'a [(String, String)],
+    #[serde(serialize_with = "pairs")]
+    recovery: &'a [(String, String)],
+}
+
+#[derive(Serialize)]
+struct WindowDocument {
+    start: f64,
+    end: f64,
+}
+
+#[derive(Serialize)]
+struct Metric<'a> {
+    name: &'static str,
+    r#type: &'static str,
+    unit: &'static str,
+    help: &'static str,
+    #[serde(serialize_with = "label_map")]
+    labels: Labels<'a>,
+    #[serde(flatten)]
+    value: Measured,
+    timestamp: f64,
+}
+
+/// A number that stays an integer where it is one.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Number {
+    Integer(u64),
+    Fraction(f64),
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Measured {
+    Number { value: Number },
+    Distribution(Box<Distribution>),
+}
+
+#[derive(Serialize)]
+struct Distribution {
+    buckets: Vec<BucketDocument>,
+    sum: Number,
+    count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantiles: Option<Quantiles>,
+    relative_error: f64,
+    rank_error: u32,
+    sampled: bool,
+}
+
+#[derive(Serialize)]
+struct BucketDocument {
+    le: Number,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Quantiles {
+    #[serde(rename = "0.5")]
+    p50: Number,
+    #[serde(rename = "0.9")]
+    p90: Number,
+    #[serde(rename = "0.99")]
+    p99: Number,
+    #[serde(rename = "0.999")]
+    p999: Number,
+    #[serde(rename = "0.9999")]
+    p9999: Number,
+}
+
+#[derive(Serialize)]
+struct Level<'a> {
+    level: u32,
+    tables: Vec<Table<'a>>,
+}
+
+#[derive(Serialize)]
+struct Table<'a> {
+    number: u64,
+    bytes: u64,
+    entries: u64,
+    tombstones: u64,
+    #[serde(serialize_with = "hexadecimal")]
+    smallest_key_prefix: &'a [u8],
+    #[serde(serialize_with = "hexadecimal")]
+    largest_key_prefix: &'a [u8],
+}
+
+impl<'a> Document<'a> {
+    fn new(snapshot: &'a MetricsSnapshot) -> Self {
+        let Window { start, end } = snapshot.window();
+        let metric = |family: Family| {
+            let desc = family.desc();
+            snapshot
+                .samples(family)
+                .map(move |Sample { labels, value }| Metric {
+                    name: desc.name,
+                    r#type: family.kind().as_str(),
+                    unit: desc.unit.as_str(),
+                    help: desc.help,
+                    labels,
+                    value: Measured::new(value, desc.unit),
+                    timestamp: end,
+                })
+        };
+        let published = snapshot.published();
+        Self {
+            schema_version: SCHEMA_VERSION,
+            database: snapshot.database(),
+            window: WindowDocument { start, end },
+            metrics: Family::all().flat_map(metric).collect(),
+            levels: published.levels.iter().map(Level::new).collect(),
+            options: &published.options,
+            recovery: &published.recovery,
+        }
+    }
+}
+
+impl Number {
+    fn in_unit(raw: u64, unit: Unit) -> Self {
+        match unit.raw_per_unit() {
+            1 => Self::Integer(raw),
+            raw_per_unit => Self::Fraction(scaled(raw, raw_per_unit)),
+        }
+    }
+}
+
+impl Measured {
+    fn new(value: Value<'_>, unit: Unit) -> Self {
+        match value {
+            Value::Counter(raw) => Self::Number {
+                value: Number::in_unit(raw, unit),
+            },
+            Value::Gauge(value) => Self::Number {
+                value: Number::Fraction(value),
+            },
+            Value::Histogram(histogram) => Self::Distribution(Box::new(Distribution::new(histogram, unit))),
+        }
+    }
+}
+
+impl Distribution {
+    fn new(histogram: &HistogramSnapshot, unit: Unit) -> Self {
+        let in_unit = |raw| Number::in_unit(raw, unit);
+        let bucket = |bucket: bettong_metrics::Bucket| BucketDocument {
+            le: in_unit(bucket.highest),
+            count: bucket.count,
+        };
+        Self {
+            buckets: histogram.buckets().map(bucket).collect(),
+            sum: in_unit(histogram.sum()),
+            count: histogram.count(),
+            min: histogram.min().map(in_unit),
+            max: histogram.max().map(in_unit),
+            quantiles: Quantiles::new(|q| histogram.quantile(q).map(in_unit)),
+            relative_error: RELATIVE_ERROR,
+            rank_error: 0,
+            sampled: false,
+        }
+    }
+}
+
+impl Quantiles {
+    fn new(at: impl Fn(f64) -> Option<Number>) -> Option<Self> {
+        Some(Self {
+            p50: at(0.5)?,
+            p90: at(0.9)?,
+            p99: at(0.99)?,
+            p999: at(0.999)?,
+            p9999: at(0.9999)?,
+        })
+    }
+}
+
+impl<'a> Level<'a> {
+    fn new(state: &'a LevelState) -> Self {
+        let table = |table: &'a TableState| Table {
+            number: table.number,
+            bytes: table.bytes,
+            entries: table.entries,
+            tombstones: table.tombstones,
+            smallest_key_prefix: &table.smallest_key_prefix,
+            largest_key_prefix: &table.largest_key_prefix,
+        };
+        Self {
+            level: state.level,
+            tables: state.tables.iter().map(table).collect(),
+        }
+    }
+}
+
+fn pairs<S: Serializer>(pairs: &&[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+fn label_map<S: Serializer>(labels: &Labels<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(labels.iter())
+}
+
+fn hexadecimal<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in *bytes {
+        write!(text, "{byte:02x}").map_err(serde::ser::Error::custom)?;
+    }
+    serializer.serialize_str(&text)
+}

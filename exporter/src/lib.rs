@@ -1,0 +1,44 @@
+//! Shows what a Bettong database measures: Prometheus text, JSON, and the HTTP server that serves them.
+//!
+//! The crate knows [`bettong_metrics::Registry`] and nothing of the engine. It only reads: whatever it is asked, no
+//! engine thread waits for it.
+//!
+//! # Floor plan
+//! A module names only modules listed above it:
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`error`] | what can go wrong when a server is started |
+//! | [`formats`] | snapshots as text and as JSON |
+//! | `sources` | the registries that are shown together |
+//! | `http` | routes, limits and the server's thread (feature `http`) |
+//! | [`exporter`] | the handle an application holds |
+//!
+//! # Examples
+//! ```
+//! use bettong_exporter::Exporter;
+//! use bettong_metrics::Registry;
+//!
+//! # #[cfg(feature = "http")]
+//! # fn main() -> bettong_exporter::Result<()> {
+//! let registry = Registry::new("orders"); // of an open database: `db.metrics()`
+//! let server = Exporter::new(registry).listen("127.0.0.1:0")?;
+//! println!("http://{}/metrics", server.local_addr());
+//! server.stop();
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "http"))]
+//! # fn main() {}
+//! ```
+
+pub mod error;
+pub mod formats;
+mod sources;
+#[cfg(feature = "http")]
+mod http;
+pub mod exporter;
+
+pub use error::{Error, Result};
+pub use exporter::Exporter;
+#[cfg(feature = "http")]
+pub use http::Server;

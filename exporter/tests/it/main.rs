@@ -1,0 +1,16 @@
+//! What the exporter shows, read back by those who would read it.
+//!
+//! The modules say `cfg(test)` for clippy, which otherwise would not see that their helpers are tests too.
+
+#[cfg(test)]
+mod exposition;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+#[cfg(feature = "http")]
+mod http;
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the values are written and read back exactly")]
+mod invariants;

@@ -1,0 +1,119 @@
+//! The closed sets of label values, in the order of their indices.
+
+/// What a caller asks of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Operation {
+    /// Reading one key.
+    Get,
+    /// Writing one key.
+    Set,
+    /// Deleting one key.
+    Delete,
+    /// Committing an atomic batch.
+    Batch,
+    /// Creating and positioning an iterator.
+    Scan,
+}
+
+impl Operation {
+    /// Every operation, in index order.
+    pub const ALL: [Self; 5] = [Self::Get, Self::Set, Self::Delete, Self::Batch, Self::Scan];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Set => "set",
+            Self::Delete => "delete",
+            Self::Batch => "batch",
+            Self::Scan => "scan",
+        }
+    }
+
+    /// Position in [`Operation::ALL`], and in every label set named `operation`.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Why an operation failed: the `kind` label of the error counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum ErrorLabel {
+    /// The operating system refused a read, a write or a sync.
+    Io,
+    /// Bytes on disk do not match their checksum or their format.
+    Corruption,
+    /// The database was closed before or during the operation.
+    Closed,
+    /// The caller's arguments are not acceptable.
+    Invalid,
+    /// The device is full.
+    NoSpace,
+    /// The database refuses writes.
+    ReadOnly,
+    /// Another process holds the database.
+    Locked,
+    /// None of the above.
+    Other,
+}
+
+impl ErrorLabel {
+    /// Position in the label set `kind`.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+pub(super) const OPERATION: &[&str] = &["get", "set", "delete", "batch", "scan"];
+pub(super) const ERROR_KIND: &[&str] = &[
+    "io",
+    "corruption",
+    "closed",
+    "invalid",
+    "no_space",
+    "read_only",
+    "locked",
+    "other",
+];
+pub(super) const GET_RESULT: &[&str] = &["hit", "tombstone", "miss"];
+pub(super) const GET_SOURCE: &[&str] = &["memtable", "immutable", "0", "1", "2", "3", "4", "5", "6", "miss"];
+pub(super) const DIRECTION: &[&str] = &["forward", "backward"];
+pub(super) const SKIP_REASON: &[&str] = &["shadowed", "tombstone", "newer"];
+pub(super) const OK_FAILED: &[&str] = &["ok", "failed"];
+pub(super) const STALL_CAUSE: &[&str] = &[
+    "l0_files",
+    "memtables",
+    "compaction_debt",
+    "vlog_gc",
+    "memory",
+    "disk_space",
+];
+pub(super) const STALL_CONDITION: &[&str] = &["slowdown", "stop"];
+pub(super) const ROTATION_REASON: &[&str] = &["full", "wal_size", "manual", "shutdown", "memory_pressure"];
+pub(super) const FLUSH_REASON: &[&str] = &["full", "manual", "shutdown", "recovery"];
+pub(super) const LEVEL: &[&str] = &["0", "1", "2", "3", "4", "5", "6"];
+pub(super) const LEVEL_READ_ORIGIN: &[&str] = &["upper", "same"];
+pub(super) const DROP_REASON: &[&str] = &["shadowed", "tombstone", "expired"];
+pub(super) const COMPACTION_REASON: &[&str] = &["l0_files", "level_size", "tombstones", "manual"];
+pub(super) const COMPACTION_RESULT: &[&str] = &["ok", "cancelled", "failed"];
+pub(super) const WRITE_ORIGIN: &[&str] = &["wal", "flush", "compaction", "vlog", "vlog_gc", "manifest"];
+pub(super) const READ_ORIGIN: &[&str] = &["get", "scan", "compaction", "vlog_gc", "recovery", "verify"];
+pub(super) const VERIFY_ORIGIN: &[&str] = &["get", "scan", "compaction", "recovery", "verify"];
+pub(super) const FILE: &[&str] = &["wal", "table", "vlog", "manifest"];
+pub(super) const DISK_FILE: &[&str] = &["wal", "table", "vlog", "manifest", "temp", "obsolete"];
+pub(super) const BLOCK_TYPE: &[&str] = &["data", "index", "filter", "value"];
+pub(super) const HIT_MISS: &[&str] = &["hit", "miss"];
+pub(super) const FILTER_RESULT: &[&str] = &["negative", "true_positive", "false_positive"];
+pub(super) const ALGORITHM: &[&str] = &["none", "lz4"];
+pub(super) const ERROR_ORIGIN: &[&str] = &["flush", "compaction", "vlog_gc", "wal", "manifest"];
+pub(super) const WAL_STATE: &[&str] = &["live", "obsolete"];
+pub(super) const MEMTABLE_STATE: &[&str] = &["active", "immutable"];
+pub(super) const OPEN_PHASE: &[&str] = &["lock", "manifest", "wal_replay", "vlog_scan", "tables"];
+pub(super) const SHARD_STATE: &[&str] = &["leased", "free"];
+pub(super) const VERSION: &[&str] = &[env!("CARGO_PKG_VERSION")];
+/// Placeholders: the snapshot fills in what the clock says.
+pub(super) const CLOCK_SOURCE: &[&str] = &["monotonic"];
+/// Placeholder: the snapshot fills in what the clock says.
+pub(super) const CLOCK_FREQUENCY: &[&str] = &["1000000000"];

@@ -1,0 +1,22 @@
+//! The closed table of metric families: every name, unit, help text and label the engine can report.
+//!
+//! Code names a family by its enum variant and a series by a cell: `Counter::GetResults.at(1)`. Cells are positions in
+//! flat arrays, computed at compile time where the labels are constant, so recording knows no strings. The exporter's
+//! formats, the documentation and the tests all read the same table.
+
+mod labels;
+mod family;
+mod counters;
+mod gauges;
+mod histograms;
+mod index;
+
+pub use counters::{Counter, CounterCell};
+pub use family::{Desc, Home, Kind, Label, Labels, Unit};
+pub use gauges::{Gauge, GaugeCell};
+pub use histograms::{Histogram, HistogramCell};
+pub use index::Family;
+pub use labels::{ErrorLabel, Operation};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! A histogram at one moment: its non-empty buckets, and what can be asked of them.
+
+use super::buckets::{
+    BUCKETS_PER_OCTAVE, Bucket, HIGHEST_VALUE, SIGNIFICANT_DIGITS, highest_of, index_of, lowest_of,
+};
+use super::recording::Tally;
+
+/// The largest relative difference between a reported quantile and the observation it stands for: half a bucket.
+#[expect(clippy::cast_precision_loss, reason = "128 is a floating-point number")]
+pub const RELATIVE_ERROR: f64 = 0.5 / BUCKETS_PER_OCTAVE as f64;
+
+/// What a histogram counted, in raw units (nanoseconds, bytes, thousandths, or plain numbers).
+///
+/// The counts are exact: every observation is in exactly one bucket. While other threads record, `sum` may be ahead of
+/// the buckets by the observations under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistogramSnapshot {
+    /// Index and count of each non-empty bucket, by index.
+    counts: Vec<(usize, u64)>,
+    count: u64,
+    sum: u64,
+    min: u64,
+    max: u64,
+    overflows: u64,
+}
+
+impl HistogramSnapshot {
+    /// A histogram without observations.
+    pub const EMPTY: Self = Self {
+        counts: Vec::new(),
+        count: 0,
+        sum: 0,
+        min: 0,
+        max: 0,
+        overflows: 0,
+    };
+
+    pub(crate) fn from_tally(tally: &Tally) -> Self {
+        let mut counts = Vec::new();
+        for (octave, chunk) in tally.counts.chunks(BUCKETS_PER_OCTAVE).enumerate() {
+            if tally.octaves & (1 << octave) != 0 {
+                let first = octave * BUCKETS_PER_OCTAVE;
+                let filled = chunk.iter().enumerate().filter(|(_, count)| **count > 0);
+                counts.extend(filled.map(|(offset, count)| (first + offset, *count)));
+            }
+        }
+        Self {
+            count: counts.iter().map(|(_, count)| count).sum(),
+            sum: tally.sum,
+            // Until its first observation has stored a minimum, a histogram has none.
+            min: if tally.min == u64::MAX { 0 } else { tally.min },
+            max: tally.max,
+            overflows: tally.overflows,
+            counts,
+        }
+    }
+
+    /// Number of observations.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Sum of all observed values, those above [`HIGHEST_VALUE`] with their true value; wraps at 2⁶⁴.
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// The smallest observation, exactly. In a difference ([`HistogramSnapshot::since`]) it is the lower edge of the
+    /// lowest bucket that grew, unless the smallest value ever was observed in between.
+    pub fn min(&self) -> Option<u64> {
+        (self.count > 0).then_some(self.min)
+    }
+
+    /// The largest observation, exactly. In a difference it is the upper edge of the highest bucket that grew, unless
+    /// the largest value ever was observed in between.
+    pub fn max(&self) -> Option<u64> {
+        (self.count > 0).then_some(self.max)
+    }
+
+    /// Observations above [`HIGHEST_VALUE`]. They are counted in the last bucket as well.
+    pub fn overflows(&self) -> u64 {
+        self.overflows
+    }
+
+    /// The mean of all observations: [`sum`](Self::sum) / [`count`](Self::count).
+    #[expect(clippy::cast_precision_loss, reason = "a mean needs no more than 52 bits")]
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum as f64 / self.count as f64)
+    }
+
+    /// The value below or at which a share `q` (0 to 1) of the observations lies: the smallest one for `q` = 0, the
+    /// largest for 1. The rank is exact, the value is the midpoint of its bucket and thus within [`RELATIVE_ERROR`].
+    /// `None` without observations.
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        let rank = rank_of(q, self.count)?;
+        let mut seen = 0;
+        for bucket in self.buckets() {
+            seen += bucket.count;
+            if seen >= rank {
+                return Some(bucket.midpoint().clamp(self.min.min(self.max), self.max));
+            }
+        }
+        self.max()
+    }
+
+    /// The non-empty buckets, lowest first.
+    pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
+        self.counts.iter().map(|&(index, count)| Bucket {
+            lowest: lowest_of(index),
+            highest: highest_of(index),
+            count,
+        })
+    }
+
+    /// Number of observations at or below each of `edges`, which ascend. Exact where an edge is the upper edge of a
+    /// bucket: every value below 256, and every `m × 2ⁿ − 1` with m from 128 to 256. At other edges a bucket counts
+    /// as soon as its lower edge does. At [`HIGHEST_VALUE`] everything counts, overflows too.
+    pub fn cumulative(&self, edges: &[u64]) -> Vec<u64> {
+        let mut counts = self.counts.iter().peekable();
+        let mut seen = 0;
+        let mut upto = |edge: u64| {
+            let last = index_of(edge);
+            while let Some((_, count)) = counts.next_if(|(index, _)| *index <= last) {
+                seen += count;
+            }
+            seen
+        };
+        edges.iter().map(|edge| upto(*edge)).collect()
+    }
+
+    /// What was observed after `previous` was taken from the same histogram. Counts that went backwards (they cannot,
+    /// of one histogram) count as zero.
+    #[must_use]
+    pub fn since(&self, previous: &Self) -> Self {
+        let mut old = previous.counts.iter().peekable();
+        let mut counts = Vec::new();
+        for &(index, count) in &self.counts {
+            while old.next_if(|(old_index, _)| *old_index < index).is_some() {}
+            let before = old
+                .next_if(|(old_index, _)| *old_index == index)
+                .map_or(0, |(_, count)| *count);
+            if count > before {
+                counts.push((index, count - before));
+            }
+        }
+        let lowest = counts.first().map_or(0, |(index, _)| lowest_of(*index));
+        let highest = counts.last().map_or(0, |(index, _)| highest_of(*index));
+        let fell = previous.count == 0 || self.min < previous.min;
+        let rose = previous.count == 0 || self.max > previous.max;
+        Self {
+            count: counts.iter().map(|(_, count)| count).sum(),
+            sum: self.sum.wrapping_sub(previous.sum),
+            min: if fell { self.min } else { lowest.max(self.min) },
+            max: if rose { self.max } else { highest.min(self.max) },
+            overflows: self.overflows.saturating_sub(previous.overflows),
+            counts,
+        }
+    }
+
+    /// The same counts as an `hdrhistogram`: nothing is lost but the exact sum, minimum and maximum, for which that
+    /// crate keeps no place.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "the bounds are constants that every test passes through"
+    )]
+    pub fn to_hdr(&self) -> hdrhistogram::Histogram<u64> {
+        #[expect(
+            clippy::expect_used,
+            reason = "1 < HIGHEST_VALUE / 2 and two digits are what the crate asks for"
+        )]
+        let mut histogram = hdrhistogram::Histogram::new_with_bounds(1, HIGHEST_VALUE, SIGNIFICANT_DIGITS)
+            .expect("constant bounds are valid");
+        for bucket in self.buckets() {
+            histogram.saturating_record_n(bucket.lowest, bucket.count);
+        }
+        histogram
+    }
+}
+
+/// The rank of quantile `q` among `count` observations, from 1.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the product lies between 0 and count; above 2^53 observations the rank is good to 16 digits"
+)]
+fn rank_of(q: f64, count: u64) -> Option<u64> {
+    let share = if q.is_nan() { 0.0 } else { q.clamp(0.0, 1.0) };
+    (count > 0).then(|| ((share * count as f64).ceil() as u64).clamp(1, count))
+}

@@ -1,0 +1,59 @@
+//! The state of the tree, as the engine last announced it: levels and their tables, options in force, and what the
+//! last recovery found.
+//!
+//! The engine builds a new value when its state changes and swaps it in; a reader keeps the value it found for as long
+//! as it likes. Nothing here is computed when read, and no reader can make the engine wait.
+
+/// One announcement. The engine replaces it as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublishedState {
+    /// The levels, level 0 first. Empty until the engine has opened.
+    pub levels: Vec<LevelState>,
+    /// The options in force, as name and printed value, in the order the engine lists them.
+    pub options: Vec<(String, String)>,
+    /// What the last recovery found, as name and printed value.
+    pub recovery: Vec<(String, String)>,
+}
+
+/// One level of the tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LevelState {
+    /// The level's number, 0 for the one flushes write to.
+    pub level: u32,
+    /// Its tables: newest first in level 0, by key elsewhere.
+    pub tables: Vec<TableState>,
+}
+
+/// One table of a level.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableState {
+    /// The file number.
+    pub number: u64,
+    /// The file's size in bytes.
+    pub bytes: u64,
+    /// Entries in the table, tombstones included.
+    pub entries: u64,
+    /// Delete entries in the table.
+    pub tombstones: u64,
+    /// The first bytes of the smallest user key, at most [`TableState::KEY_PREFIX_BYTES`].
+    pub smallest_key_prefix: Vec<u8>,
+    /// The first bytes of the largest user key, at most [`TableState::KEY_PREFIX_BYTES`].
+    pub largest_key_prefix: Vec<u8>,
+}
+
+impl TableState {
+    /// How much of a key may be published: enough to draw key ranges, too little to leak most values of interest.
+    pub const KEY_PREFIX_BYTES: usize = 16;
+
+    /// The part of `key` that may be published.
+    ///
+    /// # Examples
+    /// ```
+    /// use bettong_metrics::TableState;
+    /// assert_eq!(TableState::key_prefix(b"short"), b"short");
+    /// assert_eq!(TableState::key_prefix(&[7; 40]).len(), 16);
+    /// ```
+    pub fn key_prefix(key: &[u8]) -> Vec<u8> {
+        key.iter().take(Self::KEY_PREFIX_BYTES).copied().collect()
+    }
+}
