@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use bettong_metrics::{Counter, Gauge, Histogram};
 use parking_lot::Mutex;
 
+use crate::commit::{RotationReason, rotate_now};
 use crate::compaction::pick::{pick, pick_all};
 use crate::compaction::plan::Plan;
 use crate::compaction::run;
@@ -21,9 +22,8 @@ use crate::flush::{self, FlushReason};
 use crate::key::SeqNo;
 use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::pacer::{Pacer, WritePace};
-use crate::work::WorkState;
-use crate::commit::{RotationReason, rotate_now};
 use crate::pressure::Pressure;
+use crate::work::WorkState;
 
 /// How long after a failure that may pass (a full disk) the work is tried again.
 const RETRY_NANOS: u64 = 250_000_000;
@@ -62,7 +62,9 @@ impl Background {
             let mut started = flusher;
             for _ in 0..background.engine.options.compaction_threads {
                 started = started.and_then(|()| {
-                    background.spawn("bettong-compact", |engine, pacer| compaction_loop(&engine, &pacer))
+                    background.spawn("bettong-compact", |engine, pacer| {
+                        compaction_loop(&engine, &pacer)
+                    })
                 });
             }
             if let Err(error) = started {
@@ -76,7 +78,8 @@ impl Background {
     fn spawn(&self, name: &str, body: impl FnOnce(Arc<Engine>, Arc<Pacer>) + Send + 'static) -> Result<()> {
         let (engine, pacer) = (self.engine.clone(), self.pacer.clone());
         let handle = self.engine.env.spawn(name, move || body(engine, pacer));
-        let handle = handle.map_err(|error| Error::io("start a thread for", self.engine.dir.path(), error))?;
+        let handle =
+            handle.map_err(|error| Error::io("start a thread for", self.engine.dir.path(), error))?;
         self.threads.lock().push(handle);
         Ok(())
     }
@@ -131,9 +134,14 @@ impl Background {
             Pressure::None => Ok(()),
             Pressure::Stop { cause } => self.wait_for_room(cause),
             Pressure::Slowdown { .. } if self.is_inline() => self.step().map(drop),
-            Pressure::Slowdown { cause, bytes_per_second } => {
+            Pressure::Slowdown {
+                cause,
+                bytes_per_second,
+            } => {
                 let stall = Stall::begin(&self.engine, cause, SLOWDOWN);
-                self.engine.recorder.set(Gauge::WriteDelayRate, bytes_per_second as f64);
+                self.engine
+                    .recorder
+                    .set(Gauge::WriteDelayRate, bytes_per_second as f64);
                 self.write_pace.wait(&self.engine, bytes, bytes_per_second);
                 self.engine.recorder.set(Gauge::WriteDelayRate, 0.0);
                 stall.end();
@@ -150,7 +158,11 @@ impl Background {
     pub(crate) fn wait_for_room(&self, cause: StallCause) -> Result<()> {
         let engine = &*self.engine;
         let stall = Stall::begin(engine, cause, STOP);
-        let result = if self.is_inline() { self.make_room() } else { self.await_room() };
+        let result = if self.is_inline() {
+            self.make_room()
+        } else {
+            self.await_room()
+        };
         stall.end();
         result
     }
@@ -194,8 +206,20 @@ impl Background {
         while !rotate_now(engine, reason)? {
             self.wait_for_room(StallCause::Memtables)?;
         }
-        let newest = engine.view.load().immutables.first().map_or(SeqNo(0), |memtable| memtable.last_seq());
-        let done = || engine.view.load().immutables.iter().all(|memtable| memtable.last_seq() > newest);
+        let newest = engine
+            .view
+            .load()
+            .immutables
+            .first()
+            .map_or(SeqNo(0), |memtable| memtable.last_seq());
+        let done = || {
+            engine
+                .view
+                .load()
+                .immutables
+                .iter()
+                .all(|memtable| memtable.last_seq() > newest)
+        };
         if self.is_inline() {
             while !done() {
                 self.step()?;
@@ -204,9 +228,13 @@ impl Background {
             return Ok(());
         }
         let mut state = engine.work.lock();
+        // An earlier failure says nothing about now: the worker tries at once, and only what then fails counts.
+        let failures = state.failures;
+        state.retry_at_nanos = 0;
         while !done() {
             engine.gate.check_write()?;
-            if let Some(blocked) = &state.blocked {
+            engine.work.notify();
+            if let Some(blocked) = state.blocked.as_ref().filter(|_| state.failures > failures) {
                 return Err(Error::ReadOnly(blocked.clone()));
             }
             engine.work.wait(&mut state);
@@ -231,7 +259,9 @@ impl Background {
         }
         let plan = pick_all(&engine.set.version(), &engine.options, first, last);
         let result = plan.map_or(Ok(()), |plan| {
-            guarded(engine, || run::run(engine, &plan, |_| !engine.work.lock().closing))
+            guarded(engine, || {
+                run::run(engine, &plan, |_| !engine.work.lock().closing)
+            })
         });
         engine.work.change(|state| {
             state.exclusive -= 1;
@@ -248,7 +278,9 @@ fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
         return None;
     }
     let plan = pick(&engine.set.version(), &engine.options, &state.busy)?;
-    state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
+    state
+        .busy
+        .extend(plan.tables().map(|(_, table)| table.meta.number));
     state.compacting += 1;
     Some(plan)
 }
@@ -269,7 +301,13 @@ fn flush_loop(engine: &Engine, pacer: &Pacer) {
             return;
         }
         let result = guarded(engine, || {
-            let bytes = engine.view.load().immutables.iter().map(|memtable| memtable.payload_bytes()).sum();
+            let bytes = engine
+                .view
+                .load()
+                .immutables
+                .iter()
+                .map(|memtable| memtable.payload_bytes())
+                .sum();
             if flush::run(engine, FlushReason::Full)? {
                 pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
             }
@@ -292,7 +330,9 @@ fn compaction_loop(engine: &Engine, pacer: &Pacer) {
     }) {
         let Some(plan) = plan.take() else { continue };
         let mut pace = pacer.start(engine.env.clock.monotonic_nanos());
-        let result = guarded(engine, || run::run(engine, &plan, |bytes| pace.go_on(engine, bytes)));
+        let result = guarded(engine, || {
+            run::run(engine, &plan, |bytes| pace.go_on(engine, bytes))
+        });
         release(engine, &plan);
         engine.bury_files();
         settle(engine, Job::Compaction, result.map(|()| true)).ok();
@@ -324,7 +364,11 @@ fn wait_until(engine: &Engine, mut due: impl FnMut(&mut WorkState) -> bool) -> b
 fn guarded<T>(engine: &Engine, job: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_| {
         let panicked = std::io::Error::other("a background job panicked: please report it with its message");
-        Err(Error::ReadOnly(Arc::new(Error::io("work on", engine.dir.path(), panicked))))
+        Err(Error::ReadOnly(Arc::new(Error::io(
+            "work on",
+            engine.dir.path(),
+            panicked,
+        ))))
     })
 }
 
@@ -346,6 +390,7 @@ fn settle(engine: &Engine, job: Job, result: Result<bool>) -> Result<bool> {
             let retry_at = engine.env.clock.monotonic_nanos() + RETRY_NANOS;
             engine.work.change(|state| {
                 state.blocked = Some(error.clone());
+                state.failures += 1;
                 state.retry_at_nanos = retry_at;
             });
         }
@@ -375,14 +420,25 @@ impl<'a> Stall<'a> {
         recorder.add(Counter::WriteStalls.at2(cause as usize, condition), 1);
         recorder.shift(Gauge::WriteStalledWriters.at(cause as usize), 1.0);
         recorder.shift(Gauge::WriteStallActive.at2(cause as usize, condition), 1.0);
-        Stall { engine, cause, condition, began: recorder.now() }
+        Stall {
+            engine,
+            cause,
+            condition,
+            began: recorder.now(),
+        }
     }
 
     fn end(self) {
         let recorder = &self.engine.recorder;
         let nanos = recorder.nanos_since(self.began);
-        recorder.record(Histogram::WriteStallDuration.at2(self.cause as usize, self.condition), nanos);
+        recorder.record(
+            Histogram::WriteStallDuration.at2(self.cause as usize, self.condition),
+            nanos,
+        );
         recorder.shift(Gauge::WriteStalledWriters.at(self.cause as usize), -1.0);
-        recorder.shift(Gauge::WriteStallActive.at2(self.cause as usize, self.condition), -1.0);
+        recorder.shift(
+            Gauge::WriteStallActive.at2(self.cause as usize, self.condition),
+            -1.0,
+        );
     }
 }

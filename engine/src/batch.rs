@@ -51,7 +51,10 @@ impl WriteBatch {
     /// Sets a key to a value.
     pub fn set(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let (key, value) = (key.as_ref(), value.as_ref());
-        if self.admit(check_key(key).and_then(|()| check_value(value)), key.len() + value.len()) {
+        if self.admit(
+            check_key(key).and_then(|()| check_value(value)),
+            key.len() + value.len(),
+        ) {
             self.bytes.push(Kind::Value as u8);
             put_slice(&mut self.bytes, key);
             put_slice(&mut self.bytes, value);
@@ -125,7 +128,12 @@ impl WriteBatch {
             let kind = Kind::from_u8(rest.u8()?)?;
             let key = rest.slice()?;
             let value = if kind == Kind::Value { rest.slice()? } else { &[] };
-            Some(Op { kind, keyspace: DEFAULT_KEYSPACE, key, value })
+            Some(Op {
+                kind,
+                keyspace: DEFAULT_KEYSPACE,
+                key,
+                value,
+            })
         })
     }
 }
@@ -140,9 +148,19 @@ mod tests {
         batch.set(b"a", b"1");
         batch.delete(b"b");
         batch.set(b"a", b"");
-        let ops: Vec<_> = batch.ops().map(|op| (op.kind, op.key.to_vec(), op.value.to_vec())).collect();
-        let expected = [(Kind::Value, "a", "1"), (Kind::Tombstone, "b", ""), (Kind::Value, "a", "")];
-        assert_eq!(ops, expected.map(|(kind, k, v)| (kind, k.as_bytes().to_vec(), v.as_bytes().to_vec())));
+        let ops: Vec<_> = batch
+            .ops()
+            .map(|op| (op.kind, op.key.to_vec(), op.value.to_vec()))
+            .collect();
+        let expected = [
+            (Kind::Value, "a", "1"),
+            (Kind::Tombstone, "b", ""),
+            (Kind::Value, "a", ""),
+        ];
+        assert_eq!(
+            ops,
+            expected.map(|(kind, k, v)| (kind, k.as_bytes().to_vec(), v.as_bytes().to_vec()))
+        );
         assert_eq!((batch.len(), batch.sets(), batch.payload_bytes()), (3, 2, 4));
     }
 

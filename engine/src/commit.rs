@@ -34,7 +34,6 @@ pub(crate) enum Commit {
 pub(crate) enum RotationReason {
     Full = 0,
     Manual = 2,
-    Shutdown = 3,
 }
 
 /// Commits `ops`, of which there is at least one.
@@ -62,18 +61,44 @@ pub(crate) fn commit<'a>(
         view = engine.view.load();
     }
     let numbered = || ops.clone().zip(first.0..).map(|(op, seq)| (op, SeqNo(seq)));
-    let entries = numbered().map(|(Op { kind, keyspace, key, value }, seq)| NewEntry { kind, keyspace, seq, key, value });
+    let entries = numbered().map(
+        |(
+            Op {
+                kind,
+                keyspace,
+                key,
+                value,
+            },
+            seq,
+        )| NewEntry {
+            kind,
+            keyspace,
+            seq,
+            key,
+            value,
+        },
+    );
     let mut count = 0;
     let counted = entries.inspect(|_| count += 1);
     let appended = commit.writer.append(counted, durability != Durability::None)?;
     let last = SeqNo(first.0 + count - 1);
+    let used = view.active.used_bytes();
     let room = view.active.reserve(needed, last);
+    let half = engine.options.memtable_bytes / 2;
+    if (used..used + needed).contains(&half) {
+        // Time to make the next log segment.
+        engine.work.ring();
+    }
     commit.next_seq = last.plus(1);
     drop(commit);
 
     if let Some(mut room) = room {
         for (op, seq) in numbered() {
-            view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
+            view.active.insert(
+                &mut room,
+                InternalKey::new(op.key, Trailer::new(seq, op.kind)),
+                op.value,
+            );
         }
     }
     engine.publisher.publish(first, last);
@@ -91,7 +116,10 @@ fn count_commit<'a>(engine: &Engine, log_bytes: u64, ops: impl Iterator<Item = O
     recorder.add(Counter::UserWrittenBytes, payload);
     recorder.add(Counter::WalPayloadBytes, payload);
     recorder.add(Counter::WalWrittenBytes, log_bytes);
-    recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
+    recorder.add(
+        Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize),
+        log_bytes,
+    );
     recorder.add(Counter::WalRecords, 1);
     recorder.record(Histogram::CommitGroupBytes, log_bytes);
 }
@@ -100,7 +128,12 @@ fn count_commit<'a>(engine: &Engine, log_bytes: u64, ops: impl Iterator<Item = O
 ///
 /// # Errors
 /// Of the log. Everything is as it was then.
-pub(crate) fn rotate(engine: &Engine, commit: &mut CommitState, needed: usize, reason: RotationReason) -> Result<()> {
+pub(crate) fn rotate(
+    engine: &Engine,
+    commit: &mut CommitState,
+    needed: usize,
+    reason: RotationReason,
+) -> Result<()> {
     let segment = engine.next_segment()?;
     if let Err(error) = commit.writer.seal() {
         engine.keep_segment(segment);
@@ -113,10 +146,19 @@ pub(crate) fn rotate(engine: &Engine, commit: &mut CommitState, needed: usize, r
     engine.view.change(|view| {
         let mut immutables = vec![view.active.clone()];
         immutables.extend(view.immutables.iter().cloned());
-        View { active: memtable, immutables, version: view.version.clone() }
+        View {
+            active: memtable,
+            immutables,
+            version: view.version.clone(),
+        }
     });
-    engine.recorder.add(Counter::MemtableRotations.at(reason as usize), 1);
-    engine.recorder.set(Gauge::ImmutableMemtables, engine.view.load().immutables.len() as f64);
+    engine
+        .recorder
+        .add(Counter::MemtableRotations.at(reason as usize), 1);
+    engine.recorder.set(
+        Gauge::ImmutableMemtables,
+        engine.view.load().immutables.len() as f64,
+    );
     engine.work.ring();
     Ok(())
 }

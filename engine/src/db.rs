@@ -8,8 +8,10 @@ use bettong_metrics::{Counter, Operation, Registry};
 
 use crate::background::Background;
 use crate::batch::{Op, WriteBatch};
+use crate::commit::{Commit, RotationReason, commit};
 use crate::engine::Engine;
 use crate::env::file::Lock;
+use crate::env::names::{FileName, FileNumber};
 #[expect(unused_imports, reason = "the documentation links to its variants")]
 use crate::error::Error;
 use crate::error::Result;
@@ -23,7 +25,6 @@ use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
 use crate::value::Value;
 use crate::verify::{self, VerifyReport};
-use crate::commit::{Commit, RotationReason, commit};
 
 /// A database. Clones are the same database; it is closed with [`Db::close`], or when the last clone (and the last snapshot)
 /// is dropped.
@@ -42,12 +43,19 @@ use crate::commit::{Commit, RotationReason, commit};
 /// db.close()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Db {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db")
+            .field("path", &self.inner.engine.dir.path())
+            .finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     engine: Arc<Engine>,
     background: Background,
@@ -70,13 +78,24 @@ impl Db {
         options.validate()?;
         let path = path.as_ref();
         let last_part = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = if options.name.is_empty() { last_part.unwrap_or_default() } else { options.name.clone() };
+        let name = if options.name.is_empty() {
+            last_part.unwrap_or_default()
+        } else {
+            options.name.clone()
+        };
         let registry = Registry::new(name);
         let opened = recovery::open(path, options, &registry.recorder())?;
         let engine = Arc::new(opened.engine);
         let background = Background::start(engine.clone())?;
         let lock = parking_lot::Mutex::new(Some(opened.lock));
-        Ok(Db { inner: Arc::new(Inner { engine, background, report: opened.report, lock }) })
+        Ok(Db {
+            inner: Arc::new(Inner {
+                engine,
+                background,
+                report: opened.report,
+                lock,
+            }),
+        })
     }
 
     /// Sets a key to a value, with the durability of the options.
@@ -93,7 +112,12 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::set`].
-    pub fn set_with(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, options: WriteOptions) -> Result<()> {
+    pub fn set_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        options: WriteOptions,
+    ) -> Result<()> {
         let (key, value) = (key.as_ref(), value.as_ref());
         self.one(Operation::Set, Kind::Value, key, value, options)
     }
@@ -124,7 +148,12 @@ impl Db {
     ) -> Result<()> {
         let engine = &*self.inner.engine;
         let _timer = engine.recorder.start(operation);
-        let op = Op { kind, keyspace: DEFAULT_KEYSPACE, key, value };
+        let op = Op {
+            kind,
+            keyspace: DEFAULT_KEYSPACE,
+            key,
+            value,
+        };
         let result = check_key(key)
             .and_then(|()| check_value(value))
             .and_then(|()| self.commit(std::iter::once(op), key.len() + value.len(), options));
@@ -202,7 +231,9 @@ impl Db {
         let engine = &*self.inner.engine;
         let view = engine.view.keep();
         let seq = engine.publisher.visible();
-        keys.iter().map(|key| self.inner.get_in(&view, key.as_ref(), seq)).collect()
+        keys.iter()
+            .map(|key| self.inner.get_in(&view, key.as_ref(), seq))
+            .collect()
     }
 
     /// The keys of a range and their values, in order, from both ends: see [`Scan`].
@@ -229,8 +260,13 @@ impl Db {
     /// deleted since, so drop it when done.
     pub fn snapshot(&self) -> Snapshot {
         let engine = &*self.inner.engine;
-        let seq = engine.snapshots.take(engine.publisher.cell(), engine.env.clock.monotonic_nanos());
-        Snapshot { inner: self.inner.clone(), seq }
+        let seq = engine
+            .snapshots
+            .take(engine.publisher.cell(), engine.env.clock.monotonic_nanos());
+        Snapshot {
+            inner: self.inner.clone(),
+            seq,
+        }
     }
 
     /// Makes every write that was acknowledged so far safe from a power cut.
@@ -263,7 +299,9 @@ impl Db {
             Bound::Included(key) | Bound::Excluded(key) => Some(*key),
             Bound::Unbounded => None,
         };
-        self.inner.background.compact(end(range.start_bound()), end(range.end_bound()))
+        self.inner
+            .background
+            .compact(end(range.start_bound()), end(range.end_bound()))
     }
 
     /// Reads every table and the log, and checks all checksums, orders and counts.
@@ -324,7 +362,10 @@ impl Inner {
     fn get_in(&self, view: &crate::view::View, key: &[u8], seq: SeqNo) -> Result<Option<Value>> {
         let engine = &*self.engine;
         let timer = engine.recorder.start(Operation::Get);
-        let result = engine.gate.check_read().and_then(|()| read::get::get(view, key, seq, &timer));
+        let result = engine
+            .gate
+            .check_read()
+            .and_then(|()| read::get::get(view, key, seq, &timer));
         result.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
     }
 
@@ -350,30 +391,31 @@ impl Inner {
         result
     }
 
+    /// Writes all memtables to tables and leaves a mark that all is well. If there is no room for tables, the log, which has
+    /// everything, is sealed instead.
     fn leave_clean(&self) -> Result<()> {
         let engine = &*self.engine;
-        let flushed = self.flush_all();
-        let (log, length) = {
-            let mut commit = engine.commit.lock();
-            (commit.writer.segment().number, commit.writer.seal()?)
-        };
-        engine.sync_log()?;
-        let last_seq = Some(engine.publisher.visible()).filter(|_| flushed.is_ok());
-        let clean_close = Some(CleanClose { log, length });
-        engine.set.apply(VersionEdit { last_seq, clean_close, ..VersionEdit::default() }, |_| {})?;
-        flushed
-    }
-
-    /// Writes all memtables to tables, on this thread: the workers are gone.
-    fn flush_all(&self) -> Result<()> {
-        let engine = &*self.engine;
-        loop {
-            let rotated = crate::commit::rotate_now(engine, RotationReason::Shutdown)?;
-            crate::flush::run(engine, crate::flush::FlushReason::Shutdown)?;
-            if rotated {
-                return Ok(());
-            }
+        let flushed = crate::flush::run_last(engine);
+        let mut edit = VersionEdit::default();
+        if flushed.is_ok() {
+            edit.removed_logs = engine.set.logs();
+            edit.clean_close = Some(CleanClose {
+                log: FileNumber(0),
+                length: 0,
+            });
+        } else {
+            let (log, length) = {
+                let mut commit = engine.commit.lock();
+                (commit.writer.segment().number, commit.writer.seal()?)
+            };
+            engine.sync_log()?;
+            edit.clean_close = Some(CleanClose { log, length });
         }
+        let logs = edit.removed_logs.clone();
+        engine.set.apply(edit, |_| {})?;
+        logs.into_iter()
+            .for_each(|log| engine.graveyard.bury(FileName::Log(log)));
+        flushed
     }
 }
 
@@ -386,7 +428,10 @@ impl Drop for Inner {
 
 fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
     let copy = |bound: Bound<&&'k [u8]>| bound.map(|key| key.to_vec());
-    ScanRange { lower: copy(range.start_bound()), upper: copy(range.end_bound()) }
+    ScanRange {
+        lower: copy(range.start_bound()),
+        upper: copy(range.end_bound()),
+    }
 }
 
 /// One state of the database, to be read at leisure. Clones read the same state.
@@ -400,10 +445,15 @@ fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
 /// assert_eq!(snapshot.get(b"k")?.unwrap(), b"before");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Snapshot {
     inner: Arc<Inner>,
     seq: SeqNo,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Snapshot(at {})", self.seq.0)
+    }
 }
 
 impl Snapshot {
@@ -422,14 +472,18 @@ impl Snapshot {
 
     /// The keys that started with `prefix` and the values they had.
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
-        self.inner.scan(ScanRange::prefix(prefix.as_ref()), Some(self.seq))
+        self.inner
+            .scan(ScanRange::prefix(prefix.as_ref()), Some(self.seq))
     }
 }
 
 impl Clone for Snapshot {
     fn clone(&self) -> Snapshot {
         self.inner.engine.snapshots.retain(self.seq);
-        Snapshot { inner: self.inner.clone(), seq: self.seq }
+        Snapshot {
+            inner: self.inner.clone(),
+            seq: self.seq,
+        }
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bettong_metrics::{Counter, Gauge, Histogram, LevelState, PublishedState, Recorder, TableState};
 use parking_lot::Mutex;
 
-use crate::levels::shape::Shape;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{Dir, Env};
 use crate::error::{Error, Result};
 use crate::key::SeqNo;
 use crate::levels::edit::VersionEdit;
 use crate::levels::set::VersionSet;
+use crate::levels::shape::Shape;
 use crate::levels::table_file::Graveyard;
 use crate::levels::version::{Level, Version};
 use crate::log::segment::{NewSegment, Segment};
@@ -20,6 +20,7 @@ use crate::log::writer::LogWriter;
 use crate::memtable::Memtable;
 use crate::metric::{FileLabel, OK, WriteOrigin};
 use crate::options::{Compression, Options};
+use crate::pressure::{CurrentPressure, Pressure};
 use crate::publish::Publisher;
 use crate::snapshot_list::SnapshotList;
 use crate::state::Gate;
@@ -27,7 +28,6 @@ use crate::table::builder::BuiltTable;
 use crate::table::reader::TableContext;
 use crate::view::{CurrentView, View};
 use crate::work::Work;
-use crate::pressure::{CurrentPressure, Pressure};
 
 /// Segments kept for recycling beside the one that is ready.
 const RECYCLED_MAX: usize = 2;
@@ -88,9 +88,10 @@ impl Engine {
         *self.segments.ready.lock() = Some(segment);
     }
 
-    /// Whether no segment has been made ahead.
+    /// Whether it is time to make a segment ahead: the memtable is half full, and none is ready.
     pub(crate) fn wants_segment(&self) -> bool {
-        self.segments.ready.lock().is_none()
+        let half_full = self.view.load().active.used_bytes() >= self.options.memtable_bytes / 2;
+        half_full && self.segments.ready.lock().is_none()
     }
 
     /// Makes a segment ahead of its need.
@@ -106,21 +107,31 @@ impl Engine {
     fn prepare_segment(&self) -> Result<Arc<Segment>> {
         let number = self.set.new_file_number();
         let recycled = self.segments.recycled.lock().pop();
-        let written_at_nanos = self.env.clock.unix_nanos();
-        let new = NewSegment { number, capacity: self.segment_bytes(), recycled, written_at_nanos };
+        let new = NewSegment {
+            number,
+            capacity: self.segment_bytes(),
+            recycled,
+            birth: self.set.birth(),
+        };
         let prepared = Segment::prepare(&self.dir, new).inspect_err(|_| {
             // Under one of these names a file may be left; neither is known to the manifest.
             self.graveyard.bury(FileName::Log(number));
-            recycled.into_iter().for_each(|old| self.graveyard.bury(FileName::Log(old)));
+            recycled
+                .into_iter()
+                .for_each(|old| self.graveyard.bury(FileName::Log(old)));
         })?;
-        let edit = VersionEdit { added_logs: vec![(number, prepared.id)], ..VersionEdit::default() };
+        let edit = VersionEdit {
+            added_logs: vec![(number, prepared.id)],
+            ..VersionEdit::default()
+        };
         self.set.apply(edit, |_| {}).inspect_err(|error| {
             // In doubt, the file stays: the manifest may name it.
             if matches!(error, Error::NoSpace { .. }) {
                 self.graveyard.bury(FileName::Log(number));
             }
         })?;
-        self.recorder.set(Gauge::WalFiles.at(0), self.set.logs().len() as f64);
+        self.recorder
+            .set(Gauge::WalFiles.at(0), self.set.logs().len() as f64);
         Ok(Arc::new(prepared))
     }
 
@@ -159,8 +170,13 @@ impl Engine {
     }
 
     /// Installs what `edit` leads to: the manifest first, then the view that `change` makes, then the news.
-    pub(crate) fn install(&self, edit: VersionEdit, change: impl FnOnce(&View, &Arc<Version>) -> View) -> Result<()> {
-        self.set.apply(edit, |version| self.view.change(|view| change(view, version)))?;
+    pub(crate) fn install(
+        &self,
+        edit: VersionEdit,
+        change: impl FnOnce(&View, &Arc<Version>) -> View,
+    ) -> Result<()> {
+        self.set
+            .apply(edit, |version| self.view.change(|view| change(view, version)))?;
         self.announce();
         self.work.ring();
         Ok(())
@@ -182,8 +198,10 @@ impl Engine {
             let timer = self.recorder.timer(Histogram::WalSyncDuration);
             let result = segment.file.sync();
             let nanos = timer.stop();
-            self.recorder.record(Histogram::FsyncDuration.at(FileLabel::Wal as usize), nanos);
-            self.recorder.add(Counter::WalSyncs.at(usize::from(result.is_err())), 1);
+            self.recorder
+                .record(Histogram::FsyncDuration.at(FileLabel::Wal as usize), nanos);
+            self.recorder
+                .add(Counter::WalSyncs.at(usize::from(result.is_err())), 1);
             result
         };
         match self.syncs.wait_durable(end, sync) {
@@ -207,7 +225,11 @@ impl Engine {
     pub(crate) fn announce(&self) {
         let view = self.view.load();
         let shape = Shape::of(&view.version, &self.options);
-        let pressure = Pressure::of(&view, shape.debt_bytes(&view.version, &self.options), &self.options);
+        let pressure = Pressure::of(
+            &view,
+            shape.debt_bytes(&view.version, &self.options),
+            &self.options,
+        );
         self.pressure.set(pressure);
         self.set_gauges(&view, &shape);
         self.recorder.registry().publish(self.published(&view));
@@ -222,7 +244,11 @@ impl Engine {
             r.set(Gauge::LevelTombstones.at(at), level.tombstones as f64);
             r.set(Gauge::LevelTargetBytes.at(at), shape.target_bytes(at) as f64);
             r.set(Gauge::LevelScore.at(at), shape.score(at));
-            let runs = if at == 0 { level.tables.len() } else { usize::from(!level.tables.is_empty()) };
+            let runs = if at == 0 {
+                level.tables.len()
+            } else {
+                usize::from(!level.tables.is_empty())
+            };
             r.set(Gauge::LevelSortedRuns.at(at), runs as f64);
         }
         let immutable_bytes: usize = view.immutables.iter().map(|memtable| memtable.used_bytes()).sum();
@@ -233,9 +259,13 @@ impl Engine {
         r.set(Gauge::MemtableEntries.at(0), view.active.entries() as f64);
         r.set(Gauge::MemtableBytes, view.active.used_bytes() as f64);
         r.set(Gauge::ReadAmplification, view.version.sorted_runs() as f64);
-        r.set(Gauge::CompactionPendingBytes, shape.debt_bytes(&view.version, &self.options) as f64);
+        r.set(
+            Gauge::CompactionPendingBytes,
+            shape.debt_bytes(&view.version, &self.options) as f64,
+        );
         r.set(Gauge::CompactionsPending, shape.due_levels() as f64);
-        let in_memory = |count: fn(&Memtable) -> u64| view.memtables().map(|memtable| count(memtable)).sum::<u64>();
+        let in_memory =
+            |count: fn(&Memtable) -> u64| view.memtables().map(|memtable| count(memtable)).sum::<u64>();
         let in_tables = |count: fn(&Level) -> u64| view.version.levels.iter().map(count).sum::<u64>();
         let entries = in_tables(|level| level.entries) + in_memory(|memtable| memtable.entries());
         let tombstones = in_tables(|level| level.tombstones) + in_memory(|memtable| memtable.tombstones());
@@ -247,7 +277,14 @@ impl Engine {
         r.set(Gauge::DiskUsageBytes.at(3), self.set.manifest_bytes() as f64);
         let live = view.version.live_bytes_estimate();
         r.set(Gauge::LiveDataBytes, live as f64);
-        r.set(Gauge::SpaceAmplification, if live == 0 { 0.0 } else { table_bytes as f64 / live as f64 });
+        r.set(
+            Gauge::SpaceAmplification,
+            if live == 0 {
+                0.0
+            } else {
+                table_bytes as f64 / live as f64
+            },
+        );
         self.set_memory_gauges();
     }
 
@@ -261,14 +298,20 @@ impl Engine {
         r.set(Gauge::MemtableBytes, view.active.used_bytes() as f64);
         r.set(Gauge::MemtableEntries.at(0), view.active.entries() as f64);
         r.set(Gauge::CacheBytes, cache as f64);
-        r.set(Gauge::TotalMemoryBytes, memtables as f64 + tables as f64 + cache as f64);
+        r.set(
+            Gauge::TotalMemoryBytes,
+            memtables as f64 + tables as f64 + cache as f64,
+        );
         let log_bytes = self.segment_bytes() * self.set.logs().len() as u64;
         r.set(Gauge::WalBytes, log_bytes as f64);
         r.set(Gauge::DiskUsageBytes.at(0), log_bytes as f64);
         let (held, since) = self.snapshots.held();
         r.set(Gauge::SnapshotsOpen, held as f64);
         let now = self.env.clock.monotonic_nanos();
-        r.set(Gauge::SnapshotOldestAge, since.map_or(0.0, |since| now.saturating_sub(since) as f64 / 1e9));
+        r.set(
+            Gauge::SnapshotOldestAge,
+            since.map_or(0.0, |since| now.saturating_sub(since) as f64 / 1e9),
+        );
     }
 
     fn published(&self, view: &View) -> PublishedState {
@@ -280,10 +323,15 @@ impl Engine {
             smallest_key_prefix: TableState::key_prefix(&meta.smallest),
             largest_key_prefix: TableState::key_prefix(&meta.largest),
         };
-        let levels = view.version.levels.iter().enumerate().map(|(at, level)| LevelState {
-            level: at as u32,
-            tables: level.tables.iter().map(|file| table(&file.meta)).collect(),
-        });
+        let levels = view
+            .version
+            .levels
+            .iter()
+            .enumerate()
+            .map(|(at, level)| LevelState {
+                level: at as u32,
+                tables: level.tables.iter().map(|file| table(&file.meta)).collect(),
+            });
         PublishedState {
             levels: levels.collect(),
             options: self.options.describe(),
@@ -293,14 +341,18 @@ impl Engine {
 
     /// Counts a table that a flush or a compaction wrote.
     pub(crate) fn count_written(&self, origin: WriteOrigin, level: usize, table: &BuiltTable) {
-        self.recorder.add(Counter::StorageWrittenBytes.at(origin as usize), table.bytes);
-        self.recorder.add(Counter::LevelWrittenBytes.at(level), table.bytes);
+        self.recorder
+            .add(Counter::StorageWrittenBytes.at(origin as usize), table.bytes);
+        self.recorder
+            .add(Counter::LevelWrittenBytes.at(level), table.bytes);
         let algorithm = match self.options.compression.get(level) {
             Some(Compression::Lz4) => 1,
             _ => 0,
         };
-        self.recorder.add(Counter::CompressionInputBytes.at(algorithm), table.plain_bytes);
-        self.recorder.add(Counter::CompressionOutputBytes.at(algorithm), table.packed_bytes);
+        self.recorder
+            .add(Counter::CompressionInputBytes.at(algorithm), table.plain_bytes);
+        self.recorder
+            .add(Counter::CompressionOutputBytes.at(algorithm), table.packed_bytes);
     }
 }
 

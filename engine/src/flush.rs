@@ -32,23 +32,46 @@ pub(crate) enum FlushReason {
 /// Of writing. The memtables stay, and with them their logs.
 pub(crate) fn run(engine: &Engine, reason: FlushReason) -> Result<bool> {
     let memtables = engine.view.keep().immutables.clone();
-    let Some(newest) = memtables.first() else { return Ok(false) };
+    write_all(engine, &memtables, reason)
+}
+
+/// Writes every memtable, the active one too: nobody writes any more.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_last(engine: &Engine) -> Result<()> {
+    let memtables: Vec<_> = engine.view.keep().memtables().cloned().collect();
+    write_all(engine, &memtables, FlushReason::Shutdown).map(drop)
+}
+
+fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) -> Result<bool> {
+    let Some(newest) = memtables.first() else {
+        return Ok(false);
+    };
     let recorder = &engine.recorder;
     recorder.set(Gauge::FlushesRunning, 1.0);
     let timer = recorder.timer(Histogram::FlushDuration);
     // Whoever reserved room in these memtables is done inserting once the last of it is visible.
     engine.publisher.wait_for(newest.last_seq());
-    let result = write(engine, &memtables);
+    let result = write(engine, memtables);
     timer.stop();
     recorder.set(Gauge::FlushesRunning, 0.0);
-    recorder.add(Counter::FlushOperations.at2(reason as usize, usize::from(result.is_err())), 1);
+    recorder.add(
+        Counter::FlushOperations.at2(reason as usize, usize::from(result.is_err())),
+        1,
+    );
     result.map(|()| true)
 }
 
 fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
     let mut retain = Retain::new(engine.snapshots.horizons(engine.publisher.cell()));
     let mut output = Output::new(engine, 0, WriteOrigin::Flush, &[]);
-    let mut source = MergeIter::new(memtables.iter().map(|m| Box::new(m.iter()) as BoxedIterator).collect());
+    let mut source = MergeIter::new(
+        memtables
+            .iter()
+            .map(|m| Box::new(m.iter()) as BoxedIterator)
+            .collect(),
+    );
     let mut dropped = 0;
     source.seek_to_first()?;
     while let Some((key, value)) = source.current() {
@@ -63,15 +86,33 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
     let logs: Vec<_> = memtables.iter().map(|memtable| memtable.log()).collect();
     let written: u64 = tables.iter().map(|meta| meta.bytes).sum();
     let edit = VersionEdit {
-        last_seq: memtables.iter().map(|memtable| memtable.last_seq()).max().filter(|seq| *seq > SeqNo(0)),
+        last_seq: memtables
+            .iter()
+            .map(|memtable| memtable.last_seq())
+            .max()
+            .filter(|seq| *seq > SeqNo(0)),
         removed_logs: logs.clone(),
         added_tables: tables.into_iter().map(|meta| (0, meta)).collect(),
         ..VersionEdit::default()
     };
     let installed = engine.install(edit, |view, version| {
         let flushed = |memtable: &Arc<Memtable>| memtables.iter().any(|other| Arc::ptr_eq(memtable, other));
-        let immutables = view.immutables.iter().filter(|memtable| !flushed(memtable)).cloned().collect();
-        View { active: view.active.clone(), immutables, version: version.clone() }
+        let immutables = view
+            .immutables
+            .iter()
+            .filter(|memtable| !flushed(memtable))
+            .cloned()
+            .collect();
+        let active = if flushed(&view.active) {
+            Arc::new(Memtable::new(0, view.active.log()))
+        } else {
+            view.active.clone()
+        };
+        View {
+            active,
+            immutables,
+            version: version.clone(),
+        }
     });
     if !matches!(installed, Err(Error::NoSpace { .. })) {
         output.adopt();

@@ -7,9 +7,14 @@
 //! 16  file number      8
 //! 24  file id          8   random; salts every checksum of the file
 //! 32  written at       8   nanoseconds since 1970
-//! 40  reserved        20   zero
+//! 40  manifest number  8   the manifest in force when the file was made, and how
+//! 48  manifest length  8   long it was: 0 for the first manifest of all
+//! 56  reserved         4   zero
 //! 60  checksum         4   of bytes 0..60, salted with id and offset 0
 //! ```
+//!
+//! A file is made after all edits that it knows of were durable. So a manifest that is shorter than any file of the directory
+//! remembers has lost edits, and is not the torn tail of an interrupted write that it looks like.
 
 use std::path::Path;
 
@@ -32,7 +37,10 @@ pub(crate) enum FileKind {
     Manifest,
     Table,
     /// Written from format 1 on by the value log, declared here so that its files have a kind from day one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "value files are written once separation lands"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "value files are written once separation lands")
+    )]
     Value,
 }
 
@@ -53,7 +61,17 @@ pub(crate) struct FileHeader {
     pub(crate) kind: FileKind,
     pub(crate) number: FileNumber,
     pub(crate) id: u64,
-    pub(crate) written_at_nanos: u64,
+    pub(crate) birth: Birth,
+}
+
+/// When a file was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Birth {
+    /// Nanoseconds since 1970.
+    pub(crate) at_nanos: u64,
+    /// The manifest in force, and its durable length in bytes.
+    pub(crate) manifest: FileNumber,
+    pub(crate) manifest_len: u64,
 }
 
 impl FileHeader {
@@ -64,7 +82,9 @@ impl FileHeader {
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&self.number.0.to_le_bytes());
         bytes.extend_from_slice(&self.id.to_le_bytes());
-        bytes.extend_from_slice(&self.written_at_nanos.to_le_bytes());
+        bytes.extend_from_slice(&self.birth.at_nanos.to_le_bytes());
+        bytes.extend_from_slice(&self.birth.manifest.0.to_le_bytes());
+        bytes.extend_from_slice(&self.birth.manifest_len.to_le_bytes());
         bytes.resize(CHECKSUM_OFFSET, 0);
         let checksum = checksum::salted(&bytes, self.id, 0);
         bytes.extend_from_slice(&checksum.to_le_bytes());
@@ -77,9 +97,16 @@ impl FileHeader {
     ///
     /// # Errors
     /// [`Error::UnsupportedVersion`] for a newer format, [`Error::Corruption`] for anything else that does not hold.
-    pub(crate) fn decode(bytes: &[u8], kind: FileKind, number: FileNumber, path: &Path) -> Result<FileHeader> {
+    pub(crate) fn decode(
+        bytes: &[u8],
+        kind: FileKind,
+        number: FileNumber,
+        path: &Path,
+    ) -> Result<FileHeader> {
         let fault = |offset, what| Error::corruption(path, offset, what);
-        let header = bytes.get(..HEADER_BYTES as usize).ok_or(fault(0, "the file is shorter than its header"))?;
+        let header = bytes
+            .get(..HEADER_BYTES as usize)
+            .ok_or(fault(0, "the file is shorter than its header"))?;
         let (body, checksum) = header.split_at(CHECKSUM_OFFSET);
         let mut fields = Decoder::new(body);
         let magic = fields.bytes(8).unwrap_or_default();
@@ -88,24 +115,48 @@ impl FileHeader {
         let reserved = fields.u32().ok_or_else(short)?;
         let stored_number = fields.u64().ok_or_else(short)?;
         let id = fields.u64().ok_or_else(short)?;
-        let written_at_nanos = fields.u64().ok_or_else(short)?;
+        let at_nanos = fields.u64().ok_or_else(short)?;
+        let manifest = FileNumber(fields.u64().ok_or_else(short)?);
+        let manifest_len = fields.u64().ok_or_else(short)?;
         if magic != kind.magic() {
-            return Err(fault(0, "the file is not of the kind its name says (wrong magic)"));
+            return Err(fault(
+                0,
+                "the file is not of the kind its name says (wrong magic)",
+            ));
         }
         if checksum != checksum::salted(body, id, 0).to_le_bytes() {
-            return Err(fault(CHECKSUM_OFFSET as u64, "the header's checksum does not match"));
+            return Err(fault(
+                CHECKSUM_OFFSET as u64,
+                "the header's checksum does not match",
+            ));
         }
         // Only a header that is whole may claim to be newer: a flipped bit in the version must not look like an upgrade.
         if version > FORMAT_VERSION {
-            return Err(Error::UnsupportedVersion { path: path.into(), found: version, newest: FORMAT_VERSION });
+            return Err(Error::UnsupportedVersion {
+                path: path.into(),
+                found: version,
+                newest: FORMAT_VERSION,
+            });
         }
         if version == 0 || reserved != 0 || fields.rest().iter().any(|byte| *byte != 0) {
             return Err(fault(8, "the header has fields no version writes"));
         }
         if stored_number != number.0 {
-            return Err(fault(16, "the file was renamed or swapped: its number is another one's"));
+            return Err(fault(
+                16,
+                "the file was renamed or swapped: its number is another one's",
+            ));
         }
-        Ok(FileHeader { kind, number, id, written_at_nanos })
+        Ok(FileHeader {
+            kind,
+            number,
+            id,
+            birth: Birth {
+                at_nanos,
+                manifest,
+                manifest_len,
+            },
+        })
     }
 }
 
@@ -113,8 +164,21 @@ impl FileHeader {
 mod tests {
     use super::*;
 
+    fn birth() -> Birth {
+        Birth {
+            at_nanos: 5,
+            manifest: FileNumber(6),
+            manifest_len: 7,
+        }
+    }
+
     fn header() -> FileHeader {
-        FileHeader { kind: FileKind::Log, number: FileNumber(12), id: 0x0123_4567_89ab_cdef, written_at_nanos: 5 }
+        FileHeader {
+            kind: FileKind::Log,
+            number: FileNumber(12),
+            id: 0x0123_4567_89ab_cdef,
+            birth: birth(),
+        }
     }
 
     fn decode(bytes: &[u8]) -> Result<FileHeader> {
@@ -128,10 +192,16 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes;
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(decode(&damaged), Err(Error::Corruption { .. })), "bit {bit}");
+            assert!(
+                matches!(decode(&damaged), Err(Error::Corruption { .. })),
+                "bit {bit}"
+            );
         }
         for len in 0..bytes.len() {
-            assert!(matches!(decode(&bytes[..len]), Err(Error::Corruption { .. })), "length {len}");
+            assert!(
+                matches!(decode(&bytes[..len]), Err(Error::Corruption { .. })),
+                "length {len}"
+            );
         }
     }
 
@@ -142,11 +212,25 @@ mod tests {
         newer[8..12].copy_from_slice(&9u32.to_le_bytes());
         let checksum = checksum::salted(&newer[..60], header().id, 0);
         newer[60..].copy_from_slice(&checksum.to_le_bytes());
-        assert!(matches!(decode(&newer), Err(Error::UnsupportedVersion { found: 9, .. })));
+        assert!(matches!(
+            decode(&newer),
+            Err(Error::UnsupportedVersion { found: 9, .. })
+        ));
 
-        let other = FileHeader { number: FileNumber(13), ..header() }.encode();
-        assert!(matches!(decode(&other), Err(Error::Corruption { offset: 16, .. })));
-        let table = FileHeader { kind: FileKind::Value, ..header() }.encode();
+        let other = FileHeader {
+            number: FileNumber(13),
+            ..header()
+        }
+        .encode();
+        assert!(matches!(
+            decode(&other),
+            Err(Error::Corruption { offset: 16, .. })
+        ));
+        let table = FileHeader {
+            kind: FileKind::Value,
+            ..header()
+        }
+        .encode();
         assert!(matches!(decode(&table), Err(Error::Corruption { offset: 0, .. })));
     }
 }

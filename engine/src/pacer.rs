@@ -38,8 +38,14 @@ impl Pacer {
 
     /// Begins the pace of one compaction.
     pub(crate) fn start(&self, now_nanos: u64) -> CompactionPace {
-        let wanted = self.bytes_per_second.load(Ordering::Relaxed).saturating_mul(COMPACTION_PER_WRITTEN);
-        CompactionPace { bytes_per_second: wanted.max(COMPACTION_LEAST), due_nanos: now_nanos }
+        let wanted = self
+            .bytes_per_second
+            .load(Ordering::Relaxed)
+            .saturating_mul(COMPACTION_PER_WRITTEN);
+        CompactionPace {
+            bytes_per_second: wanted.max(COMPACTION_LEAST),
+            due_nanos: now_nanos,
+        }
     }
 }
 
@@ -66,7 +72,9 @@ impl CompactionPace {
             if ahead < SHORTEST_WAIT_NANOS || is_urgent(engine) {
                 self.due_nanos = self.due_nanos.max(now.saturating_sub(SHORTEST_WAIT_NANOS));
                 if now > began {
-                    engine.recorder.add(Counter::CompactionThrottledNanos, now - began);
+                    engine
+                        .recorder
+                        .add(Counter::CompactionThrottledNanos, now - began);
                 }
                 return true;
             }
@@ -80,7 +88,10 @@ fn is_urgent(engine: &Engine) -> bool {
     let shape = crate::levels::shape::Shape::of(&view.version, &engine.options);
     !engine.pressure.is_none()
         || !view.immutables.is_empty()
-        || shape.by_score().first().is_some_and(|level| shape.score(*level) >= URGENT_SCORE)
+        || shape
+            .by_score()
+            .first()
+            .is_some_and(|level| shape.score(*level) >= URGENT_SCORE)
 }
 
 /// The pace of writes during a slowdown, shared by all writers.

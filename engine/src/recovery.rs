@@ -22,6 +22,7 @@ use crate::env::file::Lock;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{Dir, Env};
 use crate::error::{Error, Result};
+use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
 use crate::iter::internal::InternalIterator;
 use crate::key::{DEFAULT_KEYSPACE, InternalKey, SeqNo, Trailer};
 use crate::levels::edit::VersionEdit;
@@ -35,16 +36,16 @@ use crate::log::writer::LogWriter;
 use crate::memtable::Memtable;
 use crate::metric::{FileLabel, ReadOrigin};
 use crate::options::Options;
+use crate::pressure::CurrentPressure;
 use crate::publish::Publisher;
 use crate::record::format::GroupType;
-use crate::record::reader::{End, Group};
+use crate::record::reader::{End, Group, GroupReader};
 use crate::snapshot_list::SnapshotList;
 use crate::state::Gate;
 use crate::table::builder::{TableBuilder, TableShape};
 use crate::table::reader::TableContext;
 use crate::view::{CurrentView, View};
 use crate::work::Work;
-use crate::pressure::CurrentPressure;
 
 /// What the last open found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +96,10 @@ impl RecoveryReport {
             ("tables_written", self.tables_written.to_string()),
             ("orphans", self.orphans.to_string()),
         ];
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 }
 
@@ -120,7 +124,10 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
     }
     let lock = dir.lock()?;
     let files = dir.list()?;
-    let mut report = RecoveryReport { lock_time: phases.next(), ..RecoveryReport::default() };
+    let mut report = RecoveryReport {
+        lock_time: phases.next(),
+        ..RecoveryReport::default()
+    };
 
     let found = manifest::load(&dir, &files)?;
     if found.is_none() && !options.create_if_missing {
@@ -128,8 +135,13 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
         return Err(Error::io("find a database in", path, missing));
     }
     report.created = found.is_none();
-    let mut state = found.as_ref().map_or_else(ManifestState::default, |found| found.state.clone());
+    let mut state = found
+        .as_ref()
+        .map_or_else(ManifestState::default, |found| found.state.clone());
     check_files(&dir, &state, &files)?;
+    if let Some(found) = &found {
+        check_orphans(&dir, found, &files)?;
+    }
     report.tables = state.tables.iter().map(|tables| tables.len() as u64).sum();
     report.clean = state.clean_close.is_some();
     report.manifest_time = phases.next();
@@ -137,8 +149,14 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
     let memtables = replay(&dir, &state, &options, recorder, &mut report)?;
     report.replay_time = phases.next();
 
-    let opening = Opening { dir: &dir, env: &env, options: &options, files: &files };
-    let (set, segment, graveyard, tables) = opening.bring_up(&mut state, found, &memtables, recorder, &mut report)?;
+    let opening = Opening {
+        dir: &dir,
+        env: &env,
+        options: &options,
+        files: &files,
+    };
+    let (set, segment, graveyard, tables) =
+        opening.bring_up(&mut state, found, &memtables, recorder, &mut report)?;
     opening.remove_orphans(&set, &mut report);
     opening.write_options(&set);
     report.tables_time = phases.next();
@@ -149,7 +167,11 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
     let syncs = SyncQueue::new();
     syncs.push(segment.clone());
     let active = Arc::new(Memtable::new(options.memtable_bytes, segment.number));
-    let view = View { active, immutables: Vec::new(), version: set.version() };
+    let view = View {
+        active,
+        immutables: Vec::new(),
+        version: set.version(),
+    };
     let engine = Engine {
         options,
         env,
@@ -167,7 +189,10 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
         syncs,
         segments: Segments::default(),
         recovery: report.describe(),
-        commit: Mutex::new(CommitState { writer: LogWriter::new(segment), next_seq }),
+        commit: Mutex::new(CommitState {
+            writer: LogWriter::new(segment),
+            next_seq,
+        }),
     };
     engine.announce();
     Ok(Opened { engine, lock, report })
@@ -180,7 +205,10 @@ struct Phases<'a> {
 
 impl<'a> Phases<'a> {
     fn new(env: &'a Env) -> Phases<'a> {
-        Phases { env, last: env.clock.monotonic_nanos() }
+        Phases {
+            env,
+            last: env.clock.monotonic_nanos(),
+        }
     }
 
     /// The time since the last call.
@@ -192,7 +220,12 @@ impl<'a> Phases<'a> {
 
 /// Checks that every file the manifest names is there, tables at their exact length.
 fn check_files(dir: &Dir, state: &ManifestState, files: &[(FileName, u64)]) -> Result<()> {
-    let len_of = |name| files.iter().find(|(other, _)| *other == name).map(|(_, len)| *len);
+    let len_of = |name| {
+        files
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map(|(_, len)| *len)
+    };
     for meta in state.tables.iter().flat_map(|tables| tables.values()) {
         let name = FileName::Table(meta.number);
         match len_of(name) {
@@ -217,6 +250,53 @@ fn check_files(dir: &Dir, state: &ManifestState, files: &[(FileName, u64)]) -> R
     Ok(())
 }
 
+/// Checks that no file that the manifest does not name knows of more edits than it has: its end would then be missing, and what
+/// looks like left-overs would be the data.
+fn check_orphans(dir: &Dir, found: &FoundManifest, files: &[(FileName, u64)]) -> Result<()> {
+    let lost = || {
+        let what = "edits are missing at its end: other files know of more";
+        Err(Error::corruption(
+            &dir.path_of(FileName::Manifest(found.number)),
+            found.length,
+            what,
+        ))
+    };
+    let state = &found.state;
+    for (name, len) in files.iter().filter(|(_, len)| *len >= HEADER_BYTES) {
+        let (kind, number, named) = match *name {
+            FileName::Table(n) => (
+                FileKind::Table,
+                n,
+                state.tables.iter().any(|tables| tables.contains_key(&n)),
+            ),
+            FileName::Log(n) => (FileKind::Log, n, state.logs.contains_key(&n)),
+            _ => continue,
+        };
+        if named {
+            continue;
+        }
+        let file = dir.open(*name, false)?;
+        let bytes = file.contents(HEADER_BYTES, false)?;
+        // A header that does not read is that of a file whose making was interrupted: it knows nothing.
+        let Ok(header) = FileHeader::decode(&bytes, kind, number, &dir.path_of(*name)) else {
+            continue;
+        };
+        if header.birth.manifest == found.number && header.birth.manifest_len > found.length {
+            return lost();
+        }
+        // A log is written to only after the manifest has named it.
+        if kind == FileKind::Log && number.0 >= state.next_file.0 {
+            let bytes = file.contents(*len, false)?;
+            let path = dir.path_of(*name);
+            let mut reader = GroupReader::new(&bytes, &path, header.id, 0);
+            if matches!(reader.next(), Ok(Some(_))) {
+                return lost();
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Replays the logs into one memtable each, oldest first.
 fn replay(
     dir: &Dir,
@@ -229,9 +309,13 @@ fn replay(
     let mut expected = state.last_seq.plus(1);
     let logs: Vec<(FileNumber, u64)> = state.logs.iter().map(|(number, id)| (*number, *id)).collect();
     for (at, (number, id)) in logs.iter().enumerate() {
-        let log = LogFile::open(dir, *number, *id, options.mapped_reads).inspect_err(|_| count_failure(recorder))?;
+        let log = LogFile::open(dir, *number, *id, options.mapped_reads)
+            .inspect_err(|_| count_failure(recorder))?;
         report.logs += 1;
-        let clean_length = state.clean_close.filter(|close| close.log == *number).map(|close| close.length);
+        let clean_length = state
+            .clean_close
+            .filter(|close| close.log == *number)
+            .map(|close| close.length);
         let mut replayed = Replaying::new(*number, options.memtable_bytes);
         let end = log
             .replay(clean_length, |group, offset| {
@@ -241,7 +325,10 @@ fn replay(
                 Ok(())
             })
             .inspect_err(|_| count_failure(recorder))?;
-        recorder.add(Counter::StorageReadBytes.at(ReadOrigin::Recovery as usize), end.length);
+        recorder.add(
+            Counter::StorageReadBytes.at(ReadOrigin::Recovery as usize),
+            end.length,
+        );
         memtables.extend(replayed.memtables);
         if let End::Open { torn_bytes } = end.end {
             report.truncated_bytes += torn_bytes;
@@ -265,7 +352,11 @@ fn drop_younger(
     for (number, id) in younger {
         let log = LogFile::open(dir, *number, *id, options.mapped_reads)?;
         if log.promises() {
-            return Err(Error::corruption(path, length, "the log ends too early: a younger one says it was complete"));
+            return Err(Error::corruption(
+                path,
+                length,
+                "the log ends too early: a younger one says it was complete",
+            ));
         }
         dropped += 1;
     }
@@ -285,7 +376,11 @@ struct Replaying {
 
 impl Replaying {
     fn new(log: FileNumber, capacity: usize) -> Replaying {
-        Replaying { log, capacity, memtables: Vec::new() }
+        Replaying {
+            log,
+            capacity,
+            memtables: Vec::new(),
+        }
     }
 
     fn apply(&mut self, group: &Group<'_>, offset: u64, expected: &mut SeqNo, path: &Path) -> Result<()> {
@@ -293,7 +388,10 @@ impl Replaying {
         if group.kind == GroupType::Edit {
             return Err(fault("a version edit in a log"));
         }
-        let lengths = group.entries.iter().map(|entry| (entry.key.len(), entry.value.len()));
+        let lengths = group
+            .entries
+            .iter()
+            .map(|entry| (entry.key.len(), entry.value.len()));
         let needed = Memtable::bytes_needed(*expected, lengths);
         for (entry, seq) in group.entries.iter().zip(expected.0..) {
             if entry.seq != SeqNo(seq) {
@@ -307,9 +405,15 @@ impl Replaying {
         if group.entries.is_empty() {
             return Ok(());
         }
-        let (memtable, mut room) = self.room(needed, last).ok_or(fault("a record too large for memory"))?;
+        let (memtable, mut room) = self
+            .room(needed, last)
+            .ok_or(fault("a record too large for memory"))?;
         for entry in &group.entries {
-            memtable.insert(&mut room, InternalKey::new(entry.key, Trailer::new(entry.seq, entry.kind)), entry.value);
+            memtable.insert(
+                &mut room,
+                InternalKey::new(entry.key, Trailer::new(entry.seq, entry.kind)),
+                entry.value,
+            );
         }
         *expected = last.plus(1);
         Ok(())
@@ -321,7 +425,10 @@ impl Replaying {
         {
             return Some((memtable.clone(), room));
         }
-        let memtable = Arc::new(Memtable::new(self.capacity.max(Memtable::capacity_for(needed)), self.log));
+        let memtable = Arc::new(Memtable::new(
+            self.capacity.max(Memtable::capacity_for(needed)),
+            self.log,
+        ));
         self.memtables.push(memtable.clone());
         let room = memtable.reserve(needed, last)?;
         Some((memtable, room))
@@ -348,7 +455,12 @@ impl Opening<'_> {
         recorder: &Recorder,
         report: &mut RecoveryReport,
     ) -> Result<BroughtUp> {
-        let highest = self.files.iter().filter_map(|(name, _)| name.number()).max().map_or(0, |number| number.0);
+        let highest = self
+            .files
+            .iter()
+            .filter_map(|(name, _)| name.number())
+            .max()
+            .map_or(0, |number| number.0);
         state.next_file.0 = state.next_file.0.max(highest + 1);
         let old_logs: Vec<FileNumber> = state.logs.keys().copied().collect();
         let graveyard = Arc::new(Graveyard::default());
@@ -356,20 +468,43 @@ impl Opening<'_> {
         let set = match found {
             Some(found) if report.clean && !found.torn && memtables.is_empty() => {
                 let manifest = ManifestWriter::reopen(self.dir, &found)?;
-                VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
+                VersionSet::new(
+                    self.env,
+                    tables.clone(),
+                    graveyard.clone(),
+                    manifest,
+                    state.clone(),
+                )
             }
-            _ => {
-                let flushed = self.write_tables(state, memtables)?;
+            found => {
+                let (manifest, manifest_len) =
+                    found.map_or((FileNumber(0), 0), |found| (found.number, found.length));
+                let birth = Birth {
+                    at_nanos: self.env.clock.unix_nanos(),
+                    manifest,
+                    manifest_len,
+                };
+                let flushed = self.write_tables(state, memtables, birth)?;
                 report.tables_written = flushed.len() as u64;
-                let mut edit = VersionEdit { removed_logs: old_logs.clone(), ..VersionEdit::default() };
+                let mut edit = VersionEdit {
+                    removed_logs: old_logs.clone(),
+                    ..VersionEdit::default()
+                };
                 edit.last_seq = memtables.iter().map(|memtable| memtable.last_seq()).max();
                 edit.added_tables = flushed.into_iter().map(|meta| (0, meta)).collect();
-                state.apply(&edit).map_err(|what| Error::corruption(self.dir.path(), 0, what))?;
+                state
+                    .apply(&edit)
+                    .map_err(|what| Error::corruption(self.dir.path(), 0, what))?;
                 let number = self.new_number(state);
-                let now = self.env.clock.unix_nanos();
-                let manifest = ManifestWriter::create(self.dir, number, state, now)?;
+                let manifest = ManifestWriter::create(self.dir, number, state, birth)?;
                 ManifestWriter::enforce(self.dir)?;
-                VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
+                VersionSet::new(
+                    self.env,
+                    tables.clone(),
+                    graveyard.clone(),
+                    manifest,
+                    state.clone(),
+                )
             }
         };
         let segment = self.first_segment(&set)?;
@@ -380,8 +515,15 @@ impl Opening<'_> {
     fn first_segment(&self, set: &VersionSet) -> Result<Segment> {
         let number = set.new_file_number();
         let capacity = self.options.memtable_bytes as u64;
-        let written_at_nanos = self.env.clock.unix_nanos();
-        let segment = Segment::prepare(self.dir, NewSegment { number, capacity, recycled: None, written_at_nanos })?;
+        let segment = Segment::prepare(
+            self.dir,
+            NewSegment {
+                number,
+                capacity,
+                recycled: None,
+                birth: set.birth(),
+            },
+        )?;
         let edit = VersionEdit {
             added_logs: vec![(number, segment.id)],
             removed_logs: set.logs(),
@@ -398,12 +540,17 @@ impl Opening<'_> {
     }
 
     /// One L0 table for each memtable, durable with its name.
-    fn write_tables(&self, state: &mut ManifestState, memtables: &[Arc<Memtable>]) -> Result<Vec<TableMeta>> {
+    fn write_tables(
+        &self,
+        state: &mut ManifestState,
+        memtables: &[Arc<Memtable>],
+        birth: Birth,
+    ) -> Result<Vec<TableMeta>> {
         let mut tables = Vec::new();
         for memtable in memtables {
             let number = self.new_number(state);
             let shape = TableShape::of_level(self.options, 0, DEFAULT_KEYSPACE);
-            let mut builder = TableBuilder::create(self.dir, number, shape, self.env.clock.unix_nanos())?;
+            let mut builder = TableBuilder::create(self.dir, number, shape, birth)?;
             let mut retain = Retain::new(vec![memtable.last_seq()]);
             let mut source = memtable.iter();
             source.seek_to_first()?;
@@ -445,12 +592,17 @@ impl Opening<'_> {
 
     /// Leaves a note of the options for people and tools. The database does not depend on it, so a failure is no fault.
     fn write_options(&self, set: &VersionSet) {
-        let mut text = String::from("# What this database was last opened with. Written by bettong, read by nobody but you.\n");
+        let mut text = String::from(
+            "# What this database was last opened with. Written by bettong, read by nobody but you.\n",
+        );
         for (name, value) in self.options.describe() {
             text.push_str(&format!("{name} = {value}\n"));
         }
         let name = FileName::Options(set.new_file_number());
-        let written = self.dir.create(name).and_then(|file| file.write_at(0, text.as_bytes()));
+        let written = self
+            .dir
+            .create(name)
+            .and_then(|file| file.write_at(0, text.as_bytes()));
         if written.is_err() {
             self.dir.remove(name).ok();
         }

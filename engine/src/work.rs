@@ -27,6 +27,8 @@ pub(crate) struct WorkState {
     pub(crate) exclusive: usize,
     /// The last flush or compaction failed for a reason that may pass, and is being tried again.
     pub(crate) blocked: Option<Arc<Error>>,
+    /// How often that happened.
+    pub(crate) failures: u64,
     /// When to try again, by the monotonic clock.
     pub(crate) retry_at_nanos: u64,
 }
@@ -48,6 +50,11 @@ impl Work {
         let result = change(&mut self.state.lock());
         self.bell.notify_all();
         result
+    }
+
+    /// Wakes everybody, from under the lock.
+    pub(crate) fn notify(&self) {
+        self.bell.notify_all();
     }
 
     pub(crate) fn wait(&self, state: &mut MutexGuard<'_, WorkState>) {

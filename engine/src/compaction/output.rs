@@ -46,7 +46,11 @@ impl<'a> Output<'a> {
             engine,
             level,
             origin,
-            table_bytes: if level == 0 { u64::MAX } else { engine.options.table_bytes },
+            table_bytes: if level == 0 {
+                u64::MAX
+            } else {
+                engine.options.table_bytes
+            },
             grandparents,
             grandparent: 0,
             grandparent_bytes: 0,
@@ -67,8 +71,9 @@ impl<'a> Output<'a> {
                 let number = self.engine.set.new_file_number();
                 self.created.push(FileName::Table(number));
                 let shape = TableShape::of_level(&self.engine.options, self.level, DEFAULT_KEYSPACE);
-                let now = self.engine.env.clock.unix_nanos();
-                self.open.insert(TableBuilder::create(&self.engine.dir, number, shape, now)?)
+                let birth = self.engine.set.birth();
+                self.open
+                    .insert(TableBuilder::create(&self.engine.dir, number, shape, birth)?)
             }
         };
         builder.add(key, value)
@@ -92,10 +97,13 @@ impl<'a> Output<'a> {
 
     fn end_table(&mut self) -> Result<()> {
         self.grandparent_bytes = 0;
-        let Some(builder) = self.open.take().filter(|builder| !builder.is_empty()) else { return Ok(()) };
-        let timer = self.engine.recorder.timer(
-            bettong_metrics::Histogram::FsyncDuration.at(crate::metric::FileLabel::Table as usize),
-        );
+        let Some(builder) = self.open.take().filter(|builder| !builder.is_empty()) else {
+            return Ok(());
+        };
+        let timer = self
+            .engine
+            .recorder
+            .timer(bettong_metrics::Histogram::FsyncDuration.at(crate::metric::FileLabel::Table as usize));
         let built = builder.finish()?;
         timer.stop();
         self.engine.count_written(self.origin, self.level, &built);
@@ -121,7 +129,9 @@ impl<'a> Output<'a> {
 impl Drop for Output<'_> {
     fn drop(&mut self) {
         if !self.adopted {
-            self.created.iter().for_each(|name| self.engine.graveyard.bury(*name));
+            self.created
+                .iter()
+                .for_each(|name| self.engine.graveyard.bury(*name));
         }
     }
 }

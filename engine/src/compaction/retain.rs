@@ -27,12 +27,18 @@ pub(crate) struct Retain {
 
 impl Retain {
     pub(crate) fn new(horizons: Vec<SeqNo>) -> Retain {
-        Retain { horizons, user: Vec::new(), stripe: None }
+        Retain {
+            horizons,
+            user: Vec::new(),
+            stripe: None,
+        }
     }
 
     /// `is_bottom` says whether no older entry of a key can lie below the merge's output.
     pub(crate) fn judge(&mut self, key: InternalKey<'_>, is_bottom: impl FnOnce(&[u8]) -> bool) -> Verdict {
-        let stripe = self.horizons.partition_point(|horizon| *horizon < key.trailer.seq());
+        let stripe = self
+            .horizons
+            .partition_point(|horizon| *horizon < key.trailer.seq());
         let same_user = self.stripe.is_some() && self.user == key.user;
         if same_user && self.stripe == Some(stripe) {
             return Verdict::Shadowed;
@@ -66,16 +72,37 @@ mod tests {
 
     #[test]
     fn without_snapshots_only_the_newest_entry_of_a_key_stays() {
-        let entries = [("a", 9, Kind::Value), ("a", 5, Kind::Value), ("b", 7, Kind::Tombstone), ("b", 6, Kind::Value)];
+        let entries = [
+            ("a", 9, Kind::Value),
+            ("a", 5, Kind::Value),
+            ("b", 7, Kind::Tombstone),
+            ("b", 6, Kind::Value),
+        ];
         assert_eq!(kept(&[10], &entries, false), [("a".into(), 9), ("b".into(), 7)]);
-        assert_eq!(kept(&[10], &entries, true), [("a".into(), 9)], "a spent tombstone goes, and what it hid with it");
+        assert_eq!(
+            kept(&[10], &entries, true),
+            [("a".into(), 9)],
+            "a spent tombstone goes, and what it hid with it"
+        );
     }
 
     #[test]
     fn every_snapshot_keeps_the_entry_it_reads() {
-        let entries = [("a", 9, Kind::Value), ("a", 5, Kind::Tombstone), ("a", 4, Kind::Value), ("a", 2, Kind::Value)];
-        assert_eq!(kept(&[3, 5, 10], &entries, true), [("a".into(), 9), ("a".into(), 5), ("a".into(), 2)]);
-        assert_eq!(kept(&[5, 10], &entries, true), [("a".into(), 9)], "the tombstone is in the oldest stripe");
+        let entries = [
+            ("a", 9, Kind::Value),
+            ("a", 5, Kind::Tombstone),
+            ("a", 4, Kind::Value),
+            ("a", 2, Kind::Value),
+        ];
+        assert_eq!(
+            kept(&[3, 5, 10], &entries, true),
+            [("a".into(), 9), ("a".into(), 5), ("a".into(), 2)]
+        );
+        assert_eq!(
+            kept(&[5, 10], &entries, true),
+            [("a".into(), 9)],
+            "the tombstone is in the oldest stripe"
+        );
         assert_eq!(kept(&[1, 10], &entries, true), [("a".into(), 9)]);
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file::{self, File, FileSystem, Lock, Mapping};
+use super::file::{self, File, FileSystem, Lock, Mapping, uninterrupted};
 use super::names::FileName;
 use crate::error::{Error, Result};
 
@@ -17,7 +17,10 @@ pub(crate) struct Dir {
 
 impl Dir {
     pub(crate) fn new(files: Arc<dyn FileSystem>, path: &Path) -> Dir {
-        Dir { files, path: path.into() }
+        Dir {
+            files,
+            path: path.into(),
+        }
     }
 
     pub(crate) fn path_of(&self, name: FileName) -> PathBuf {
@@ -29,19 +32,27 @@ impl Dir {
     }
 
     pub(crate) fn create_all(&self) -> Result<()> {
-        self.files.create_dir_all(&self.path).map_err(|e| Error::io("create", &self.path, e))
+        uninterrupted(|| self.files.create_dir_all(&self.path))
+            .map_err(|e| Error::io("create", &self.path, e))
     }
 
     /// Our files in the directory with their lengths; foreign files are passed over.
     pub(crate) fn list(&self) -> Result<Vec<(FileName, u64)>> {
-        let entries = self.files.list(&self.path).map_err(|e| Error::io("list", &self.path, e))?;
-        Ok(entries.iter().filter_map(|e| Some((FileName::parse(&e.name)?, e.len))).collect())
+        let entries =
+            uninterrupted(|| self.files.list(&self.path)).map_err(|e| Error::io("list", &self.path, e))?;
+        Ok(entries
+            .iter()
+            .filter_map(|e| Some((FileName::parse(&e.name)?, e.len)))
+            .collect())
     }
 
     pub(crate) fn create(&self, name: FileName) -> Result<DataFile> {
         let path = self.path_of(name);
-        match self.files.create(&path) {
-            Ok(file) => Ok(DataFile { file, path: path.into() }),
+        match uninterrupted(|| self.files.create(&path)) {
+            Ok(file) => Ok(DataFile {
+                file,
+                path: path.into(),
+            }),
             Err(error) => Err(Error::io("create", &path, error)),
         }
     }
@@ -49,8 +60,11 @@ impl Dir {
     /// Opens a file that must be there: a missing one is `Corruption`, for somebody relied on it.
     pub(crate) fn open(&self, name: FileName, write: bool) -> Result<DataFile> {
         let path = self.path_of(name);
-        match self.files.open(&path, write) {
-            Ok(file) => Ok(DataFile { file, path: path.into() }),
+        match uninterrupted(|| self.files.open(&path, write)) {
+            Ok(file) => Ok(DataFile {
+                file,
+                path: path.into(),
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Error::corruption(&path, 0, "the file is missing"))
             }
@@ -60,22 +74,24 @@ impl Dir {
 
     pub(crate) fn rename(&self, from: FileName, to: FileName) -> Result<()> {
         let path = self.path_of(from);
-        self.files.rename(&path, &self.path_of(to)).map_err(|e| Error::io("rename", &path, e))
+        let to = self.path_of(to);
+        uninterrupted(|| self.files.rename(&path, &to)).map_err(|e| Error::io("rename", &path, e))
     }
 
     pub(crate) fn remove(&self, name: FileName) -> Result<()> {
         let path = self.path_of(name);
-        self.files.remove(&path).map_err(|e| Error::io("remove", &path, e))
+        uninterrupted(|| self.files.remove(&path)).map_err(|e| Error::io("remove", &path, e))
     }
 
     /// Makes creations, renames and removals durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.files.sync_dir(&self.path).map_err(|e| Error::io("sync directory", &self.path, e))
+        uninterrupted(|| self.files.sync_dir(&self.path))
+            .map_err(|e| Error::io("sync directory", &self.path, e))
     }
 
     pub(crate) fn lock(&self) -> Result<Box<dyn Lock>> {
         let path = self.path_of(FileName::Lock);
-        match self.files.lock(&path) {
+        match uninterrupted(|| self.files.lock(&path)) {
             Ok(lock) => Ok(lock),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let holder = self.files.lock_holder(&path);
@@ -99,7 +115,7 @@ pub(crate) struct DataFile {
 
 impl DataFile {
     pub(crate) fn len(&self) -> Result<u64> {
-        self.file.len().map_err(|e| self.fault("measure", e))
+        uninterrupted(|| self.file.len()).map_err(|e| self.fault("measure", e))
     }
 
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
@@ -118,15 +134,15 @@ impl DataFile {
     }
 
     pub(crate) fn sync(&self) -> Result<()> {
-        self.file.sync().map_err(|e| self.fault("sync", e))
+        uninterrupted(|| self.file.sync()).map_err(|e| self.fault("sync", e))
     }
 
     pub(crate) fn preallocate(&self, len: u64) -> Result<()> {
-        file::uninterrupted(|| self.file.preallocate(len)).map_err(|e| self.fault("reserve room for", e))
+        uninterrupted(|| self.file.preallocate(len)).map_err(|e| self.fault("reserve room for", e))
     }
 
     pub(crate) fn map(&self, len: u64) -> Result<Mapping> {
-        self.file.map(len).map_err(|e| self.fault("map", e))
+        uninterrupted(|| self.file.map(len)).map_err(|e| self.fault("map", e))
     }
 
     /// The first `len` bytes: mapped, or read into memory.

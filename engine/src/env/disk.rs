@@ -1,5 +1,8 @@
 //! The real machine: files, clocks, threads.
-#![expect(clippy::disallowed_methods, reason = "this file is the wall's gate: the machine is reached here and nowhere else")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this file is the wall's gate: the machine is reached here and nowhere else"
+)]
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
@@ -11,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::Clock;
-use super::file::{DirEntry, File, FileSystem, Lock, Mapping, Space, uninterrupted};
+use super::file::{DirEntry, File, FileSystem, Lock, Mapping, Space};
 
 #[derive(Debug)]
 pub(super) struct RealDisk;
@@ -39,7 +42,10 @@ impl FileSystem for RealDisk {
                 Err(error) => return Err(error),
             };
             if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
-                entries.push(DirEntry { name, len: meta.len() });
+                entries.push(DirEntry {
+                    name,
+                    len: meta.len(),
+                });
             }
         }
         Ok(entries)
@@ -48,32 +54,36 @@ impl FileSystem for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);
-        Ok(Arc::new(RealFile(uninterrupted(|| options.open(path))?)))
+        Ok(Arc::new(RealFile(options.open(path)?)))
     }
 
     fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(write);
-        Ok(Arc::new(RealFile(uninterrupted(|| options.open(path))?)))
+        Ok(Arc::new(RealFile(options.open(path)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        uninterrupted(|| fs::rename(from, to))
+        fs::rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        uninterrupted(|| fs::remove_file(path))
+        fs::remove_file(path)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        let dir = if dir.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            dir
+        };
         fs::File::open(dir)?.sync_all()
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let file = uninterrupted(|| options.open(path))?;
+        let file = options.open(path)?;
         // flock, not fcntl: it belongs to the open file, so a second open in the same process is refused as well.
         // SAFETY: the descriptor is open for as long as `file` lives.
         let taken = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
@@ -103,7 +113,10 @@ impl FileSystem for RealDisk {
         if unsafe { libc::statvfs(path.as_ptr(), &raw mut stat) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(Space { free: stat.f_bavail * stat.f_frsize, capacity: stat.f_blocks * stat.f_frsize })
+        Ok(Space {
+            free: stat.f_bavail * stat.f_frsize,
+            capacity: stat.f_blocks * stat.f_frsize,
+        })
     }
 
     fn unique_id(&self) -> u64 {
@@ -183,7 +196,9 @@ impl Clock for RealClock {
     }
 
     fn unix_nanos(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() as u64)
     }
 }
 

@@ -43,13 +43,21 @@ pub struct Env {
 impl Env {
     /// The machine the program runs on.
     pub fn disk() -> Env {
-        Env { files: Arc::new(disk::RealDisk), clock: Arc::new(disk::RealClock::new()), threads: Threads::Background }
+        Env {
+            files: Arc::new(disk::RealDisk),
+            clock: Arc::new(disk::RealClock::new()),
+            threads: Threads::Background,
+        }
     }
 
     /// A simulated machine, for one opening of a database: see [`sim::SimDisk`].
     pub fn sim(disk: &sim::SimDisk) -> Env {
         let mounted = Arc::new(disk.mount());
-        Env { files: mounted.clone(), clock: mounted, threads: Threads::Inline }
+        Env {
+            files: mounted.clone(),
+            clock: mounted,
+            threads: Threads::Inline,
+        }
     }
 
     /// The same environment with background work on threads, or inline.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The number in a file's name. One counter serves all kinds, so a number is never used twice in a database's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileNumber(pub u64);
 
 impl fmt::Display for FileNumber {
@@ -114,8 +114,19 @@ mod tests {
     #[test]
     fn foreign_names_are_not_ours() {
         for name in [
-            "", ".DS_Store", "README", "lost+found", "12.log", "000012.txt", "000012.log.bak", "+00012.sst",
-            "MANIFEST-", "MANIFEST-7", "CURRENT~", "0000012.log", "00001２.log",
+            "",
+            ".DS_Store",
+            "README",
+            "lost+found",
+            "12.log",
+            "000012.txt",
+            "000012.log.bak",
+            "+00012.sst",
+            "MANIFEST-",
+            "MANIFEST-7",
+            "CURRENT~",
+            "0000012.log",
+            "00001２.log",
         ] {
             assert_eq!(FileName::parse(name), None, "{name}");
         }

@@ -26,14 +26,22 @@ impl std::fmt::Debug for MergeIter {
 
 impl MergeIter {
     pub(crate) fn new(sources: Vec<BoxedIterator>) -> MergeIter {
-        MergeIter { heap: Vec::with_capacity(sources.len()), sources, forward: true }
+        MergeIter {
+            heap: Vec::with_capacity(sources.len()),
+            sources,
+            forward: true,
+        }
     }
 
     fn place(&mut self, forward: bool, seek: impl Fn(&mut BoxedIterator) -> Result<()>) -> Result<()> {
         self.heap.clear();
         self.sources.iter_mut().try_for_each(seek)?;
         self.forward = forward;
-        let placed = self.sources.iter().enumerate().filter(|(_, source)| source.current().is_some());
+        let placed = self
+            .sources
+            .iter()
+            .enumerate()
+            .filter(|(_, source)| source.current().is_some());
         self.heap.extend(placed.map(|(at, _)| at));
         for root in (0..self.heap.len() / 2).rev() {
             self.sift_down(root);
@@ -42,8 +50,12 @@ impl MergeIter {
     }
 
     fn advance(&mut self, step: impl Fn(&mut BoxedIterator) -> Result<()>) -> Result<()> {
-        let Some(top) = self.heap.first().copied() else { return Ok(()) };
-        let Some(source) = self.sources.get_mut(top) else { return Ok(()) };
+        let Some(top) = self.heap.first().copied() else {
+            return Ok(());
+        };
+        let Some(source) = self.sources.get_mut(top) else {
+            return Ok(());
+        };
         if let Err(error) = step(source) {
             // A source that failed is lost, and with it the order: the walk ends here.
             self.heap.clear();
@@ -61,8 +73,16 @@ impl MergeIter {
     }
 
     fn comes_first(&self, a: usize, b: usize) -> bool {
-        let order = self.heap.get(a).and_then(|a| self.key_of(*a)).cmp(&self.heap.get(b).and_then(|b| self.key_of(*b)));
-        if self.forward { order == Ordering::Less } else { order == Ordering::Greater }
+        let order = self
+            .heap
+            .get(a)
+            .and_then(|a| self.key_of(*a))
+            .cmp(&self.heap.get(b).and_then(|b| self.key_of(*b)));
+        if self.forward {
+            order == Ordering::Less
+        } else {
+            order == Ordering::Greater
+        }
     }
 
     fn sift_down(&mut self, mut at: usize) {
@@ -71,7 +91,11 @@ impl MergeIter {
             if left >= self.heap.len() {
                 return;
             }
-            let child = if right < self.heap.len() && self.comes_first(right, left) { right } else { left };
+            let child = if right < self.heap.len() && self.comes_first(right, left) {
+                right
+            } else {
+                left
+            };
             if !self.comes_first(child, at) {
                 return;
             }

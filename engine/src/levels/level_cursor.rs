@@ -20,14 +20,20 @@ pub(crate) struct LevelCursor {
 
 impl LevelCursor {
     pub(crate) fn new(tables: Arc<[Arc<TableFile>]>, context: ReadContext) -> LevelCursor {
-        LevelCursor { tables, context, open: None }
+        LevelCursor {
+            tables,
+            context,
+            open: None,
+        }
     }
 
     /// Opens table `at`, if there is one, and places a cursor in it.
     fn enter(&mut self, at: usize, place: impl FnOnce(&mut TableCursor) -> Result<()>) -> Result<()> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != at) {
             self.open = None;
-            let Some(table) = self.tables.get(at) else { return Ok(()) };
+            let Some(table) = self.tables.get(at) else {
+                return Ok(());
+            };
             self.open = Some((at, TableCursor::new(table.reader()?.clone(), self.context)));
         }
         match &mut self.open {
@@ -59,7 +65,8 @@ impl LevelCursor {
 
     /// The first table whose largest key is not before `user`.
     fn table_for(&self, user: &[u8]) -> usize {
-        self.tables.partition_point(|table| table.meta.largest.as_slice() < user)
+        self.tables
+            .partition_point(|table| table.meta.largest.as_slice() < user)
     }
 }
 
@@ -70,7 +77,9 @@ impl InternalIterator for LevelCursor {
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
-        let Some(last) = self.tables.len().checked_sub(1) else { return Ok(()) };
+        let Some(last) = self.tables.len().checked_sub(1) else {
+            return Ok(());
+        };
         self.enter(last, InternalIterator::seek_to_last)?;
         self.leave_backwards()
     }

@@ -13,7 +13,7 @@ use crate::checksum;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
-use crate::header::{FileHeader, FileKind, HEADER_BYTES};
+use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{Kind, SeqNo};
 use crate::options::LEVELS;
 use crate::record::format::GroupType;
@@ -51,16 +51,23 @@ impl ManifestState {
     /// Adds an edit; the text says what does not fit.
     pub(crate) fn apply(&mut self, edit: &VersionEdit) -> std::result::Result<(), &'static str> {
         for (level, number) in &edit.removed_tables {
-            let removed = self.tables.get_mut(*level).and_then(|tables| tables.remove(number));
+            let removed = self
+                .tables
+                .get_mut(*level)
+                .and_then(|tables| tables.remove(number));
             removed.ok_or("an edit removes a table that is not there")?;
         }
         for (level, meta) in &edit.added_tables {
             let there = self.tables.iter().any(|tables| tables.contains_key(&meta.number));
             let tables = self.tables.get_mut(*level).filter(|_| !there);
-            tables.ok_or("an edit adds a table twice")?.insert(meta.number, meta.clone());
+            tables
+                .ok_or("an edit adds a table twice")?
+                .insert(meta.number, meta.clone());
         }
         for number in &edit.removed_logs {
-            self.logs.remove(number).ok_or("an edit removes a log that is not there")?;
+            self.logs
+                .remove(number)
+                .ok_or("an edit removes a log that is not there")?;
         }
         self.logs.extend(edit.added_logs.iter().copied());
         self.next_file = FileNumber0(self.next_file.0.max(edit.next_file.map_or(0, |next| next.0)));
@@ -76,7 +83,9 @@ impl ManifestState {
             next_file: Some(FileNumber(self.next_file.0)),
             last_seq: Some(self.last_seq),
             added_logs: self.logs.iter().map(|(number, id)| (*number, *id)).collect(),
-            added_tables: tables.flat_map(|(at, t)| t.values().map(move |meta| (at, meta.clone()))).collect(),
+            added_tables: tables
+                .flat_map(|(at, t)| t.values().map(move |meta| (at, meta.clone())))
+                .collect(),
             ..VersionEdit::default()
         }
     }
@@ -90,7 +99,8 @@ pub(crate) struct FoundManifest {
     /// Whether an edit was being written when the power failed.
     pub(crate) torn: bool,
     id: u64,
-    length: u64,
+    /// Its length up to the last whole edit.
+    pub(crate) length: u64,
     snapshot_end: u64,
 }
 
@@ -100,14 +110,18 @@ pub(crate) struct FoundManifest {
 /// [`Error::Corruption`] if `CURRENT` or the manifest is damaged or missing beside files that need it.
 pub(crate) fn load(dir: &Dir, files: &[(FileName, u64)]) -> Result<Option<FoundManifest>> {
     let Some((_, current_len)) = files.iter().find(|(name, _)| *name == FileName::Current) else {
-        let data = files.iter().find(|(name, _)| {
-            matches!(name, FileName::Table(_) | FileName::Log(_) | FileName::Value(_))
-        });
+        let data = files
+            .iter()
+            .find(|(name, _)| matches!(name, FileName::Table(_) | FileName::Log(_) | FileName::Value(_)));
         return match data {
             None => Ok(None),
             Some(_) => {
                 let path = dir.path_of(FileName::Current);
-                Err(Error::corruption(&path, 0, "the file is missing beside data that it should lead to"))
+                Err(Error::corruption(
+                    &path,
+                    0,
+                    "the file is missing beside data that it should lead to",
+                ))
             }
         };
     };
@@ -128,7 +142,9 @@ fn replay(bytes: &[u8], number: FileNumber, id: u64, path: &Path) -> Result<Foun
         let offset = reader.position();
         let Some(group) = reader.next()? else { break };
         let fault = |what| Error::corruption(path, offset, what);
-        let [entry] = group.entries.as_slice() else { return Err(fault("an edit has one entry")) };
+        let [entry] = group.entries.as_slice() else {
+            return Err(fault("an edit has one entry"));
+        };
         if group.kind != GroupType::Edit {
             return Err(fault("a manifest holds edits only"));
         }
@@ -143,7 +159,14 @@ fn replay(bytes: &[u8], number: FileNumber, id: u64, path: &Path) -> Result<Foun
         return Err(Error::corruption(path, HEADER_BYTES, "the manifest has no edit"));
     }
     let torn = matches!(reader.end(), Some(End::Open { torn_bytes }) if torn_bytes > 0);
-    Ok(FoundManifest { number, state, torn, id, length: reader.position(), snapshot_end })
+    Ok(FoundManifest {
+        number,
+        state,
+        torn,
+        id,
+        length: reader.position(),
+        snapshot_end,
+    })
 }
 
 fn read_current(dir: &Dir, len: u64) -> Result<FileNumber> {
@@ -185,12 +208,29 @@ pub(crate) struct ManifestWriter {
 
 impl ManifestWriter {
     /// Writes a manifest that holds `state`, durable but not yet in force.
-    pub(crate) fn create(dir: &Dir, number: FileNumber, state: &ManifestState, now: u64) -> Result<ManifestWriter> {
+    pub(crate) fn create(
+        dir: &Dir,
+        number: FileNumber,
+        state: &ManifestState,
+        birth: Birth,
+    ) -> Result<ManifestWriter> {
         let file = dir.create(FileName::Manifest(number))?;
         let id = dir.unique_id();
-        let header = FileHeader { kind: FileKind::Manifest, number, id, written_at_nanos: now };
+        let header = FileHeader {
+            kind: FileKind::Manifest,
+            number,
+            id,
+            birth,
+        };
         file.write_at(0, &header.encode())?;
-        let mut writer = ManifestWriter { number, file, id, end: HEADER_BYTES, reserved: 0, snapshot_end: 0 };
+        let mut writer = ManifestWriter {
+            number,
+            file,
+            id,
+            end: HEADER_BYTES,
+            reserved: 0,
+            snapshot_end: 0,
+        };
         writer.append(&state.as_edit())?;
         writer.snapshot_end = writer.end;
         let temp = dir.create(FileName::CurrentTemp)?;
@@ -205,7 +245,14 @@ impl ManifestWriter {
     pub(crate) fn reopen(dir: &Dir, found: &FoundManifest) -> Result<ManifestWriter> {
         let file = dir.open(FileName::Manifest(found.number), true)?;
         let (id, end) = (found.id, found.length);
-        Ok(ManifestWriter { number: found.number, file, id, end, reserved: 0, snapshot_end: found.snapshot_end })
+        Ok(ManifestWriter {
+            number: found.number,
+            file,
+            id,
+            end,
+            reserved: 0,
+            snapshot_end: found.snapshot_end,
+        })
     }
 
     /// Puts the manifest that was just created into force.
@@ -239,7 +286,13 @@ impl ManifestWriter {
         let mut bytes = Vec::new();
         let mut group = GroupWriter::new(&mut bytes, self.id, self.end);
         let value = edit.encode();
-        group.entry(NewEntry { kind: Kind::Value, keyspace: 0, seq: SeqNo(0), key: b"", value: &value });
+        group.entry(NewEntry {
+            kind: Kind::Value,
+            keyspace: 0,
+            seq: SeqNo(0),
+            key: b"",
+            value: &value,
+        });
         let promise = if self.end == HEADER_BYTES { 0 } else { self.end };
         let len = group.finish(GroupType::Edit, promise);
         if self.end + len > self.reserved {
@@ -247,7 +300,10 @@ impl ManifestWriter {
             self.file.preallocate(room)?;
             self.reserved = room;
         }
-        let written = self.file.write_at(self.end, &bytes).and_then(|()| self.file.sync());
+        let written = self
+            .file
+            .write_at(self.end, &bytes)
+            .and_then(|()| self.file.sync());
         // Room was reserved: a full disk now is as much in doubt as any other fault, and must not look like a retry.
         written.map_err(|error| Error::ReadOnly(Arc::new(error)))?;
         self.end += len;

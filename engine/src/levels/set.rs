@@ -13,6 +13,7 @@ use super::version::Version;
 use crate::env::Env;
 use crate::env::names::{FileName, FileNumber};
 use crate::error::{Error, Result};
+use crate::header::Birth;
 use crate::metric::{FileLabel, WriteOrigin};
 use crate::table::reader::TableContext;
 
@@ -24,6 +25,8 @@ pub(crate) struct VersionSet {
     graveyard: Arc<Graveyard>,
     next_file: AtomicU64,
     inner: Mutex<Inner>,
+    /// The manifest in force and its durable length, for the headers of new files.
+    durable: Mutex<(FileNumber, u64)>,
 }
 
 #[derive(Debug)]
@@ -49,15 +52,28 @@ impl VersionSet {
         VersionSet {
             env: env.clone(),
             next_file: AtomicU64::new(state.next_file.0),
-            inner: Mutex::new(Inner { manifest, state, version: Arc::new(version), failed: None }),
+            durable: Mutex::new((manifest.number(), manifest.bytes())),
+            inner: Mutex::new(Inner {
+                manifest,
+                state,
+                version: Arc::new(version),
+                failed: None,
+            }),
             tables,
             graveyard,
         }
     }
 
     /// The version that a manifest describes.
-    pub(crate) fn version_of(state: &ManifestState, tables: &TableContext, graveyard: &Arc<Graveyard>) -> Version {
-        let everything = VersionEdit { added_tables: state.as_edit().added_tables, ..VersionEdit::default() };
+    pub(crate) fn version_of(
+        state: &ManifestState,
+        tables: &TableContext,
+        graveyard: &Arc<Graveyard>,
+    ) -> Version {
+        let everything = VersionEdit {
+            added_tables: state.as_edit().added_tables,
+            ..VersionEdit::default()
+        };
         let open = |meta: &_| TableFile::new(Clone::clone(meta), tables, graveyard);
         Version::default().after(&everything, open).0
     }
@@ -65,6 +81,16 @@ impl VersionSet {
     /// A number that no file of this database ever had.
     pub(crate) fn new_file_number(&self) -> FileNumber {
         FileNumber(self.next_file.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What the header of a file that is made now says.
+    pub(crate) fn birth(&self) -> Birth {
+        let (manifest, manifest_len) = *self.durable.lock();
+        Birth {
+            at_nanos: self.env.clock.unix_nanos(),
+            manifest,
+            manifest_len,
+        }
     }
 
     pub(crate) fn version(&self) -> Arc<Version> {
@@ -97,14 +123,21 @@ impl VersionSet {
         edit.next_file = Some(FileNumber(self.next_file.load(Ordering::Relaxed)));
         let mut state = inner.state.clone();
         if let Err(what) = state.apply(&edit) {
-            let path = self.tables.dir.path_of(FileName::Manifest(inner.manifest.number()));
+            let path = self
+                .tables
+                .dir
+                .path_of(FileName::Manifest(inner.manifest.number()));
             return Err(Error::corruption(&path, inner.manifest.bytes(), what));
         }
         self.write(&mut inner, &edit, &state)?;
         inner.state = state;
         let open = |meta: &_| TableFile::new(Clone::clone(meta), &self.tables, &self.graveyard);
         let (version, gone) = inner.version.after(&edit, open);
-        debug_assert!(version.overlap().is_none(), "tables overlap: {:?}", version.overlap());
+        debug_assert!(
+            version.overlap().is_none(),
+            "tables overlap: {:?}",
+            version.overlap()
+        );
         inner.version = Arc::new(version);
         install(&inner.version);
         gone.iter().for_each(|table| table.set_obsolete());
@@ -122,8 +155,12 @@ impl VersionSet {
         timer.stop();
         match written {
             Ok(bytes) => {
+                *self.durable.lock() = (inner.manifest.number(), inner.manifest.bytes());
                 recorder.add(Counter::ManifestEdits, 1);
-                recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Manifest as usize), bytes);
+                recorder.add(
+                    Counter::StorageWrittenBytes.at(WriteOrigin::Manifest as usize),
+                    bytes,
+                );
                 recorder.set(Gauge::ManifestBytes, inner.manifest.bytes() as f64);
                 Ok(())
             }
@@ -146,7 +183,7 @@ impl VersionSet {
         let mut state = state.clone();
         state.next_file.0 = state.next_file.0.max(number.0 + 1);
         let dir = &self.tables.dir;
-        let Ok(manifest) = ManifestWriter::create(dir, number, &state, self.env.clock.unix_nanos()) else {
+        let Ok(manifest) = ManifestWriter::create(dir, number, &state, self.birth()) else {
             // No harm done: the long one is in force and takes the edit; the half one goes at the next open.
             return Ok(None);
         };

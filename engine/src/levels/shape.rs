@@ -19,7 +19,8 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn of(version: &Version, options: &Options) -> Shape {
-        let bytes: [u64; LEVELS] = std::array::from_fn(|at| version.levels.get(at).map_or(0, |level| level.bytes));
+        let bytes: [u64; LEVELS] =
+            std::array::from_fn(|at| version.levels.get(at).map_or(0, |level| level.bytes));
         let l0_tables = version.levels.first().map_or(0, |level| level.tables.len());
         let (base, targets) = targets(&bytes, options);
         let scores = std::array::from_fn(|at| match at {
@@ -27,7 +28,11 @@ impl Shape {
             LAST => 0.0,
             _ => value(&bytes, at) as f64 / value(&targets, at).max(1) as f64,
         });
-        Shape { base, targets, scores }
+        Shape {
+            base,
+            targets,
+            scores,
+        }
     }
 
     /// The level that L0 is compacted into.
@@ -59,7 +64,10 @@ impl Shape {
     /// with its share of the next.
     pub(crate) fn debt_bytes(&self, version: &Version, options: &Options) -> u64 {
         let bytes = |at: usize| version.levels.get(at).map_or(0, |level| level.bytes);
-        let l0_due = version.levels.first().is_some_and(|l0| l0.tables.len() >= options.l0_compaction_tables);
+        let l0_due = version
+            .levels
+            .first()
+            .is_some_and(|l0| l0.tables.len() >= options.l0_compaction_tables);
         let mut debt = if l0_due { bytes(0) + bytes(self.base) } else { 0 };
         let mut arriving = if l0_due { bytes(0) } else { 0 };
         for at in self.base..LAST {
@@ -121,7 +129,11 @@ mod tests {
         let (base, targets) = shape([0, 0, 0, 0, 0, 200, 20_000]);
         assert_eq!((base, targets[4], targets[5]), (4, 256, 2000), "{targets:?}");
         let (base, targets) = shape([0, 0, 0, 0, 0, 200, 30_000]);
-        assert_eq!((base, targets[3], targets[4], targets[5]), (3, 256, 300, 3000), "{targets:?}");
+        assert_eq!(
+            (base, targets[3], targets[4], targets[5]),
+            (3, 256, 300, 3000),
+            "{targets:?}"
+        );
     }
 
     #[test]

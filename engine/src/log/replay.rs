@@ -31,12 +31,20 @@ impl LogFile {
         let file = dir.open(name, false)?;
         let len = file.len()?;
         if len < HEADER_BYTES {
-            return Err(Error::corruption(&path, len, "the log is shorter than its header, which was durable"));
+            return Err(Error::corruption(
+                &path,
+                len,
+                "the log is shorter than its header, which was durable",
+            ));
         }
         let bytes = file.contents(len, mapped)?;
         let header = FileHeader::decode(&bytes, FileKind::Log, number, &path)?;
         if header.id != id {
-            return Err(Error::corruption(&path, 24, "another log under this name: the manifest knows a different id"));
+            return Err(Error::corruption(
+                &path,
+                24,
+                "another log under this name: the manifest knows a different id",
+            ));
         }
         Ok(LogFile { path, bytes, id })
     }
@@ -66,9 +74,16 @@ impl LogFile {
         }
         let length = reader.position();
         if clean_length.is_some_and(|clean| clean != length) {
-            return Err(Error::corruption(&self.path, length, "the log does not end where the clean close left it"));
+            return Err(Error::corruption(
+                &self.path,
+                length,
+                "the log does not end where the clean close left it",
+            ));
         }
-        Ok(Replayed { end: reader.end().unwrap_or(End::Sealed), length })
+        Ok(Replayed {
+            end: reader.end().unwrap_or(End::Sealed),
+            length,
+        })
     }
 
     fn reader(&self, promised: u64) -> GroupReader<'_> {

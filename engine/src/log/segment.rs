@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
 use crate::error::Result;
-use crate::header::{FileHeader, FileKind, HEADER_BYTES};
+use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
 
 /// A log segment that is open for appending.
 #[derive(Debug)]
@@ -27,13 +27,18 @@ pub(crate) struct NewSegment {
     pub(crate) capacity: u64,
     /// A segment nobody needs any more, whose blocks are used again: overwriting them is cheaper than growing a file.
     pub(crate) recycled: Option<FileNumber>,
-    pub(crate) written_at_nanos: u64,
+    pub(crate) birth: Birth,
 }
 
 impl Segment {
     /// Makes a segment whose name, header and reserved room are durable when this returns.
     pub(crate) fn prepare(dir: &Dir, new: NewSegment) -> Result<Segment> {
-        let NewSegment { number, capacity, recycled, written_at_nanos } = new;
+        let NewSegment {
+            number,
+            capacity,
+            recycled,
+            birth,
+        } = new;
         let name = FileName::Log(number);
         let file = match recycled {
             Some(old) => {
@@ -44,10 +49,25 @@ impl Segment {
         };
         file.preallocate(capacity)?;
         let id = dir.unique_id();
-        file.write_at(0, &FileHeader { kind: FileKind::Log, number, id, written_at_nanos }.encode())?;
+        file.write_at(
+            0,
+            &FileHeader {
+                kind: FileKind::Log,
+                number,
+                id,
+                birth,
+            }
+            .encode(),
+        )?;
         file.sync()?;
         dir.sync()?;
-        Ok(Segment { number, id, file, written: AtomicU64::new(HEADER_BYTES), synced: AtomicU64::new(0) })
+        Ok(Segment {
+            number,
+            id,
+            file,
+            written: AtomicU64::new(HEADER_BYTES),
+            synced: AtomicU64::new(0),
+        })
     }
 
     pub(crate) fn written(&self) -> u64 {

@@ -34,7 +34,11 @@ pub(crate) struct Appended {
 
 impl LogWriter {
     pub(crate) fn new(segment: Arc<Segment>) -> LogWriter {
-        LogWriter { segment, pending: Vec::new(), pending_offset: HEADER_BYTES }
+        LogWriter {
+            segment,
+            pending: Vec::new(),
+            pending_offset: HEADER_BYTES,
+        }
     }
 
     pub(crate) fn segment(&self) -> &Arc<Segment> {
@@ -43,7 +47,10 @@ impl LogWriter {
 
     pub(crate) fn end(&self) -> LogPosition {
         let offset = self.pending_offset + self.pending.len() as u64;
-        LogPosition { segment: self.segment.number, offset }
+        LogPosition {
+            segment: self.segment.number,
+            offset,
+        }
     }
 
     /// Appends one group of entries. With `hand_over` the operating system has it when this returns.
@@ -61,14 +68,18 @@ impl LogWriter {
         entries.for_each(|entry| group.entry(entry));
         let bytes = group.finish(GroupType::Commit, self.segment.synced());
         self.keep_or_drop(before, hand_over)?;
-        Ok(Appended { end: self.end(), bytes })
+        Ok(Appended {
+            end: self.end(),
+            bytes,
+        })
     }
 
     /// Writes the mark after which nothing follows in this segment, and returns the segment's final length.
     pub(crate) fn seal(&mut self) -> Result<u64> {
         let before = self.pending.len();
         let offset = self.end().offset;
-        GroupWriter::new(&mut self.pending, self.segment.id, offset).finish(GroupType::Seal, self.segment.synced());
+        GroupWriter::new(&mut self.pending, self.segment.id, offset)
+            .finish(GroupType::Seal, self.segment.synced());
         self.keep_or_drop(before, true)?;
         Ok(self.end().offset)
     }

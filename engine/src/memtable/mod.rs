@@ -52,7 +52,10 @@ impl Memtable {
 
     /// The bytes that entries with these lengths take, with sequence numbers from `first` on.
     pub(crate) fn bytes_needed(first: SeqNo, lengths: impl Iterator<Item = (usize, usize)>) -> usize {
-        lengths.zip(first.0..).map(|((key, value), seq)| SkipList::node_bytes(SeqNo(seq), key, value)).sum()
+        lengths
+            .zip(first.0..)
+            .map(|((key, value), seq)| SkipList::node_bytes(SeqNo(seq), key, value))
+            .sum()
     }
 
     /// The capacity that an empty memtable needs to hold `bytes` of entries.
@@ -79,7 +82,8 @@ impl Memtable {
             self.tombstones.fetch_add(1, Ordering::Relaxed);
         }
         self.entries.fetch_add(1, Ordering::Relaxed);
-        self.payload.fetch_add((key.user.len() + value.len()) as u64, Ordering::Relaxed);
+        self.payload
+            .fetch_add((key.user.len() + value.len()) as u64, Ordering::Relaxed);
     }
 
     /// The newest entry of `user` at or before `seq`.
@@ -123,7 +127,10 @@ impl Memtable {
     }
 
     pub(crate) fn iter(self: &Arc<Self>) -> MemtableIter {
-        MemtableIter { memtable: self.clone(), at: None }
+        MemtableIter {
+            memtable: self.clone(),
+            at: None,
+        }
     }
 }
 
@@ -156,13 +163,19 @@ impl InternalIterator for MemtableIter {
     }
 
     fn next(&mut self) -> Result<()> {
-        self.at = self.at.and_then(|at| self.memtable.list.node(at).next()).map(|node| node.reference());
+        self.at = self
+            .at
+            .and_then(|at| self.memtable.list.node(at).next())
+            .map(|node| node.reference());
         Ok(())
     }
 
     fn prev(&mut self) -> Result<()> {
         let list = &self.memtable.list;
-        self.at = self.at.and_then(|at| list.seek_before(list.node(at).key())).map(|node| node.reference());
+        self.at = self
+            .at
+            .and_then(|at| list.seek_before(list.node(at).key()))
+            .map(|node| node.reference());
         Ok(())
     }
 

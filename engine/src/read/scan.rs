@@ -107,7 +107,10 @@ impl ScanRange {
             }
             None => Bound::Unbounded,
         };
-        ScanRange { lower: Bound::Included(prefix.to_vec()), upper }
+        ScanRange {
+            lower: Bound::Included(prefix.to_vec()),
+            upper,
+        }
     }
 }
 
@@ -146,7 +149,10 @@ impl Scan {
             }
         }
         for (level, tables) in self.view.version.levels.iter().enumerate() {
-            let context = ReadContext { level, origin: ReadOrigin::Scan };
+            let context = ReadContext {
+                level,
+                origin: ReadOrigin::Scan,
+            };
             if level == 0 {
                 for table in tables.tables.iter().filter(|table| self.touches(&table.meta)) {
                     sources.push(Box::new(TableCursor::new(table.reader()?.clone(), context)));
@@ -268,7 +274,12 @@ impl Scan {
     fn find_back(&mut self, merge: &mut MergeIter) -> Result<Option<Item>> {
         while let Some((key, _)) = merge.current() {
             let user = key.user.to_vec();
-            if self.is_below(&user) || self.front_key.as_deref().is_some_and(|front| user.as_slice() <= front) {
+            if self.is_below(&user)
+                || self
+                    .front_key
+                    .as_deref()
+                    .is_some_and(|front| user.as_slice() <= front)
+            {
                 return Ok(None);
             }
             let mut visible: Option<Option<Value>> = None;

@@ -20,7 +20,12 @@ pub(crate) struct TableCursor {
 
 impl TableCursor {
     pub(crate) fn new(table: Arc<TableReader>, context: ReadContext) -> TableCursor {
-        TableCursor { table, context, block: None, at: BlockCursor::new() }
+        TableCursor {
+            table,
+            context,
+            block: None,
+            at: BlockCursor::new(),
+        }
     }
 
     /// Loads block `at`, if there is one, and places the cursor in it.
@@ -45,13 +50,18 @@ impl TableCursor {
         &mut self,
         place: impl FnOnce(&mut BlockCursor, Block<'_>) -> std::result::Result<(), Damaged>,
     ) -> Result<()> {
-        let Some((at, bytes)) = &self.block else { return Ok(()) };
+        let Some((at, bytes)) = &self.block else {
+            return Ok(());
+        };
         let placed = Block::parse(bytes).and_then(|block| place(&mut self.at, block));
         self.table.sound(placed, *at)
     }
 
     fn search(&self, key: InternalKey<'_>) -> Result<usize> {
-        self.table.index()?.search(key).ok_or_else(|| self.table.damaged_index())
+        self.table
+            .index()?
+            .search(key)
+            .ok_or_else(|| self.table.damaged_index())
     }
 
     /// Goes to the last entry of the block before the present one.
@@ -88,7 +98,11 @@ impl InternalIterator for TableCursor {
             return self.seek_to_last();
         }
         self.enter(at, |cursor, block| cursor.seek_before(block, key))?;
-        if self.at.key().is_none() { self.leave_backwards() } else { Ok(()) }
+        if self.at.key().is_none() {
+            self.leave_backwards()
+        } else {
+            Ok(())
+        }
     }
 
     fn next(&mut self) -> Result<()> {
@@ -101,7 +115,11 @@ impl InternalIterator for TableCursor {
 
     fn prev(&mut self) -> Result<()> {
         self.in_block(BlockCursor::prev)?;
-        if self.at.key().is_none() { self.leave_backwards() } else { Ok(()) }
+        if self.at.key().is_none() {
+            self.leave_backwards()
+        } else {
+            Ok(())
+        }
     }
 
     fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {

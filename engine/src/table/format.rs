@@ -42,7 +42,13 @@ impl BlockHandle {
 }
 
 /// Appends the trailer of the block that `bytes` holds from `start` on and that will lie at `offset`.
-pub(crate) fn put_block_trailer(bytes: &mut Vec<u8>, start: usize, compression: u8, file_id: u64, offset: u64) {
+pub(crate) fn put_block_trailer(
+    bytes: &mut Vec<u8>,
+    start: usize,
+    compression: u8,
+    file_id: u64,
+    offset: u64,
+) {
     bytes.push(compression);
     let checksum = checksum::salted(bytes.get(start..).unwrap_or_default(), file_id, offset);
     bytes.extend_from_slice(&checksum.to_le_bytes());
@@ -124,19 +130,33 @@ impl Footer {
     pub(crate) fn decode(bytes: &[u8], file_id: u64, file_len: u64, path: &Path) -> Result<Footer> {
         let offset = file_len.saturating_sub(FOOTER_BYTES);
         let fault = |what| Error::corruption(path, offset, what);
-        let (covered, rest) = bytes.split_at_checked(FOOTER_CHECKSUM_OFFSET).ok_or(fault("the footer is short"))?;
+        let (covered, rest) = bytes
+            .split_at_checked(FOOTER_CHECKSUM_OFFSET)
+            .ok_or(fault("the footer is short"))?;
         let mut tail = Decoder::new(rest);
         let checksum = tail.u32();
         if tail.rest() != FOOTER_MAGIC {
-            return Err(fault("the footer's magic is wrong: the file was cut or is not a table"));
+            return Err(fault(
+                "the footer's magic is wrong: the file was cut or is not a table",
+            ));
         }
         if checksum != Some(checksum::salted(covered, file_id, offset)) {
             return Err(fault("the footer's checksum does not match"));
         }
         let mut fields = Decoder::new(covered);
-        let mut handle = || Some(BlockHandle { offset: fields.u64()?, len: fields.u32()? });
+        let mut handle = || {
+            Some(BlockHandle {
+                offset: fields.u64()?,
+                len: fields.u32()?,
+            })
+        };
         let footer = (|| {
-            Some(Footer { properties: handle()?, index: handle()?, filter: handle()?, point_index: handle()? })
+            Some(Footer {
+                properties: handle()?,
+                index: handle()?,
+                filter: handle()?,
+                point_index: handle()?,
+            })
         })();
         let footer = footer.ok_or(fault("the footer is short"))?;
         let optional = |handle: BlockHandle| handle.len == 0 || handle.fits(file_len);

@@ -15,7 +15,13 @@ pub(crate) struct ValuePointer {
     pub(crate) len: u32,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the format is fixed from day one, used once separation lands"))]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the format is fixed from day one, used once separation lands"
+    )
+)]
 impl ValuePointer {
     /// Three varints: file, offset, length.
     pub(crate) fn encode(self, out: &mut Vec<u8>) {
@@ -41,7 +47,11 @@ mod tests {
 
     #[test]
     fn a_pointer_reads_back_and_a_damaged_one_does_not() {
-        let pointer = ValuePointer { file: FileNumber(12), offset: 1 << 33, len: u32::MAX };
+        let pointer = ValuePointer {
+            file: FileNumber(12),
+            offset: 1 << 33,
+            len: u32::MAX,
+        };
         let mut bytes = Vec::new();
         pointer.encode(&mut bytes);
         assert_eq!(ValuePointer::decode(&bytes), Some(pointer));

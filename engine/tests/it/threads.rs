@@ -1,1 +1,160 @@
-//! later
+//! Several threads at once, with flushes and compactions beside them.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bettong::{Db, Durability, Options, WriteBatch, WriteOptions};
+
+use crate::support::{Dice, small_options};
+
+fn open(options: Options) -> (tempfile::TempDir, Db) {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), options).unwrap();
+    (dir, db)
+}
+
+/// The bank: transfers between accounts in batches; every snapshot and every scan must see the same sum.
+#[test]
+fn a_snapshot_never_sees_half_a_batch() {
+    const ACCOUNTS: u64 = 100;
+    let (_dir, db) = open(small_options().memtable_bytes(64 << 10));
+    for account in 0..ACCOUNTS {
+        db.set(account.to_be_bytes(), 1000i64.to_le_bytes()).unwrap();
+    }
+    let stop = AtomicBool::new(false);
+    let lock = std::sync::Mutex::new(());
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3u64)
+            .map(|seed| {
+                let (db, lock) = (&db, &lock);
+                scope.spawn(move || {
+                    let mut dice = Dice::new(seed);
+                    for _ in 0..3000 {
+                        let (from, to) = (dice.below(ACCOUNTS), dice.below(ACCOUNTS));
+                        if from == to {
+                            continue;
+                        }
+                        let _transfer = lock.lock().unwrap();
+                        let balance = |account: u64| {
+                            let value = db.get(account.to_be_bytes()).unwrap().unwrap();
+                            i64::from_le_bytes(value[..8].try_into().unwrap())
+                        };
+                        let mut batch = WriteBatch::new();
+                        let amount = dice.below(50) as i64;
+                        // The filler makes memtables fill up and tables flow down.
+                        batch.set(
+                            from.to_be_bytes(),
+                            [&(balance(from) - amount).to_le_bytes()[..], &[0; 60]].concat(),
+                        );
+                        batch.set(
+                            to.to_be_bytes(),
+                            [&(balance(to) + amount).to_le_bytes()[..], &[0; 60]].concat(),
+                        );
+                        db.write(batch).unwrap();
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let sum = |scan: bettong::Scan| -> i64 {
+                        scan.map(|item| {
+                            i64::from_le_bytes(item.unwrap().value().unwrap()[..8].try_into().unwrap())
+                        })
+                        .sum()
+                    };
+                    let snapshot = db.snapshot();
+                    assert_eq!(sum(snapshot.scan(..)), 1000 * ACCOUNTS as i64);
+                    assert_eq!(sum(db.scan(..)), 1000 * ACCOUNTS as i64);
+                }
+            });
+        }
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Each thread owns keys and counts up their values: nobody ever reads a value older than one it knows was written.
+#[test]
+fn what_was_written_is_seen_by_everyone_and_never_goes_back() {
+    const KEYS: u64 = 64;
+    let (_dir, db) = open(small_options().memtable_bytes(32 << 10));
+    let written: Vec<AtomicU64> = (0..KEYS).map(|_| AtomicU64::new(0)).collect();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4u64)
+            .map(|thread| {
+                let (db, written) = (&db, &written);
+                scope.spawn(move || {
+                    let mut dice = Dice::new(thread);
+                    for round in 1..=4000u64 {
+                        let key = thread + 4 * dice.below(KEYS / 4);
+                        db.set(key.to_be_bytes(), [round.to_le_bytes(); 8].concat())
+                            .unwrap();
+                        written[key as usize].store(round, Ordering::SeqCst);
+                    }
+                })
+            })
+            .collect();
+        for seed in 0..2 {
+            let (db, written, stop) = (&db, &written, &stop);
+            scope.spawn(move || {
+                let mut dice = Dice::new(100 + seed);
+                while !stop.load(Ordering::Relaxed) {
+                    let key = dice.below(KEYS);
+                    let known = written[key as usize].load(Ordering::SeqCst);
+                    let value = db.get(key.to_be_bytes()).unwrap();
+                    let read = value.map_or(0, |value| u64::from_le_bytes(value[..8].try_into().unwrap()));
+                    assert!(
+                        read >= known,
+                        "key {key}: read {read}, though {known} was acknowledged"
+                    );
+                }
+            });
+        }
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Group commit: with many writers there are fewer syncs than synced writes.
+#[test]
+fn one_sync_serves_several_writers() {
+    let (_dir, db) = open(Options::default());
+    std::thread::scope(|scope| {
+        for thread in 0..8u32 {
+            let db = &db;
+            scope.spawn(move || {
+                let options = WriteOptions::new().durability(Durability::Sync);
+                for n in 0..30u32 {
+                    db.set_with((thread * 1000 + n).to_be_bytes(), b"v", options)
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let snapshot = db.metrics().snapshot();
+    let syncs = snapshot.counter_total(bettong_metrics::Counter::WalSyncs);
+    assert!(syncs < 200, "{syncs} syncs for 240 synced writes by 8 threads");
+    assert_eq!(db.scan(..).count(), 240);
+}
+
+/// F92, F93: a database dropped in the middle of its work stops in order, and iterators keep what they need.
+#[test]
+fn f92_f93_dropping_a_busy_database_stops_its_workers() {
+    let (dir, db) = open(small_options());
+    for n in 0..20_000u32 {
+        db.set(n.wrapping_mul(2_654_435_761).to_be_bytes(), [7; 64])
+            .unwrap();
+    }
+    let scan = db.scan(..);
+    drop(db);
+    assert_eq!(
+        scan.map(|item| item.unwrap().value().unwrap().len())
+            .sum::<usize>(),
+        20_000 * 64
+    );
+    let db = Db::open(dir.path(), small_options()).unwrap();
+    assert!(db.recovery().clean);
+    assert_eq!(db.scan(..).count(), 20_000);
+}

@@ -73,7 +73,14 @@ pub struct Rule {
 impl Rule {
     /// Every operation, once, with `fault`. Narrow it with the methods below.
     pub fn new(fault: Fault) -> Rule {
-        Rule { op: None, changes_only: false, path: String::new(), skip: 0, times: 1, fault }
+        Rule {
+            op: None,
+            changes_only: false,
+            path: String::new(),
+            skip: 0,
+            times: 1,
+            fault,
+        }
     }
 
     /// Only this operation.
@@ -147,16 +154,20 @@ impl Faults {
         if self.power_lost {
             return Err(eio());
         }
-        let due = self.rules.iter_mut().filter(|rule| rule.times > 0 && rule.matches(op, path)).find_map(|rule| {
-            if rule.skip > 0 {
-                rule.skip -= 1;
-                return None;
-            }
-            if rule.times != u64::MAX {
-                rule.times -= 1;
-            }
-            Some(rule.fault)
-        });
+        let due = self
+            .rules
+            .iter_mut()
+            .filter(|rule| rule.times > 0 && rule.matches(op, path))
+            .find_map(|rule| {
+                if rule.skip > 0 {
+                    rule.skip -= 1;
+                    return None;
+                }
+                if rule.times != u64::MAX {
+                    rule.times -= 1;
+                }
+                Some(rule.fault)
+            });
         match due {
             Some(Fault::Errno(code)) => Err(io::Error::from_raw_os_error(code)),
             Some(Fault::PowerCut) => {

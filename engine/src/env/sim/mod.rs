@@ -38,8 +38,14 @@ use super::Clock;
 use super::file::{DirEntry, File, FileSystem, Lock, Mapping, Space};
 
 /// A simulated disk and clock. Clones are the same disk.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SimDisk(Arc<Mutex<Volume>>);
+
+impl std::fmt::Debug for SimDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SimDisk({} bytes)", self.used_bytes())
+    }
+}
 
 /// The disk as one process sees it: after a crash or a kill that process is dead, and nothing it still tries happens.
 #[derive(Clone, Debug)]
@@ -56,7 +62,10 @@ impl SimDisk {
 
     /// The disk for a process that starts now.
     pub(super) fn mount(&self) -> Mounted {
-        Mounted { life: self.0.lock().life, disk: self.clone() }
+        Mounted {
+            life: self.0.lock().life,
+            disk: self.clone(),
+        }
     }
 
     /// The power fails. Of what was written since the last syncs about `keep_percent` per cent survive, chosen by `seed`;
@@ -184,7 +193,11 @@ impl FileSystem for Mounted {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let mut volume = self.check(IoOp::Lock, path)?;
         volume.take_lock(path)?;
-        Ok(Box::new(SimLock { disk: self.disk.clone(), path: path.to_path_buf(), life: volume.life }))
+        Ok(Box::new(SimLock {
+            disk: self.disk.clone(),
+            path: path.to_path_buf(),
+            life: volume.life,
+        }))
     }
 
     fn lock_holder(&self, _path: &Path) -> Option<u32> {
@@ -194,7 +207,10 @@ impl FileSystem for Mounted {
     fn space(&self, path: &Path) -> io::Result<Space> {
         let volume = self.check(IoOp::Space, path)?;
         let free = volume.capacity.saturating_sub(volume.used_bytes());
-        Ok(Space { free, capacity: volume.capacity })
+        Ok(Space {
+            free,
+            capacity: volume.capacity,
+        })
     }
 
     fn unique_id(&self) -> u64 {
@@ -214,7 +230,12 @@ impl Mounted {
     }
 
     fn handle(&self, volume: &Volume, inode: u64, path: &Path) -> Arc<dyn File> {
-        Arc::new(SimFile { disk: self.disk.clone(), inode, path: path.to_path_buf(), life: volume.life })
+        Arc::new(SimFile {
+            disk: self.disk.clone(),
+            inode,
+            path: path.to_path_buf(),
+            life: volume.life,
+        })
     }
 }
 
