@@ -16,7 +16,7 @@ use crate::compaction::pick::{pick, pick_all};
 use crate::compaction::plan::Plan;
 use crate::compaction::run;
 use crate::engine::Engine;
-use crate::env::Threads;
+use crate::env::{Threads, spawn};
 use crate::error::{Error, Result};
 use crate::flush::{self, FlushReason};
 use crate::key::SeqNo;
@@ -63,7 +63,7 @@ impl Background {
             for _ in 0..background.engine.options.compaction_threads {
                 started = started.and_then(|()| {
                     background.spawn("bettong-compact", |engine, pacer| {
-                        compaction_loop(&engine, &pacer)
+                        compaction_loop(&engine, &pacer);
                     })
                 });
             }
@@ -77,7 +77,7 @@ impl Background {
 
     fn spawn(&self, name: &str, body: impl FnOnce(Arc<Engine>, Arc<Pacer>) + Send + 'static) -> Result<()> {
         let (engine, pacer) = (self.engine.clone(), self.pacer.clone());
-        let handle = self.engine.env.spawn(name, move || body(engine, pacer));
+        let handle = spawn(name, move || body(engine, pacer));
         let handle =
             handle.map_err(|error| Error::io("start a thread for", self.engine.dir.path(), error))?;
         self.threads.lock().push(handle);
@@ -134,14 +134,9 @@ impl Background {
             Pressure::None => Ok(()),
             Pressure::Stop { cause } => self.wait_for_room(cause),
             Pressure::Slowdown { .. } if self.is_inline() => self.step().map(drop),
-            Pressure::Slowdown {
-                cause,
-                bytes_per_second,
-            } => {
+            Pressure::Slowdown { cause, bytes_per_second } => {
                 let stall = Stall::begin(&self.engine, cause, SLOWDOWN);
-                self.engine
-                    .recorder
-                    .set(Gauge::WriteDelayRate, bytes_per_second as f64);
+                self.engine.recorder.set(Gauge::WriteDelayRate, bytes_per_second as f64);
                 self.write_pace.wait(&self.engine, bytes, bytes_per_second);
                 self.engine.recorder.set(Gauge::WriteDelayRate, 0.0);
                 stall.end();
@@ -158,11 +153,7 @@ impl Background {
     pub(crate) fn wait_for_room(&self, cause: StallCause) -> Result<()> {
         let engine = &*self.engine;
         let stall = Stall::begin(engine, cause, STOP);
-        let result = if self.is_inline() {
-            self.make_room()
-        } else {
-            self.await_room()
-        };
+        let result = if self.is_inline() { self.make_room() } else { self.await_room() };
         stall.end();
         result
     }
@@ -206,20 +197,8 @@ impl Background {
         while !rotate_now(engine, reason)? {
             self.wait_for_room(StallCause::Memtables)?;
         }
-        let newest = engine
-            .view
-            .load()
-            .immutables
-            .first()
-            .map_or(SeqNo(0), |memtable| memtable.last_seq());
-        let done = || {
-            engine
-                .view
-                .load()
-                .immutables
-                .iter()
-                .all(|memtable| memtable.last_seq() > newest)
-        };
+        let newest = engine.view.load().immutables.first().map_or(SeqNo(0), |memtable| memtable.last_seq());
+        let done = || engine.view.load().immutables.iter().all(|memtable| memtable.last_seq() > newest);
         if self.is_inline() {
             while !done() {
                 self.step()?;
@@ -259,9 +238,7 @@ impl Background {
         }
         let plan = pick_all(&engine.set.version(), &engine.options, first, last);
         let result = plan.map_or(Ok(()), |plan| {
-            guarded(engine, || {
-                run::run(engine, &plan, |_| !engine.work.lock().closing)
-            })
+            guarded(engine, || run::run(engine, &plan, |_| !engine.work.lock().closing))
         });
         engine.work.change(|state| {
             state.exclusive -= 1;
@@ -278,9 +255,7 @@ fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
         return None;
     }
     let plan = pick(&engine.set.version(), &engine.options, &state.busy)?;
-    state
-        .busy
-        .extend(plan.tables().map(|(_, table)| table.meta.number));
+    state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
     state.compacting += 1;
     Some(plan)
 }
@@ -301,13 +276,7 @@ fn flush_loop(engine: &Engine, pacer: &Pacer) {
             return;
         }
         let result = guarded(engine, || {
-            let bytes = engine
-                .view
-                .load()
-                .immutables
-                .iter()
-                .map(|memtable| memtable.payload_bytes())
-                .sum();
+            let bytes = engine.view.load().immutables.iter().map(|memtable| memtable.payload_bytes()).sum();
             if flush::run(engine, FlushReason::Full)? {
                 pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
             }
@@ -330,9 +299,7 @@ fn compaction_loop(engine: &Engine, pacer: &Pacer) {
     }) {
         let Some(plan) = plan.take() else { continue };
         let mut pace = pacer.start(engine.env.clock.monotonic_nanos());
-        let result = guarded(engine, || {
-            run::run(engine, &plan, |bytes| pace.go_on(engine, bytes))
-        });
+        let result = guarded(engine, || run::run(engine, &plan, |bytes| pace.go_on(engine, bytes)));
         release(engine, &plan);
         engine.bury_files();
         settle(engine, Job::Compaction, result.map(|()| true)).ok();
@@ -364,11 +331,7 @@ fn wait_until(engine: &Engine, mut due: impl FnMut(&mut WorkState) -> bool) -> b
 fn guarded<T>(engine: &Engine, job: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_| {
         let panicked = std::io::Error::other("a background job panicked: please report it with its message");
-        Err(Error::ReadOnly(Arc::new(Error::io(
-            "work on",
-            engine.dir.path(),
-            panicked,
-        ))))
+        Err(Error::ReadOnly(Arc::new(Error::io("work on", engine.dir.path(), panicked))))
     })
 }
 
@@ -420,25 +383,14 @@ impl<'a> Stall<'a> {
         recorder.add(Counter::WriteStalls.at2(cause as usize, condition), 1);
         recorder.shift(Gauge::WriteStalledWriters.at(cause as usize), 1.0);
         recorder.shift(Gauge::WriteStallActive.at2(cause as usize, condition), 1.0);
-        Stall {
-            engine,
-            cause,
-            condition,
-            began: recorder.now(),
-        }
+        Stall { engine, cause, condition, began: recorder.now() }
     }
 
     fn end(self) {
         let recorder = &self.engine.recorder;
         let nanos = recorder.nanos_since(self.began);
-        recorder.record(
-            Histogram::WriteStallDuration.at2(self.cause as usize, self.condition),
-            nanos,
-        );
+        recorder.record(Histogram::WriteStallDuration.at2(self.cause as usize, self.condition), nanos);
         recorder.shift(Gauge::WriteStalledWriters.at(self.cause as usize), -1.0);
-        recorder.shift(
-            Gauge::WriteStallActive.at2(self.cause as usize, self.condition),
-            -1.0,
-        );
+        recorder.shift(Gauge::WriteStallActive.at2(self.cause as usize, self.condition), -1.0);
     }
 }

@@ -51,10 +51,7 @@ impl WriteBatch {
     /// Sets a key to a value.
     pub fn set(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let (key, value) = (key.as_ref(), value.as_ref());
-        if self.admit(
-            check_key(key).and_then(|()| check_value(value)),
-            key.len() + value.len(),
-        ) {
+        if self.admit(check_key(key).and_then(|()| check_value(value)), key.len() + value.len()) {
             self.bytes.push(Kind::Value as u8);
             put_slice(&mut self.bytes, key);
             put_slice(&mut self.bytes, value);
@@ -94,10 +91,8 @@ impl WriteBatch {
 
     fn admit(&mut self, checked: Result<()>, payload: usize) -> bool {
         let len = self.bytes.len() + payload + ENTRY_OVERHEAD_BYTES;
-        let checked = checked.and_then(|()| match len {
-            len if len > MAX_BATCH_BYTES => Err(Error::BatchTooLarge { len }),
-            _ => Ok(()),
-        });
+        let checked =
+            checked.and(if len > MAX_BATCH_BYTES { Err(Error::BatchTooLarge { len }) } else { Ok(()) });
         match checked {
             Ok(()) if self.fault.is_none() => {
                 self.entries += 1;
@@ -128,12 +123,7 @@ impl WriteBatch {
             let kind = Kind::from_u8(rest.u8()?)?;
             let key = rest.slice()?;
             let value = if kind == Kind::Value { rest.slice()? } else { &[] };
-            Some(Op {
-                kind,
-                keyspace: DEFAULT_KEYSPACE,
-                key,
-                value,
-            })
+            Some(Op { kind, keyspace: DEFAULT_KEYSPACE, key, value })
         })
     }
 }
@@ -148,19 +138,9 @@ mod tests {
         batch.set(b"a", b"1");
         batch.delete(b"b");
         batch.set(b"a", b"");
-        let ops: Vec<_> = batch
-            .ops()
-            .map(|op| (op.kind, op.key.to_vec(), op.value.to_vec()))
-            .collect();
-        let expected = [
-            (Kind::Value, "a", "1"),
-            (Kind::Tombstone, "b", ""),
-            (Kind::Value, "a", ""),
-        ];
-        assert_eq!(
-            ops,
-            expected.map(|(kind, k, v)| (kind, k.as_bytes().to_vec(), v.as_bytes().to_vec()))
-        );
+        let ops: Vec<_> = batch.ops().map(|op| (op.kind, op.key.to_vec(), op.value.to_vec())).collect();
+        let expected = [(Kind::Value, "a", "1"), (Kind::Tombstone, "b", ""), (Kind::Value, "a", "")];
+        assert_eq!(ops, expected.map(|(kind, k, v)| (kind, k.as_bytes().to_vec(), v.as_bytes().to_vec())));
         assert_eq!((batch.len(), batch.sets(), batch.payload_bytes()), (3, 2, 4));
     }
 

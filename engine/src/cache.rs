@@ -1,6 +1,6 @@
 //! The block cache: decompressed blocks, and all blocks where files are not mapped.
 //!
-//! Eviction is quick_cache's S3-FIFO relative, which scans do not flush. The weight of a block is its length.
+//! Eviction is `quick_cache`'s S3-FIFO relative, which scans do not flush. The weight of a block is its length.
 
 use std::sync::Arc;
 
@@ -34,18 +34,9 @@ impl BlockCache {
         let blocks = (capacity_bytes > 0).then(|| {
             let items = (capacity_bytes / TYPICAL_BLOCK_BYTES).max(16);
             let evictions = CountEvictions(recorder.clone());
-            Cache::with(
-                items,
-                capacity_bytes as u64,
-                ByLength,
-                DefaultHashBuilder::default(),
-                evictions,
-            )
+            Cache::with(items, capacity_bytes as u64, ByLength, DefaultHashBuilder::default(), evictions)
         });
-        BlockCache {
-            blocks,
-            recorder: recorder.clone(),
-        }
+        BlockCache { blocks, recorder: recorder.clone() }
     }
 
     pub(crate) fn get(&self, key: BlockKey) -> Option<Arc<Mapping>> {
@@ -55,8 +46,7 @@ impl BlockCache {
     pub(crate) fn insert(&self, key: BlockKey, block: Arc<Mapping>) {
         let Some(blocks) = &self.blocks else { return };
         self.recorder.add(Counter::CacheInserts.at(DATA_BLOCK), 1);
-        self.recorder
-            .add(Counter::CacheInsertBytes.at(DATA_BLOCK), block.len() as u64);
+        self.recorder.add(Counter::CacheInsertBytes.at(DATA_BLOCK), block.len() as u64);
         blocks.insert(key, block);
     }
 

@@ -61,23 +61,13 @@ pub(crate) fn commit<'a>(
         view = engine.view.load();
     }
     let numbered = || ops.clone().zip(first.0..).map(|(op, seq)| (op, SeqNo(seq)));
-    let entries = numbered().map(
-        |(
-            Op {
-                kind,
-                keyspace,
-                key,
-                value,
-            },
-            seq,
-        )| NewEntry {
-            kind,
-            keyspace,
-            seq,
-            key,
-            value,
-        },
-    );
+    let entries = numbered().map(|(Op { kind, keyspace, key, value }, seq)| NewEntry {
+        kind,
+        keyspace,
+        seq,
+        key,
+        value,
+    });
     let mut count = 0;
     let counted = entries.inspect(|_| count += 1);
     let appended = commit.writer.append(counted, durability != Durability::None)?;
@@ -94,11 +84,7 @@ pub(crate) fn commit<'a>(
 
     if let Some(mut room) = room {
         for (op, seq) in numbered() {
-            view.active.insert(
-                &mut room,
-                InternalKey::new(op.key, Trailer::new(seq, op.kind)),
-                op.value,
-            );
+            view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
         }
     }
     engine.publisher.publish(first, last);
@@ -116,10 +102,7 @@ fn count_commit<'a>(engine: &Engine, log_bytes: u64, ops: impl Iterator<Item = O
     recorder.add(Counter::UserWrittenBytes, payload);
     recorder.add(Counter::WalPayloadBytes, payload);
     recorder.add(Counter::WalWrittenBytes, log_bytes);
-    recorder.add(
-        Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize),
-        log_bytes,
-    );
+    recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
     recorder.add(Counter::WalRecords, 1);
     recorder.record(Histogram::CommitGroupBytes, log_bytes);
 }
@@ -146,19 +129,10 @@ pub(crate) fn rotate(
     engine.view.change(|view| {
         let mut immutables = vec![view.active.clone()];
         immutables.extend(view.immutables.iter().cloned());
-        View {
-            active: memtable,
-            immutables,
-            version: view.version.clone(),
-        }
+        View { active: memtable, immutables, version: view.version.clone() }
     });
-    engine
-        .recorder
-        .add(Counter::MemtableRotations.at(reason as usize), 1);
-    engine.recorder.set(
-        Gauge::ImmutableMemtables,
-        engine.view.load().immutables.len() as f64,
-    );
+    engine.recorder.add(Counter::MemtableRotations.at(reason as usize), 1);
+    engine.recorder.set(Gauge::ImmutableMemtables, engine.view.load().immutables.len() as f64);
     engine.work.ring();
     Ok(())
 }

@@ -50,9 +50,7 @@ pub struct Db {
 
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Db")
-            .field("path", &self.inner.engine.dir.path())
-            .finish_non_exhaustive()
+        f.debug_struct("Db").field("path", &self.inner.engine.dir.path()).finish_non_exhaustive()
     }
 }
 
@@ -78,24 +76,13 @@ impl Db {
         options.validate()?;
         let path = path.as_ref();
         let last_part = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = if options.name.is_empty() {
-            last_part.unwrap_or_default()
-        } else {
-            options.name.clone()
-        };
+        let name = if options.name.is_empty() { last_part.unwrap_or_default() } else { options.name.clone() };
         let registry = Registry::new(name);
         let opened = recovery::open(path, options, &registry.recorder())?;
         let engine = Arc::new(opened.engine);
         let background = Background::start(engine.clone())?;
         let lock = parking_lot::Mutex::new(Some(opened.lock));
-        Ok(Db {
-            inner: Arc::new(Inner {
-                engine,
-                background,
-                report: opened.report,
-                lock,
-            }),
-        })
+        Ok(Db { inner: Arc::new(Inner { engine, background, report: opened.report, lock }) })
     }
 
     /// Sets a key to a value, with the durability of the options.
@@ -148,15 +135,10 @@ impl Db {
     ) -> Result<()> {
         let engine = &*self.inner.engine;
         let _timer = engine.recorder.start(operation);
-        let op = Op {
-            kind,
-            keyspace: DEFAULT_KEYSPACE,
-            key,
-            value,
-        };
+        let op = Op { kind, keyspace: DEFAULT_KEYSPACE, key, value };
         let result = check_key(key)
             .and_then(|()| check_value(value))
-            .and_then(|()| self.commit(std::iter::once(op), key.len() + value.len(), options));
+            .and_then(|()| self.commit(&std::iter::once(op), key.len() + value.len(), options));
         result.inspect_err(|error| engine.recorder.fail(operation, error.label()))
     }
 
@@ -179,7 +161,7 @@ impl Db {
             if batch.is_empty() {
                 return engine.gate.check_write();
             }
-            self.commit(batch.ops(), batch.payload_bytes(), options)
+            self.commit(&batch.ops(), batch.payload_bytes(), options)
         });
         if result.is_ok() {
             timer.add(Counter::SetOperations, batch.sets() as u64);
@@ -190,7 +172,7 @@ impl Db {
 
     fn commit<'a>(
         &self,
-        ops: impl Iterator<Item = Op<'a>> + Clone,
+        ops: &(impl Iterator<Item = Op<'a>> + Clone),
         bytes: usize,
         options: WriteOptions,
     ) -> Result<()> {
@@ -231,9 +213,7 @@ impl Db {
         let engine = &*self.inner.engine;
         let view = engine.view.keep();
         let seq = engine.publisher.visible();
-        keys.iter()
-            .map(|key| self.inner.get_in(&view, key.as_ref(), seq))
-            .collect()
+        keys.iter().map(|key| self.inner.get_in(&view, key.as_ref(), seq)).collect()
     }
 
     /// The keys of a range and their values, in order, from both ends: see [`Scan`].
@@ -260,13 +240,8 @@ impl Db {
     /// deleted since, so drop it when done.
     pub fn snapshot(&self) -> Snapshot {
         let engine = &*self.inner.engine;
-        let seq = engine
-            .snapshots
-            .take(engine.publisher.cell(), engine.env.clock.monotonic_nanos());
-        Snapshot {
-            inner: self.inner.clone(),
-            seq,
-        }
+        let seq = engine.snapshots.take(engine.publisher.cell(), engine.env.clock.monotonic_nanos());
+        Snapshot { inner: self.inner.clone(), seq }
     }
 
     /// Makes every write that was acknowledged so far safe from a power cut.
@@ -299,9 +274,7 @@ impl Db {
             Bound::Included(key) | Bound::Excluded(key) => Some(*key),
             Bound::Unbounded => None,
         };
-        self.inner
-            .background
-            .compact(end(range.start_bound()), end(range.end_bound()))
+        self.inner.background.compact(end(range.start_bound()), end(range.end_bound()))
     }
 
     /// Reads every table and the log, and checks all checksums, orders and counts.
@@ -362,10 +335,7 @@ impl Inner {
     fn get_in(&self, view: &crate::view::View, key: &[u8], seq: SeqNo) -> Result<Option<Value>> {
         let engine = &*self.engine;
         let timer = engine.recorder.start(Operation::Get);
-        let result = engine
-            .gate
-            .check_read()
-            .and_then(|()| read::get::get(view, key, seq, &timer));
+        let result = engine.gate.check_read().and_then(|()| read::get::get(view, key, seq, &timer));
         result.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
     }
 
@@ -399,10 +369,7 @@ impl Inner {
         let mut edit = VersionEdit::default();
         if flushed.is_ok() {
             edit.removed_logs = engine.set.logs();
-            edit.clean_close = Some(CleanClose {
-                log: FileNumber(0),
-                length: 0,
-            });
+            edit.clean_close = Some(CleanClose { log: FileNumber(0), length: 0 });
         } else {
             let (log, length) = {
                 let mut commit = engine.commit.lock();
@@ -411,10 +378,10 @@ impl Inner {
             engine.sync_log()?;
             edit.clean_close = Some(CleanClose { log, length });
         }
+        engine.forget_recycled();
         let logs = edit.removed_logs.clone();
         engine.set.apply(edit, |_| {})?;
-        logs.into_iter()
-            .for_each(|log| engine.graveyard.bury(FileName::Log(log)));
+        logs.into_iter().for_each(|log| engine.graveyard.bury(FileName::Log(log)));
         flushed
     }
 }
@@ -428,10 +395,7 @@ impl Drop for Inner {
 
 fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
     let copy = |bound: Bound<&&'k [u8]>| bound.map(|key| key.to_vec());
-    ScanRange {
-        lower: copy(range.start_bound()),
-        upper: copy(range.end_bound()),
-    }
+    ScanRange { lower: copy(range.start_bound()), upper: copy(range.end_bound()) }
 }
 
 /// One state of the database, to be read at leisure. Clones read the same state.
@@ -472,18 +436,14 @@ impl Snapshot {
 
     /// The keys that started with `prefix` and the values they had.
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
-        self.inner
-            .scan(ScanRange::prefix(prefix.as_ref()), Some(self.seq))
+        self.inner.scan(ScanRange::prefix(prefix.as_ref()), Some(self.seq))
     }
 }
 
 impl Clone for Snapshot {
     fn clone(&self) -> Snapshot {
         self.inner.engine.snapshots.retain(self.seq);
-        Snapshot {
-            inner: self.inner.clone(),
-            seq: self.seq,
-        }
+        Snapshot { inner: self.inner.clone(), seq: self.seq }
     }
 }
 

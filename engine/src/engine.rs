@@ -107,32 +107,26 @@ impl Engine {
     fn prepare_segment(&self) -> Result<Arc<Segment>> {
         let number = self.set.new_file_number();
         let recycled = self.segments.recycled.lock().pop();
-        let new = NewSegment {
-            number,
-            capacity: self.segment_bytes(),
-            recycled,
-            birth: self.set.birth(),
-        };
+        let new = NewSegment { number, capacity: self.segment_bytes(), recycled, birth: self.set.birth() };
         let prepared = Segment::prepare(&self.dir, new).inspect_err(|_| {
             // Under one of these names a file may be left; neither is known to the manifest.
             self.graveyard.bury(FileName::Log(number));
-            recycled
-                .into_iter()
-                .for_each(|old| self.graveyard.bury(FileName::Log(old)));
+            recycled.into_iter().for_each(|old| self.graveyard.bury(FileName::Log(old)));
         })?;
-        let edit = VersionEdit {
-            added_logs: vec![(number, prepared.id)],
-            ..VersionEdit::default()
-        };
+        let edit = VersionEdit { added_logs: vec![(number, prepared.id)], ..VersionEdit::default() };
         self.set.apply(edit, |_| {}).inspect_err(|error| {
             // In doubt, the file stays: the manifest may name it.
             if matches!(error, Error::NoSpace { .. }) {
                 self.graveyard.bury(FileName::Log(number));
             }
         })?;
-        self.recorder
-            .set(Gauge::WalFiles.at(0), self.set.logs().len() as f64);
+        self.recorder.set(Gauge::WalFiles.at(0), self.set.logs().len() as f64);
         Ok(Arc::new(prepared))
+    }
+
+    /// Gives up the segments that wait to be recycled: nobody will.
+    pub(crate) fn forget_recycled(&self) {
+        self.segments.recycled.lock().drain(..).for_each(|log| self.graveyard.bury(FileName::Log(log)));
     }
 
     /// Segments whose writes are all in tables, and that the manifest no longer names.
@@ -175,8 +169,7 @@ impl Engine {
         edit: VersionEdit,
         change: impl FnOnce(&View, &Arc<Version>) -> View,
     ) -> Result<()> {
-        self.set
-            .apply(edit, |version| self.view.change(|view| change(view, version)))?;
+        self.set.apply(edit, |version| self.view.change(|view| change(view, version)))?;
         self.announce();
         self.work.ring();
         Ok(())
@@ -198,10 +191,8 @@ impl Engine {
             let timer = self.recorder.timer(Histogram::WalSyncDuration);
             let result = segment.file.sync();
             let nanos = timer.stop();
-            self.recorder
-                .record(Histogram::FsyncDuration.at(FileLabel::Wal as usize), nanos);
-            self.recorder
-                .add(Counter::WalSyncs.at(usize::from(result.is_err())), 1);
+            self.recorder.record(Histogram::FsyncDuration.at(FileLabel::Wal as usize), nanos);
+            self.recorder.add(Counter::WalSyncs.at(usize::from(result.is_err())), 1);
             result
         };
         match self.syncs.wait_durable(end, sync) {
@@ -225,11 +216,7 @@ impl Engine {
     pub(crate) fn announce(&self) {
         let view = self.view.load();
         let shape = Shape::of(&view.version, &self.options);
-        let pressure = Pressure::of(
-            &view,
-            shape.debt_bytes(&view.version, &self.options),
-            &self.options,
-        );
+        let pressure = Pressure::of(&view, shape.debt_bytes(&view.version, &self.options), &self.options);
         self.pressure.set(pressure);
         self.set_gauges(&view, &shape);
         self.recorder.registry().publish(self.published(&view));
@@ -244,11 +231,7 @@ impl Engine {
             r.set(Gauge::LevelTombstones.at(at), level.tombstones as f64);
             r.set(Gauge::LevelTargetBytes.at(at), shape.target_bytes(at) as f64);
             r.set(Gauge::LevelScore.at(at), shape.score(at));
-            let runs = if at == 0 {
-                level.tables.len()
-            } else {
-                usize::from(!level.tables.is_empty())
-            };
+            let runs = if at == 0 { level.tables.len() } else { usize::from(!level.tables.is_empty()) };
             r.set(Gauge::LevelSortedRuns.at(at), runs as f64);
         }
         let immutable_bytes: usize = view.immutables.iter().map(|memtable| memtable.used_bytes()).sum();
@@ -259,16 +242,14 @@ impl Engine {
         r.set(Gauge::MemtableEntries.at(0), view.active.entries() as f64);
         r.set(Gauge::MemtableBytes, view.active.used_bytes() as f64);
         r.set(Gauge::ReadAmplification, view.version.sorted_runs() as f64);
-        r.set(
-            Gauge::CompactionPendingBytes,
-            shape.debt_bytes(&view.version, &self.options) as f64,
-        );
+        r.set(Gauge::CompactionPendingBytes, shape.debt_bytes(&view.version, &self.options) as f64);
         r.set(Gauge::CompactionsPending, shape.due_levels() as f64);
         let in_memory =
             |count: fn(&Memtable) -> u64| view.memtables().map(|memtable| count(memtable)).sum::<u64>();
         let in_tables = |count: fn(&Level) -> u64| view.version.levels.iter().map(count).sum::<u64>();
-        let entries = in_tables(|level| level.entries) + in_memory(|memtable| memtable.entries());
-        let tombstones = in_tables(|level| level.tombstones) + in_memory(|memtable| memtable.tombstones());
+        let entries = in_tables(|level| level.entries) + in_memory(super::memtable::Memtable::entries);
+        let tombstones =
+            in_tables(|level| level.tombstones) + in_memory(super::memtable::Memtable::tombstones);
         // Each tombstone is no live entry itself, and most likely hides one.
         r.set(Gauge::Entries, entries.saturating_sub(2 * tombstones) as f64);
         r.set(Gauge::Tombstones, tombstones as f64);
@@ -277,14 +258,7 @@ impl Engine {
         r.set(Gauge::DiskUsageBytes.at(3), self.set.manifest_bytes() as f64);
         let live = view.version.live_bytes_estimate();
         r.set(Gauge::LiveDataBytes, live as f64);
-        r.set(
-            Gauge::SpaceAmplification,
-            if live == 0 {
-                0.0
-            } else {
-                table_bytes as f64 / live as f64
-            },
-        );
+        r.set(Gauge::SpaceAmplification, if live == 0 { 0.0 } else { table_bytes as f64 / live as f64 });
         self.set_memory_gauges();
     }
 
@@ -298,20 +272,14 @@ impl Engine {
         r.set(Gauge::MemtableBytes, view.active.used_bytes() as f64);
         r.set(Gauge::MemtableEntries.at(0), view.active.entries() as f64);
         r.set(Gauge::CacheBytes, cache as f64);
-        r.set(
-            Gauge::TotalMemoryBytes,
-            memtables as f64 + tables as f64 + cache as f64,
-        );
+        r.set(Gauge::TotalMemoryBytes, memtables as f64 + tables as f64 + cache as f64);
         let log_bytes = self.segment_bytes() * self.set.logs().len() as u64;
         r.set(Gauge::WalBytes, log_bytes as f64);
         r.set(Gauge::DiskUsageBytes.at(0), log_bytes as f64);
         let (held, since) = self.snapshots.held();
         r.set(Gauge::SnapshotsOpen, held as f64);
         let now = self.env.clock.monotonic_nanos();
-        r.set(
-            Gauge::SnapshotOldestAge,
-            since.map_or(0.0, |since| now.saturating_sub(since) as f64 / 1e9),
-        );
+        r.set(Gauge::SnapshotOldestAge, since.map_or(0.0, |since| now.saturating_sub(since) as f64 / 1e9));
     }
 
     fn published(&self, view: &View) -> PublishedState {
@@ -323,15 +291,10 @@ impl Engine {
             smallest_key_prefix: TableState::key_prefix(&meta.smallest),
             largest_key_prefix: TableState::key_prefix(&meta.largest),
         };
-        let levels = view
-            .version
-            .levels
-            .iter()
-            .enumerate()
-            .map(|(at, level)| LevelState {
-                level: at as u32,
-                tables: level.tables.iter().map(|file| table(&file.meta)).collect(),
-            });
+        let levels = view.version.levels.iter().enumerate().map(|(at, level)| LevelState {
+            level: at as u32,
+            tables: level.tables.iter().map(|file| table(&file.meta)).collect(),
+        });
         PublishedState {
             levels: levels.collect(),
             options: self.options.describe(),
@@ -341,18 +304,14 @@ impl Engine {
 
     /// Counts a table that a flush or a compaction wrote.
     pub(crate) fn count_written(&self, origin: WriteOrigin, level: usize, table: &BuiltTable) {
-        self.recorder
-            .add(Counter::StorageWrittenBytes.at(origin as usize), table.bytes);
-        self.recorder
-            .add(Counter::LevelWrittenBytes.at(level), table.bytes);
+        self.recorder.add(Counter::StorageWrittenBytes.at(origin as usize), table.bytes);
+        self.recorder.add(Counter::LevelWrittenBytes.at(level), table.bytes);
         let algorithm = match self.options.compression.get(level) {
             Some(Compression::Lz4) => 1,
             _ => 0,
         };
-        self.recorder
-            .add(Counter::CompressionInputBytes.at(algorithm), table.plain_bytes);
-        self.recorder
-            .add(Counter::CompressionOutputBytes.at(algorithm), table.packed_bytes);
+        self.recorder.add(Counter::CompressionInputBytes.at(algorithm), table.plain_bytes);
+        self.recorder.add(Counter::CompressionOutputBytes.at(algorithm), table.packed_bytes);
     }
 }
 

@@ -145,23 +145,13 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Error {
         let full = [libc::ENOSPC, libc::EDQUOT, libc::EFBIG];
         if source.raw_os_error().is_some_and(|code| full.contains(&code)) {
-            return Error::NoSpace {
-                path: path.to_path_buf(),
-            };
+            return Error::NoSpace { path: path.to_path_buf() };
         }
-        Error::Io {
-            action,
-            path: path.to_path_buf(),
-            source,
-        }
+        Error::Io { action, path: path.to_path_buf(), source }
     }
 
     pub(crate) fn corruption(path: &Path, offset: u64, what: &'static str) -> Error {
-        Error::Corruption {
-            path: path.to_path_buf(),
-            offset,
-            what,
-        }
+        Error::Corruption { path: path.to_path_buf(), offset, what }
     }
 }
 
@@ -170,11 +160,7 @@ impl std::fmt::Display for Error {
         match self {
             Error::Io { action, path, source } => write!(f, "cannot {action} {}: {source}", path.display()),
             Error::NoSpace { path } => {
-                write!(
-                    f,
-                    "no space left for {}: free some and writes resume by themselves",
-                    path.display()
-                )
+                write!(f, "no space left for {}: free some and writes resume by themselves", path.display())
             }
             Error::Corruption { path, offset, what } => {
                 write!(f, "{} is damaged at byte {offset}: {what}", path.display())
@@ -187,30 +173,15 @@ impl std::fmt::Display for Error {
             Error::InvalidOptions(faults) => write!(f, "invalid options: {}", faults.join("; ")),
             Error::EmptyKey => f.write_str("the key is empty: keys have at least one byte"),
             Error::KeyTooLong { len } => {
-                write!(
-                    f,
-                    "the key has {len} bytes, at most {} are allowed",
-                    crate::limits::MAX_KEY_BYTES
-                )
+                write!(f, "the key has {len} bytes, at most {} are allowed", crate::limits::MAX_KEY_BYTES)
             }
             Error::ValueTooLarge { len } => {
-                write!(
-                    f,
-                    "the value has {len} bytes, at most {} are allowed",
-                    crate::limits::MAX_VALUE_BYTES
-                )
+                write!(f, "the value has {len} bytes, at most {} are allowed", crate::limits::MAX_VALUE_BYTES)
             }
             Error::BatchTooLarge { len } => {
-                write!(
-                    f,
-                    "the batch has {len} bytes, at most {} are allowed",
-                    crate::limits::MAX_BATCH_BYTES
-                )
+                write!(f, "the batch has {len} bytes, at most {} are allowed", crate::limits::MAX_BATCH_BYTES)
             }
-            Error::Locked {
-                path,
-                holder: Some(pid),
-            } => {
+            Error::Locked { path, holder: Some(pid) } => {
                 write!(
                     f,
                     "{} is held by process {pid}: one process opens a database at a time",
@@ -218,11 +189,7 @@ impl std::fmt::Display for Error {
                 )
             }
             Error::Locked { path, holder: None } => {
-                write!(
-                    f,
-                    "{} is held by another handle: one opens a database at a time",
-                    path.display()
-                )
+                write!(f, "{} is held by another handle: one opens a database at a time", path.display())
             }
             Error::ReadOnly(reason) => write!(f, "the database is read-only: {reason}"),
             Error::Closed => f.write_str("the database is closed"),

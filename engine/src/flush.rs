@@ -56,22 +56,14 @@ fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) 
     let result = write(engine, memtables);
     timer.stop();
     recorder.set(Gauge::FlushesRunning, 0.0);
-    recorder.add(
-        Counter::FlushOperations.at2(reason as usize, usize::from(result.is_err())),
-        1,
-    );
+    recorder.add(Counter::FlushOperations.at2(reason as usize, usize::from(result.is_err())), 1);
     result.map(|()| true)
 }
 
 fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
     let mut retain = Retain::new(engine.snapshots.horizons(engine.publisher.cell()));
     let mut output = Output::new(engine, 0, WriteOrigin::Flush, &[]);
-    let mut source = MergeIter::new(
-        memtables
-            .iter()
-            .map(|m| Box::new(m.iter()) as BoxedIterator)
-            .collect(),
-    );
+    let mut source = MergeIter::new(memtables.iter().map(|m| Box::new(m.iter()) as BoxedIterator).collect());
     let mut dropped = 0;
     source.seek_to_first()?;
     while let Some((key, value)) = source.current() {
@@ -86,33 +78,20 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
     let logs: Vec<_> = memtables.iter().map(|memtable| memtable.log()).collect();
     let written: u64 = tables.iter().map(|meta| meta.bytes).sum();
     let edit = VersionEdit {
-        last_seq: memtables
-            .iter()
-            .map(|memtable| memtable.last_seq())
-            .max()
-            .filter(|seq| *seq > SeqNo(0)),
+        last_seq: memtables.iter().map(|memtable| memtable.last_seq()).max().filter(|seq| *seq > SeqNo(0)),
         removed_logs: logs.clone(),
         added_tables: tables.into_iter().map(|meta| (0, meta)).collect(),
         ..VersionEdit::default()
     };
     let installed = engine.install(edit, |view, version| {
         let flushed = |memtable: &Arc<Memtable>| memtables.iter().any(|other| Arc::ptr_eq(memtable, other));
-        let immutables = view
-            .immutables
-            .iter()
-            .filter(|memtable| !flushed(memtable))
-            .cloned()
-            .collect();
+        let immutables = view.immutables.iter().filter(|memtable| !flushed(memtable)).cloned().collect();
         let active = if flushed(&view.active) {
             Arc::new(Memtable::new(0, view.active.log()))
         } else {
             view.active.clone()
         };
-        View {
-            active,
-            immutables,
-            version: version.clone(),
-        }
+        View { active, immutables, version: version.clone() }
     });
     if !matches!(installed, Err(Error::NoSpace { .. })) {
         output.adopt();

@@ -37,10 +37,7 @@ pub(crate) enum FileKind {
     Manifest,
     Table,
     /// Written from format 1 on by the value log, declared here so that its files have a kind from day one.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "value files are written once separation lands")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "value files are written once separation lands"))]
     Value,
 }
 
@@ -104,9 +101,8 @@ impl FileHeader {
         path: &Path,
     ) -> Result<FileHeader> {
         let fault = |offset, what| Error::corruption(path, offset, what);
-        let header = bytes
-            .get(..HEADER_BYTES as usize)
-            .ok_or(fault(0, "the file is shorter than its header"))?;
+        let header =
+            bytes.get(..HEADER_BYTES as usize).ok_or(fault(0, "the file is shorter than its header"))?;
         let (body, checksum) = header.split_at(CHECKSUM_OFFSET);
         let mut fields = Decoder::new(body);
         let magic = fields.bytes(8).unwrap_or_default();
@@ -119,16 +115,10 @@ impl FileHeader {
         let manifest = FileNumber(fields.u64().ok_or_else(short)?);
         let manifest_len = fields.u64().ok_or_else(short)?;
         if magic != kind.magic() {
-            return Err(fault(
-                0,
-                "the file is not of the kind its name says (wrong magic)",
-            ));
+            return Err(fault(0, "the file is not of the kind its name says (wrong magic)"));
         }
         if checksum != checksum::salted(body, id, 0).to_le_bytes() {
-            return Err(fault(
-                CHECKSUM_OFFSET as u64,
-                "the header's checksum does not match",
-            ));
+            return Err(fault(CHECKSUM_OFFSET as u64, "the header's checksum does not match"));
         }
         // Only a header that is whole may claim to be newer: a flipped bit in the version must not look like an upgrade.
         if version > FORMAT_VERSION {
@@ -142,21 +132,9 @@ impl FileHeader {
             return Err(fault(8, "the header has fields no version writes"));
         }
         if stored_number != number.0 {
-            return Err(fault(
-                16,
-                "the file was renamed or swapped: its number is another one's",
-            ));
+            return Err(fault(16, "the file was renamed or swapped: its number is another one's"));
         }
-        Ok(FileHeader {
-            kind,
-            number,
-            id,
-            birth: Birth {
-                at_nanos,
-                manifest,
-                manifest_len,
-            },
-        })
+        Ok(FileHeader { kind, number, id, birth: Birth { at_nanos, manifest, manifest_len } })
     }
 }
 
@@ -165,20 +143,11 @@ mod tests {
     use super::*;
 
     fn birth() -> Birth {
-        Birth {
-            at_nanos: 5,
-            manifest: FileNumber(6),
-            manifest_len: 7,
-        }
+        Birth { at_nanos: 5, manifest: FileNumber(6), manifest_len: 7 }
     }
 
     fn header() -> FileHeader {
-        FileHeader {
-            kind: FileKind::Log,
-            number: FileNumber(12),
-            id: 0x0123_4567_89ab_cdef,
-            birth: birth(),
-        }
+        FileHeader { kind: FileKind::Log, number: FileNumber(12), id: 0x0123_4567_89ab_cdef, birth: birth() }
     }
 
     fn decode(bytes: &[u8]) -> Result<FileHeader> {
@@ -192,16 +161,10 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes;
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(
-                matches!(decode(&damaged), Err(Error::Corruption { .. })),
-                "bit {bit}"
-            );
+            assert!(matches!(decode(&damaged), Err(Error::Corruption { .. })), "bit {bit}");
         }
         for len in 0..bytes.len() {
-            assert!(
-                matches!(decode(&bytes[..len]), Err(Error::Corruption { .. })),
-                "length {len}"
-            );
+            assert!(matches!(decode(&bytes[..len]), Err(Error::Corruption { .. })), "length {len}");
         }
     }
 
@@ -212,25 +175,11 @@ mod tests {
         newer[8..12].copy_from_slice(&9u32.to_le_bytes());
         let checksum = checksum::salted(&newer[..60], header().id, 0);
         newer[60..].copy_from_slice(&checksum.to_le_bytes());
-        assert!(matches!(
-            decode(&newer),
-            Err(Error::UnsupportedVersion { found: 9, .. })
-        ));
+        assert!(matches!(decode(&newer), Err(Error::UnsupportedVersion { found: 9, .. })));
 
-        let other = FileHeader {
-            number: FileNumber(13),
-            ..header()
-        }
-        .encode();
-        assert!(matches!(
-            decode(&other),
-            Err(Error::Corruption { offset: 16, .. })
-        ));
-        let table = FileHeader {
-            kind: FileKind::Value,
-            ..header()
-        }
-        .encode();
+        let other = FileHeader { number: FileNumber(13), ..header() }.encode();
+        assert!(matches!(decode(&other), Err(Error::Corruption { offset: 16, .. })));
+        let table = FileHeader { kind: FileKind::Value, ..header() }.encode();
         assert!(matches!(decode(&table), Err(Error::Corruption { offset: 0, .. })));
     }
 }

@@ -84,19 +84,14 @@ impl<'a> InternalKey<'a> {
 
     /// The key at which a read of `user` at `seq` starts.
     pub(crate) fn seek(user: &'a [u8], seq: SeqNo) -> InternalKey<'a> {
-        InternalKey {
-            user,
-            trailer: Trailer::seek(seq),
-        }
+        InternalKey { user, trailer: Trailer::seek(seq) }
     }
 }
 
 impl Ord for InternalKey<'_> {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.user
-            .cmp(other.user)
-            .then_with(|| other.trailer.cmp(&self.trailer))
+        self.user.cmp(other.user).then_with(|| other.trailer.cmp(&self.trailer))
     }
 }
 
@@ -133,9 +128,7 @@ pub(crate) fn prefix(key: &[u8]) -> u64 {
     if let Some(head) = key.first_chunk::<8>() {
         return u64::from_be_bytes(*head);
     }
-    key.iter()
-        .enumerate()
-        .fold(0, |word, (at, byte)| word | u64::from(*byte) << (56 - 8 * at))
+    key.iter().enumerate().fold(0, |word, (at, byte)| word | u64::from(*byte) << (56 - 8 * at))
 }
 
 /// The 64-bit hash of a user key that filters (and later point indexes) store: XXH3, part of the table format.

@@ -72,6 +72,8 @@ mod background;
 mod stats;
 mod verify;
 mod db;
+#[cfg(test)]
+mod doc_examples;
 
 pub use batch::WriteBatch;
 pub use db::{Db, Snapshot};

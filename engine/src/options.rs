@@ -97,13 +97,7 @@ impl Default for Options {
 }
 
 fn compression_below(first: usize) -> [Compression; LEVELS] {
-    std::array::from_fn(|level| {
-        if level < first {
-            Compression::None
-        } else {
-            Compression::Lz4
-        }
-    })
+    std::array::from_fn(|level| if level < first { Compression::None } else { Compression::Lz4 })
 }
 
 fn default_compaction_threads() -> usize {
@@ -228,12 +222,7 @@ impl Options {
             }
         };
         range("memtable_bytes", self.memtable_bytes as u64, 4 << 10, 4 << 30);
-        range(
-            "max_immutable_memtables",
-            self.max_immutable_memtables as u64,
-            1,
-            16,
-        );
+        range("max_immutable_memtables", self.max_immutable_memtables as u64, 1, 16);
         range("cache_bytes", self.cache_bytes as u64, 0, 1 << 44);
         range("table_bytes", self.table_bytes, 4 << 10, 4 << 30);
         range("block_bytes", self.block_bytes as u64, 128, 1 << 20);
@@ -242,21 +231,11 @@ impl Options {
         range("level_base_bytes", self.level_base_bytes, 4 << 10, 1 << 44);
         range("level_fanout", self.level_fanout, 2, 100);
         range("compaction_threads", self.compaction_threads as u64, 1, 64);
-        range(
-            "slowdown_bytes_per_second",
-            self.slowdown_bytes_per_second,
-            1 << 10,
-            1 << 40,
-        );
+        range("slowdown_bytes_per_second", self.slowdown_bytes_per_second, 1 << 10, 1 << 40);
         range("l0_compaction_tables", self.l0_compaction_tables as u64, 1, 1000);
         let (least, most) = (self.l0_compaction_tables as u64, 10_000);
         range("l0_slowdown_tables", self.l0_slowdown_tables as u64, least, most);
-        range(
-            "l0_stop_tables",
-            self.l0_stop_tables as u64,
-            self.l0_slowdown_tables as u64 + 1,
-            most + 1,
-        );
+        range("l0_stop_tables", self.l0_stop_tables as u64, self.l0_slowdown_tables as u64 + 1, most + 1);
         let debt = self.compaction_debt_slowdown_bytes;
         range(
             "compaction_debt_stop_bytes",
@@ -264,11 +243,7 @@ impl Options {
             debt.saturating_add(1),
             u64::MAX,
         );
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::InvalidOptions(faults))
-        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::InvalidOptions(faults)) }
     }
 
     /// The options as names and values, for the `OPTIONS` file and the JSON snapshot.
@@ -292,18 +267,12 @@ impl Options {
             ("l0_compaction_tables", &self.l0_compaction_tables),
             ("l0_slowdown_tables", &self.l0_slowdown_tables),
             ("l0_stop_tables", &self.l0_stop_tables),
-            (
-                "compaction_debt_slowdown_bytes",
-                &self.compaction_debt_slowdown_bytes,
-            ),
+            ("compaction_debt_slowdown_bytes", &self.compaction_debt_slowdown_bytes),
             ("compaction_debt_stop_bytes", &self.compaction_debt_stop_bytes),
             ("compaction_threads", &self.compaction_threads),
             ("slowdown_bytes_per_second", &self.slowdown_bytes_per_second),
         ];
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), format!("{value:?}")))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), format!("{value:?}"))).collect()
     }
 }
 
@@ -339,31 +308,19 @@ mod tests {
 
     #[test]
     fn the_presets_are_valid() {
-        for options in [
-            Options::default(),
-            Options::durable(),
-            Options::low_memory(),
-            Options::bulk_load(),
-        ] {
+        for options in [Options::default(), Options::durable(), Options::low_memory(), Options::bulk_load()] {
             options.validate().unwrap();
         }
     }
 
     #[test]
     fn all_faults_are_reported_at_once() {
-        let options = Options::default()
-            .memtable_bytes(1)
-            .block_bytes(1)
-            .level_fanout(1)
-            .l0_stop_tables(3);
+        let options = Options::default().memtable_bytes(1).block_bytes(1).level_fanout(1).l0_stop_tables(3);
         let Err(Error::InvalidOptions(faults)) = options.validate() else {
             panic!("the options are invalid")
         };
         for name in ["memtable_bytes", "block_bytes", "level_fanout", "l0_stop_tables"] {
-            assert!(
-                faults.iter().any(|fault| fault.starts_with(name)),
-                "{name}: {faults:?}"
-            );
+            assert!(faults.iter().any(|fault| fault.starts_with(name)), "{name}: {faults:?}");
         }
         assert_eq!(faults.len(), 4);
     }

@@ -31,21 +31,15 @@ impl Pacer {
         let seconds = now_nanos.saturating_sub(last) as f64 / 1e9;
         if last > 0 && seconds > 0.0 {
             let before = self.bytes_per_second.load(Ordering::Relaxed) as f64;
-            let rate = (before + bytes as f64 / seconds) / 2.0;
+            let rate = f64::midpoint(before, bytes as f64 / seconds);
             self.bytes_per_second.store(rate as u64, Ordering::Relaxed);
         }
     }
 
     /// Begins the pace of one compaction.
     pub(crate) fn start(&self, now_nanos: u64) -> CompactionPace {
-        let wanted = self
-            .bytes_per_second
-            .load(Ordering::Relaxed)
-            .saturating_mul(COMPACTION_PER_WRITTEN);
-        CompactionPace {
-            bytes_per_second: wanted.max(COMPACTION_LEAST),
-            due_nanos: now_nanos,
-        }
+        let wanted = self.bytes_per_second.load(Ordering::Relaxed).saturating_mul(COMPACTION_PER_WRITTEN);
+        CompactionPace { bytes_per_second: wanted.max(COMPACTION_LEAST), due_nanos: now_nanos }
     }
 }
 
@@ -72,9 +66,7 @@ impl CompactionPace {
             if ahead < SHORTEST_WAIT_NANOS || is_urgent(engine) {
                 self.due_nanos = self.due_nanos.max(now.saturating_sub(SHORTEST_WAIT_NANOS));
                 if now > began {
-                    engine
-                        .recorder
-                        .add(Counter::CompactionThrottledNanos, now - began);
+                    engine.recorder.add(Counter::CompactionThrottledNanos, now - began);
                 }
                 return true;
             }
@@ -88,10 +80,7 @@ fn is_urgent(engine: &Engine) -> bool {
     let shape = crate::levels::shape::Shape::of(&view.version, &engine.options);
     !engine.pressure.is_none()
         || !view.immutables.is_empty()
-        || shape
-            .by_score()
-            .first()
-            .is_some_and(|level| shape.score(*level) >= URGENT_SCORE)
+        || shape.by_score().first().is_some_and(|level| shape.score(*level) >= URGENT_SCORE)
 }
 
 /// The pace of writes during a slowdown, shared by all writers.

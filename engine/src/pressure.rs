@@ -18,10 +18,7 @@ pub(crate) enum Pressure {
     /// Nothing.
     None,
     /// It is let through at this many bytes a second.
-    Slowdown {
-        cause: StallCause,
-        bytes_per_second: u64,
-    },
+    Slowdown { cause: StallCause, bytes_per_second: u64 },
     /// It waits until this is over.
     Stop { cause: StallCause },
 }
@@ -61,10 +58,7 @@ impl Pressure {
     fn or_slower(self, cause: StallCause, rate: u64) -> Pressure {
         match self {
             Pressure::Slowdown { bytes_per_second, .. } if bytes_per_second <= rate => self,
-            _ => Pressure::Slowdown {
-                cause,
-                bytes_per_second: rate.max(1),
-            },
+            _ => Pressure::Slowdown { cause, bytes_per_second: rate.max(1) },
         }
     }
 }
@@ -96,20 +90,16 @@ impl CurrentPressure {
         if word & STOP_BIT != 0 {
             return Pressure::Stop { cause };
         }
-        Pressure::Slowdown {
-            cause,
-            bytes_per_second: word & RATE_MASK,
-        }
+        Pressure::Slowdown { cause, bytes_per_second: word & RATE_MASK }
     }
 
     pub(crate) fn set(&self, pressure: Pressure) {
         let cause_bits = |cause: StallCause| (cause as u64) << CAUSE_SHIFT;
         let word = match pressure {
             Pressure::None => 0,
-            Pressure::Slowdown {
-                cause,
-                bytes_per_second,
-            } => cause_bits(cause) | bytes_per_second.clamp(1, RATE_MASK),
+            Pressure::Slowdown { cause, bytes_per_second } => {
+                cause_bits(cause) | bytes_per_second.clamp(1, RATE_MASK)
+            }
             Pressure::Stop { cause } => STOP_BIT | cause_bits(cause),
         };
         self.0.store(word, Ordering::Relaxed);
@@ -125,20 +115,10 @@ mod tests {
         let current = CurrentPressure::default();
         for pressure in [
             Pressure::None,
-            Pressure::Slowdown {
-                cause: StallCause::L0Tables,
-                bytes_per_second: 5,
-            },
-            Pressure::Slowdown {
-                cause: StallCause::CompactionDebt,
-                bytes_per_second: 1 << 40,
-            },
-            Pressure::Stop {
-                cause: StallCause::L0Tables,
-            },
-            Pressure::Stop {
-                cause: StallCause::CompactionDebt,
-            },
+            Pressure::Slowdown { cause: StallCause::L0Tables, bytes_per_second: 5 },
+            Pressure::Slowdown { cause: StallCause::CompactionDebt, bytes_per_second: 1 << 40 },
+            Pressure::Stop { cause: StallCause::L0Tables },
+            Pressure::Stop { cause: StallCause::CompactionDebt },
         ] {
             current.set(pressure);
             assert_eq!(current.get(), pressure);

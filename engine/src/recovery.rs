@@ -96,10 +96,7 @@ impl RecoveryReport {
             ("tables_written", self.tables_written.to_string()),
             ("orphans", self.orphans.to_string()),
         ];
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -124,10 +121,7 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
     }
     let lock = dir.lock()?;
     let files = dir.list()?;
-    let mut report = RecoveryReport {
-        lock_time: phases.next(),
-        ..RecoveryReport::default()
-    };
+    let mut report = RecoveryReport { lock_time: phases.next(), ..RecoveryReport::default() };
 
     let found = manifest::load(&dir, &files)?;
     if found.is_none() && !options.create_if_missing {
@@ -135,9 +129,7 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
         return Err(Error::io("find a database in", path, missing));
     }
     report.created = found.is_none();
-    let mut state = found
-        .as_ref()
-        .map_or_else(ManifestState::default, |found| found.state.clone());
+    let mut state = found.as_ref().map_or_else(ManifestState::default, |found| found.state.clone());
     check_files(&dir, &state, &files)?;
     if let Some(found) = &found {
         check_orphans(&dir, found, &files)?;
@@ -149,12 +141,7 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
     let memtables = replay(&dir, &state, &options, recorder, &mut report)?;
     report.replay_time = phases.next();
 
-    let opening = Opening {
-        dir: &dir,
-        env: &env,
-        options: &options,
-        files: &files,
-    };
+    let opening = Opening { dir: &dir, env: &env, options: &options, files: &files };
     let (set, segment, graveyard, tables) =
         opening.bring_up(&mut state, found, &memtables, recorder, &mut report)?;
     opening.remove_orphans(&set, &mut report);
@@ -167,11 +154,7 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
     let syncs = SyncQueue::new();
     syncs.push(segment.clone());
     let active = Arc::new(Memtable::new(options.memtable_bytes, segment.number));
-    let view = View {
-        active,
-        immutables: Vec::new(),
-        version: set.version(),
-    };
+    let view = View { active, immutables: Vec::new(), version: set.version() };
     let engine = Engine {
         options,
         env,
@@ -189,10 +172,7 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
         syncs,
         segments: Segments::default(),
         recovery: report.describe(),
-        commit: Mutex::new(CommitState {
-            writer: LogWriter::new(segment),
-            next_seq,
-        }),
+        commit: Mutex::new(CommitState { writer: LogWriter::new(segment), next_seq }),
     };
     engine.announce();
     Ok(Opened { engine, lock, report })
@@ -205,10 +185,7 @@ struct Phases<'a> {
 
 impl<'a> Phases<'a> {
     fn new(env: &'a Env) -> Phases<'a> {
-        Phases {
-            env,
-            last: env.clock.monotonic_nanos(),
-        }
+        Phases { env, last: env.clock.monotonic_nanos() }
     }
 
     /// The time since the last call.
@@ -220,12 +197,7 @@ impl<'a> Phases<'a> {
 
 /// Checks that every file the manifest names is there, tables at their exact length.
 fn check_files(dir: &Dir, state: &ManifestState, files: &[(FileName, u64)]) -> Result<()> {
-    let len_of = |name| {
-        files
-            .iter()
-            .find(|(other, _)| *other == name)
-            .map(|(_, len)| *len)
-    };
+    let len_of = |name| files.iter().find(|(other, _)| *other == name).map(|(_, len)| *len);
     for meta in state.tables.iter().flat_map(|tables| tables.values()) {
         let name = FileName::Table(meta.number);
         match len_of(name) {
@@ -255,20 +227,14 @@ fn check_files(dir: &Dir, state: &ManifestState, files: &[(FileName, u64)]) -> R
 fn check_orphans(dir: &Dir, found: &FoundManifest, files: &[(FileName, u64)]) -> Result<()> {
     let lost = || {
         let what = "edits are missing at its end: other files know of more";
-        Err(Error::corruption(
-            &dir.path_of(FileName::Manifest(found.number)),
-            found.length,
-            what,
-        ))
+        Err(Error::corruption(&dir.path_of(FileName::Manifest(found.number)), found.length, what))
     };
     let state = &found.state;
     for (name, len) in files.iter().filter(|(_, len)| *len >= HEADER_BYTES) {
         let (kind, number, named) = match *name {
-            FileName::Table(n) => (
-                FileKind::Table,
-                n,
-                state.tables.iter().any(|tables| tables.contains_key(&n)),
-            ),
+            FileName::Table(n) => {
+                (FileKind::Table, n, state.tables.iter().any(|tables| tables.contains_key(&n)))
+            }
             FileName::Log(n) => (FileKind::Log, n, state.logs.contains_key(&n)),
             _ => continue,
         };
@@ -312,10 +278,7 @@ fn replay(
         let log = LogFile::open(dir, *number, *id, options.mapped_reads)
             .inspect_err(|_| count_failure(recorder))?;
         report.logs += 1;
-        let clean_length = state
-            .clean_close
-            .filter(|close| close.log == *number)
-            .map(|close| close.length);
+        let clean_length = state.clean_close.filter(|close| close.log == *number).map(|close| close.length);
         let mut replayed = Replaying::new(*number, options.memtable_bytes);
         let end = log
             .replay(clean_length, |group, offset| {
@@ -325,10 +288,7 @@ fn replay(
                 Ok(())
             })
             .inspect_err(|_| count_failure(recorder))?;
-        recorder.add(
-            Counter::StorageReadBytes.at(ReadOrigin::Recovery as usize),
-            end.length,
-        );
+        recorder.add(Counter::StorageReadBytes.at(ReadOrigin::Recovery as usize), end.length);
         memtables.extend(replayed.memtables);
         if let End::Open { torn_bytes } = end.end {
             report.truncated_bytes += torn_bytes;
@@ -376,11 +336,7 @@ struct Replaying {
 
 impl Replaying {
     fn new(log: FileNumber, capacity: usize) -> Replaying {
-        Replaying {
-            log,
-            capacity,
-            memtables: Vec::new(),
-        }
+        Replaying { log, capacity, memtables: Vec::new() }
     }
 
     fn apply(&mut self, group: &Group<'_>, offset: u64, expected: &mut SeqNo, path: &Path) -> Result<()> {
@@ -388,10 +344,7 @@ impl Replaying {
         if group.kind == GroupType::Edit {
             return Err(fault("a version edit in a log"));
         }
-        let lengths = group
-            .entries
-            .iter()
-            .map(|entry| (entry.key.len(), entry.value.len()));
+        let lengths = group.entries.iter().map(|entry| (entry.key.len(), entry.value.len()));
         let needed = Memtable::bytes_needed(*expected, lengths);
         for (entry, seq) in group.entries.iter().zip(expected.0..) {
             if entry.seq != SeqNo(seq) {
@@ -405,9 +358,7 @@ impl Replaying {
         if group.entries.is_empty() {
             return Ok(());
         }
-        let (memtable, mut room) = self
-            .room(needed, last)
-            .ok_or(fault("a record too large for memory"))?;
+        let (memtable, mut room) = self.room(needed, last).ok_or(fault("a record too large for memory"))?;
         for entry in &group.entries {
             memtable.insert(
                 &mut room,
@@ -425,10 +376,7 @@ impl Replaying {
         {
             return Some((memtable.clone(), room));
         }
-        let memtable = Arc::new(Memtable::new(
-            self.capacity.max(Memtable::capacity_for(needed)),
-            self.log,
-        ));
+        let memtable = Arc::new(Memtable::new(self.capacity.max(Memtable::capacity_for(needed)), self.log));
         self.memtables.push(memtable.clone());
         let room = memtable.reserve(needed, last)?;
         Some((memtable, room))
@@ -455,12 +403,8 @@ impl Opening<'_> {
         recorder: &Recorder,
         report: &mut RecoveryReport,
     ) -> Result<BroughtUp> {
-        let highest = self
-            .files
-            .iter()
-            .filter_map(|(name, _)| name.number())
-            .max()
-            .map_or(0, |number| number.0);
+        let highest =
+            self.files.iter().filter_map(|(name, _)| name.number()).max().map_or(0, |number| number.0);
         state.next_file.0 = state.next_file.0.max(highest + 1);
         let old_logs: Vec<FileNumber> = state.logs.keys().copied().collect();
         let graveyard = Arc::new(Graveyard::default());
@@ -468,43 +412,22 @@ impl Opening<'_> {
         let set = match found {
             Some(found) if report.clean && !found.torn && memtables.is_empty() => {
                 let manifest = ManifestWriter::reopen(self.dir, &found)?;
-                VersionSet::new(
-                    self.env,
-                    tables.clone(),
-                    graveyard.clone(),
-                    manifest,
-                    state.clone(),
-                )
+                VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
             }
             found => {
                 let (manifest, manifest_len) =
                     found.map_or((FileNumber(0), 0), |found| (found.number, found.length));
-                let birth = Birth {
-                    at_nanos: self.env.clock.unix_nanos(),
-                    manifest,
-                    manifest_len,
-                };
+                let birth = Birth { at_nanos: self.env.clock.unix_nanos(), manifest, manifest_len };
                 let flushed = self.write_tables(state, memtables, birth)?;
                 report.tables_written = flushed.len() as u64;
-                let mut edit = VersionEdit {
-                    removed_logs: old_logs.clone(),
-                    ..VersionEdit::default()
-                };
+                let mut edit = VersionEdit { removed_logs: old_logs.clone(), ..VersionEdit::default() };
                 edit.last_seq = memtables.iter().map(|memtable| memtable.last_seq()).max();
                 edit.added_tables = flushed.into_iter().map(|meta| (0, meta)).collect();
-                state
-                    .apply(&edit)
-                    .map_err(|what| Error::corruption(self.dir.path(), 0, what))?;
-                let number = self.new_number(state);
+                state.apply(&edit).map_err(|what| Error::corruption(self.dir.path(), 0, what))?;
+                let number = new_number(state);
                 let manifest = ManifestWriter::create(self.dir, number, state, birth)?;
                 ManifestWriter::enforce(self.dir)?;
-                VersionSet::new(
-                    self.env,
-                    tables.clone(),
-                    graveyard.clone(),
-                    manifest,
-                    state.clone(),
-                )
+                VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
             }
         };
         let segment = self.first_segment(&set)?;
@@ -515,15 +438,8 @@ impl Opening<'_> {
     fn first_segment(&self, set: &VersionSet) -> Result<Segment> {
         let number = set.new_file_number();
         let capacity = self.options.memtable_bytes as u64;
-        let segment = Segment::prepare(
-            self.dir,
-            NewSegment {
-                number,
-                capacity,
-                recycled: None,
-                birth: set.birth(),
-            },
-        )?;
+        let segment =
+            Segment::prepare(self.dir, NewSegment { number, capacity, recycled: None, birth: set.birth() })?;
         let edit = VersionEdit {
             added_logs: vec![(number, segment.id)],
             removed_logs: set.logs(),
@@ -531,12 +447,6 @@ impl Opening<'_> {
         };
         set.apply(edit, |_| {})?;
         Ok(segment)
-    }
-
-    fn new_number(&self, state: &mut ManifestState) -> FileNumber {
-        let number = FileNumber(state.next_file.0);
-        state.next_file.0 += 1;
-        number
     }
 
     /// One L0 table for each memtable, durable with its name.
@@ -548,7 +458,7 @@ impl Opening<'_> {
     ) -> Result<Vec<TableMeta>> {
         let mut tables = Vec::new();
         for memtable in memtables {
-            let number = self.new_number(state);
+            let number = new_number(state);
             let shape = TableShape::of_level(self.options, 0, DEFAULT_KEYSPACE);
             let mut builder = TableBuilder::create(self.dir, number, shape, birth)?;
             let mut retain = Retain::new(vec![memtable.last_seq()]);
@@ -576,12 +486,11 @@ impl Opening<'_> {
         let manifest = set.manifest_number();
         for (name, _) in self.files {
             let needed = match name {
-                FileName::Lock | FileName::Current => true,
+                // Value files come with separation; until then one is not ours to judge.
+                FileName::Lock | FileName::Current | FileName::Value(_) => true,
                 FileName::Table(number) => version.tables().any(|(_, table)| table.meta.number == *number),
                 FileName::Log(number) => logs.contains(number),
                 FileName::Manifest(number) => *number == manifest,
-                // Value files come with separation; until then one is not ours to judge.
-                FileName::Value(_) => true,
                 FileName::CurrentTemp | FileName::Options(_) => false,
             };
             if !needed && self.dir.remove(*name).is_ok() && !matches!(name, FileName::Options(_)) {
@@ -596,29 +505,28 @@ impl Opening<'_> {
             "# What this database was last opened with. Written by bettong, read by nobody but you.\n",
         );
         for (name, value) in self.options.describe() {
-            text.push_str(&format!("{name} = {value}\n"));
+            text.extend([name.as_str(), " = ", value.as_str(), "\n"]);
         }
         let name = FileName::Options(set.new_file_number());
-        let written = self
-            .dir
-            .create(name)
-            .and_then(|file| file.write_at(0, text.as_bytes()));
+        let written = self.dir.create(name).and_then(|file| file.write_at(0, text.as_bytes()));
         if written.is_err() {
             self.dir.remove(name).ok();
         }
     }
 }
 
+fn new_number(state: &mut ManifestState) -> FileNumber {
+    let number = FileNumber(state.next_file.0);
+    state.next_file.0 += 1;
+    number
+}
+
 fn set_gauges(recorder: &Recorder, report: &RecoveryReport) {
     recorder.set(Gauge::CleanShutdown, f64::from(u8::from(report.clean)));
     recorder.set(Gauge::RecoveredWalRecords, report.records as f64);
     recorder.set(Gauge::RecoveredTruncatedBytes, report.truncated_bytes as f64);
-    let phases = [
-        (0, report.lock_time),
-        (1, report.manifest_time),
-        (2, report.replay_time),
-        (4, report.tables_time),
-    ];
+    let phases =
+        [(0, report.lock_time), (1, report.manifest_time), (2, report.replay_time), (4, report.tables_time)];
     for (phase, time) in phases {
         recorder.set(Gauge::OpenDuration.at(phase), time.as_secs_f64());
     }

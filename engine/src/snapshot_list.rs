@@ -25,12 +25,7 @@ impl SnapshotList {
     pub(crate) fn take(&self, visible: &AtomicU64, now_nanos: u64) -> SeqNo {
         let mut list = self.0.lock();
         let seq = SeqNo(visible.load(Ordering::Acquire));
-        list.entry(seq)
-            .or_insert(Held {
-                count: 0,
-                since_nanos: now_nanos,
-            })
-            .count += 1;
+        list.entry(seq).or_insert(Held { count: 0, since_nanos: now_nanos }).count += 1;
         seq
     }
 
@@ -65,9 +60,6 @@ impl SnapshotList {
     /// How many snapshots are held, and since when the oldest.
     pub(crate) fn held(&self) -> (usize, Option<u64>) {
         let list = self.0.lock();
-        (
-            list.values().map(|held| held.count).sum(),
-            list.values().map(|held| held.since_nanos).min(),
-        )
+        (list.values().map(|held| held.count).sum(), list.values().map(|held| held.since_nanos).min())
     }
 }

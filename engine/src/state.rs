@@ -23,29 +23,17 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(recorder: &Recorder) -> Gate {
         recorder.set(Gauge::ReadOnly, 0.0);
-        Gate {
-            state: AtomicU8::new(OPEN),
-            reason: Mutex::new(None),
-            recorder: recorder.clone(),
-        }
+        Gate { state: AtomicU8::new(OPEN), reason: Mutex::new(None), recorder: recorder.clone() }
     }
 
     #[inline]
     pub(crate) fn check_write(&self) -> Result<()> {
-        if self.state.load(Ordering::Acquire) == OPEN {
-            Ok(())
-        } else {
-            self.refuse()
-        }
+        if self.state.load(Ordering::Acquire) == OPEN { Ok(()) } else { self.refuse() }
     }
 
     #[inline]
     pub(crate) fn check_read(&self) -> Result<()> {
-        if self.state.load(Ordering::Acquire) == CLOSED {
-            Err(Error::Closed)
-        } else {
-            Ok(())
-        }
+        if self.state.load(Ordering::Acquire) == CLOSED { Err(Error::Closed) } else { Ok(()) }
     }
 
     #[cold]
@@ -72,9 +60,7 @@ impl Gate {
             _ => reason,
         };
         self.reason.lock().get_or_insert(reason);
-        self.state
-            .compare_exchange(OPEN, READ_ONLY, Ordering::AcqRel, Ordering::Acquire)
-            .ok();
+        self.state.compare_exchange(OPEN, READ_ONLY, Ordering::AcqRel, Ordering::Acquire).ok();
         self.recorder.set(Gauge::ReadOnly, 1.0);
     }
 

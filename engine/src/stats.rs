@@ -88,10 +88,7 @@ impl Stats {
     pub fn from_snapshot(snapshot: &MetricsSnapshot) -> Stats {
         let gauge = |gauge: Gauge| snapshot.gauge(gauge) as u64;
         let latency = |operation: Operation| {
-            (
-                operation.as_str(),
-                LatencyStats::of(snapshot.histogram(Histogram::latency(operation))),
-            )
+            (operation.as_str(), LatencyStats::of(snapshot.histogram(Histogram::latency(operation))))
         };
         let stall_nanos = |cell| snapshot.histogram(cell).sum();
         Stats {
@@ -146,10 +143,7 @@ impl LatencyStats {
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "operation       count        p50        p90        p99      p99.9        max"
-        )?;
+        writeln!(f, "operation       count        p50        p90        p99      p99.9        max")?;
         for (name, l) in self.latencies.iter().filter(|(_, latency)| latency.count > 0) {
             write!(f, "{name:<9} {:>11}", l.count)?;
             for time in [l.p50, l.p90, l.p99, l.p999, l.max] {
@@ -163,21 +157,8 @@ impl fmt::Display for Stats {
             "level  tables       size     entries  tombstones  score       read    written      moved"
         )?;
         for l in self.levels.iter().filter(|l| l.tables > 0 || l.written_bytes > 0) {
-            write!(
-                f,
-                "L{:<5} {:>6} {:>10} {:>11}",
-                l.level,
-                l.tables,
-                bytes(l.bytes),
-                l.entries
-            )?;
-            write!(
-                f,
-                " {:>11} {:>6.2} {:>10}",
-                l.tombstones,
-                l.score,
-                bytes(l.read_bytes)
-            )?;
+            write!(f, "L{:<5} {:>6} {:>10} {:>11}", l.level, l.tables, bytes(l.bytes), l.entries)?;
+            write!(f, " {:>11} {:>6.2} {:>10}", l.tombstones, l.score, bytes(l.read_bytes))?;
             writeln!(f, " {:>10} {:>10}", bytes(l.written_bytes), bytes(l.moved_bytes))?;
         }
         writeln!(f)?;

@@ -20,16 +20,9 @@ pub struct Value(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Inline {
-        len: u8,
-        bytes: [u8; INLINE_BYTES],
-    },
+    Inline { len: u8, bytes: [u8; INLINE_BYTES] },
     Heap(Box<[u8]>),
-    Shared {
-        ptr: *const u8,
-        len: usize,
-        _owner: Arc<dyn Owner>,
-    },
+    Shared { ptr: *const u8, len: usize, _owner: Arc<dyn Owner> },
 }
 
 // SAFETY: the pointer of a shared value leads to bytes that nobody writes and that its owner, itself Send and Sync, keeps.
@@ -44,10 +37,7 @@ impl Value {
         let mut inline = [0; INLINE_BYTES];
         if let Some(head) = inline.get_mut(..bytes.len()) {
             head.copy_from_slice(bytes);
-            return Value(Repr::Inline {
-                len: bytes.len() as u8,
-                bytes: inline,
-            });
+            return Value(Repr::Inline { len: bytes.len() as u8, bytes: inline });
         }
         Value(Repr::Heap(bytes.into()))
     }
@@ -61,11 +51,7 @@ impl Value {
         if bytes.len() < SHARED_BYTES {
             return Value::copied(bytes);
         }
-        Value(Repr::Shared {
-            ptr: bytes.as_ptr(),
-            len: bytes.len(),
-            _owner: owner(),
-        })
+        Value(Repr::Shared { ptr: bytes.as_ptr(), len: bytes.len(), _owner: owner() })
     }
 
     /// The bytes as an own allocation, which pins nothing.
@@ -129,15 +115,7 @@ mod tests {
 
     #[test]
     fn values_of_every_size_read_the_same_and_outlive_the_handle_of_their_owner() {
-        for len in [
-            0,
-            1,
-            INLINE_BYTES,
-            INLINE_BYTES + 1,
-            SHARED_BYTES - 1,
-            SHARED_BYTES,
-            100_000,
-        ] {
+        for len in [0, 1, INLINE_BYTES, INLINE_BYTES + 1, SHARED_BYTES - 1, SHARED_BYTES, 100_000] {
             let holder = Arc::new(Holder((0..len).map(|at| at as u8).collect()));
             let expected = holder.0.clone();
             // SAFETY: the bytes are the holder's own and never change.

@@ -37,11 +37,7 @@ pub(crate) fn verify(engine: &Engine) -> VerifyReport {
             let same = entries == table.meta.entries && reader.properties().smallest == table.meta.smallest;
             let path = engine.dir.path_of(FileName::Table(table.meta.number));
             let what = "the table does not hold what the manifest says";
-            if same {
-                Ok(entries)
-            } else {
-                Err(Error::corruption(&path, 0, what))
-            }
+            if same { Ok(entries) } else { Err(Error::corruption(&path, 0, what)) }
         }) {
             Ok(entries) => report.entries += entries,
             Err(fault) => report.faults.push(fault),
@@ -49,9 +45,7 @@ pub(crate) fn verify(engine: &Engine) -> VerifyReport {
     }
     if let Some((_, a, b)) = view.version.overlap() {
         let path = engine.dir.path_of(FileName::Table(a.number.max(b.number)));
-        report
-            .faults
-            .push(Error::corruption(&path, 0, "two tables of one level overlap"));
+        report.faults.push(Error::corruption(&path, 0, "two tables of one level overlap"));
     }
     report
 }

@@ -34,10 +34,7 @@ pub(crate) struct CurrentView {
 
 impl CurrentView {
     pub(crate) fn new(view: View) -> CurrentView {
-        CurrentView {
-            view: ArcSwap::from_pointee(view),
-            changing: Mutex::new(()),
-        }
+        CurrentView { view: ArcSwap::from_pointee(view), changing: Mutex::new(()) }
     }
 
     /// The view, for the length of one read.

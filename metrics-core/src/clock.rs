@@ -231,10 +231,7 @@ mod tests {
 
     #[test]
     fn the_longest_difference_does_not_overflow() {
-        let slow = Clock {
-            nanos_per_tick: 10 << FRACTION_BITS,
-            ..Clock::monotonic()
-        };
+        let slow = Clock { nanos_per_tick: 10 << FRACTION_BITS, ..Clock::monotonic() };
         assert_eq!(slow.nanos_between(Ticks(0), Ticks(u64::MAX)), u64::MAX);
     }
 

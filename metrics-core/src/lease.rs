@@ -61,10 +61,7 @@ impl Pool {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // Uniqueness is all that is asked of the number, hence relaxed.
-        Self {
-            id: PoolId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            shards: Arc::new(ShardPool::new()),
-        }
+        Self { id: PoolId(NEXT.fetch_add(1, Ordering::Relaxed)), shards: Arc::new(ShardPool::new()) }
     }
 
     /// The shards of the pool.
@@ -81,10 +78,7 @@ impl Pool {
                 // id. An id names one pool for ever, that pool is `self.shards`, and its list never lets go of a
                 // shard: it lives as long as the borrow of `self`.
                 let shard = unsafe { &*latest.shard.get() };
-                Lent {
-                    shard,
-                    writers: Writers::One,
-                }
+                Lent { shard, writers: Writers::One }
             } else {
                 self.look_up(latest)
             }
@@ -99,10 +93,8 @@ impl Pool {
             let mut leases = leases.0.try_borrow_mut().ok()?;
             // A shard held by nobody else belongs to a database that is gone.
             leases.retain(|lease| Arc::strong_count(&lease.shard) > 1);
-            let known = leases
-                .iter()
-                .find(|lease| lease.id == self.id)
-                .map(|lease| Arc::as_ptr(&lease.shard));
+            let known =
+                leases.iter().find(|lease| lease.id == self.id).map(|lease| Arc::as_ptr(&lease.shard));
             let shard = known.unwrap_or_else(|| {
                 let shard = self.shards.lease();
                 let pointer = Arc::as_ptr(&shard);
@@ -117,15 +109,9 @@ impl Pool {
             Some(shard) => {
                 // SAFETY: as in `mine`: the pointer is to a shard that the list of `self.shards` keeps alive.
                 let shard = unsafe { &*shard };
-                Lent {
-                    shard,
-                    writers: Writers::One,
-                }
+                Lent { shard, writers: Writers::One }
             }
-            None => Lent {
-                shard: self.shards.overflow(),
-                writers: Writers::Many,
-            },
+            None => Lent { shard: self.shards.overflow(), writers: Writers::Many },
         }
     }
 }
@@ -147,22 +133,13 @@ mod tests {
     #[test]
     fn a_thread_keeps_its_shard_of_each_pool() {
         let (first, second) = (Pool::new(), Pool::new());
-        let (a, b) = (
-            ptr::from_ref(first.mine().shard),
-            ptr::from_ref(second.mine().shard),
-        );
+        let (a, b) = (ptr::from_ref(first.mine().shard), ptr::from_ref(second.mine().shard));
         assert!(!ptr::eq(a, b));
         for _ in 0..3 {
             assert!(ptr::eq(first.mine().shard, a));
             assert!(ptr::eq(second.mine().shard, b));
         }
-        assert_eq!(
-            (
-                first.shards().leasable().count(),
-                second.shards().leasable().count()
-            ),
-            (1, 1)
-        );
+        assert_eq!((first.shards().leasable().count(), second.shards().leasable().count()), (1, 1));
     }
 
     #[test]
@@ -182,10 +159,7 @@ mod tests {
             std::thread::spawn(move || pool.mine().writers).join().unwrap();
         }
         assert_eq!(pool.shards().leasable().count(), 1);
-        assert_eq!(
-            pool.shards().leasable().filter(|shard| shard.is_leased()).count(),
-            0
-        );
+        assert_eq!(pool.shards().leasable().filter(|shard| shard.is_leased()).count(), 0);
     }
 
     #[test]

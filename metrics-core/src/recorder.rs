@@ -27,11 +27,7 @@ pub struct Recorder {
 impl Registry {
     /// A handle that records into this registry.
     pub fn recorder(self: &Arc<Self>) -> Recorder {
-        Recorder {
-            pool: self.pool().clone(),
-            clock: self.clock(),
-            registry: Arc::clone(self),
-        }
+        Recorder { pool: self.pool().clone(), clock: self.clock(), registry: Arc::clone(self) }
     }
 }
 
@@ -90,12 +86,7 @@ impl Recorder {
     /// Starts to time something that is recorded in nanoseconds when the stopwatch is stopped or dropped.
     #[inline]
     pub fn timer(&self, cell: impl Into<HistogramCell>) -> Stopwatch<'_> {
-        Stopwatch {
-            recorder: self,
-            cell: cell.into(),
-            started: self.clock.now(),
-            running: true,
-        }
+        Stopwatch { recorder: self, cell: cell.into(), started: self.clock.now(), running: true }
     }
 
     /// A time stamp.
@@ -166,16 +157,8 @@ impl Drop for OperationTimer<'_> {
     #[inline]
     fn drop(&mut self) {
         let nanos = self.clock.nanos_between(self.started, self.clock.now());
-        record_in(
-            self.mine,
-            Histogram::latency(self.operation).at(0).position(),
-            nanos,
-        );
-        cell::raise(
-            &self.mine.shard.operation(self.operation).exited,
-            1,
-            self.mine.writers,
-        );
+        record_in(self.mine, Histogram::latency(self.operation).at(0).position(), nanos);
+        cell::raise(&self.mine.shard.operation(self.operation).exited, 1, self.mine.writers);
     }
 }
 

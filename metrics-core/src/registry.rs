@@ -69,10 +69,7 @@ impl Registry {
 
     /// Reads every value. Takes no lock; the time grows with the number of shards, some 10 µs each.
     pub fn snapshot(&self) -> MetricsSnapshot {
-        let wall_start = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
+        let wall_start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let begun = self.clock.now();
         let mut sums = Sums::default();
         for shard in self.pool.shards().shards() {
@@ -92,11 +89,7 @@ impl Registry {
         let span_nanos = self.clock.nanos_between(self.created, ended);
         store(&mut gauges, Gauge::UptimeSeconds, seconds(span_nanos));
         for (flow, cell) in sums.flows.iter().zip(Gauge::OperationsInFlight.cells()) {
-            store(
-                &mut gauges,
-                cell,
-                number(flow.entered.saturating_sub(flow.exited)),
-            );
+            store(&mut gauges, cell, number(flow.entered.saturating_sub(flow.exited)));
         }
         derive_amplifications(&counters, &mut gauges);
         self.describe_instrumentation(&mut gauges);
@@ -146,17 +139,13 @@ impl Registry {
         if let Some(cell) = self.gauges.get(gauge.position()) {
             let sum = |bits| Some(f64::from_bits(bits) + difference).filter(|sum| sum.is_finite());
             // `Err` means that the sum was not finite, and the gauge is as it was.
-            let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| {
-                sum(bits).map(f64::to_bits)
-            });
+            let _ =
+                cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| sum(bits).map(f64::to_bits));
         }
     }
 
     fn read_gauges(&self) -> Vec<f64> {
-        self.gauges
-            .iter()
-            .map(|cell| f64::from_bits(cell.load(Ordering::Relaxed)))
-            .collect()
+        self.gauges.iter().map(|cell| f64::from_bits(cell.load(Ordering::Relaxed))).collect()
     }
 
     /// The gauges about the build, the clock and the instrumentation itself.
@@ -169,16 +158,8 @@ impl Registry {
         let bytes = size_of::<Self>() + shard_bytes + histogram_bytes;
         store(gauges, Gauge::InstrumentationBytes, number(bytes as u64));
         let (leased, free): (Vec<_>, Vec<_>) = pool.leasable().partition(|shard| shard.is_leased());
-        store(
-            gauges,
-            Gauge::InstrumentationShards.at(0),
-            number(leased.len() as u64),
-        );
-        store(
-            gauges,
-            Gauge::InstrumentationShards.at(1),
-            number(free.len() as u64),
-        );
+        store(gauges, Gauge::InstrumentationShards.at(0), number(leased.len() as u64));
+        store(gauges, Gauge::InstrumentationShards.at(1), number(free.len() as u64));
     }
 }
 
@@ -215,9 +196,7 @@ impl Sums {
     /// the other way round makes exited ≤ latencies ≤ results ≤ entered hold in every shard, and so in the sum.
     fn add(&mut self, shard: &Shard) {
         for (operation, flow) in Operation::ALL.into_iter().zip(&mut self.flows) {
-            flow.exited = flow
-                .exited
-                .wrapping_add(cell::read(&shard.operation(operation).exited));
+            flow.exited = flow.exited.wrapping_add(cell::read(&shard.operation(operation).exited));
         }
         for (position, tally) in self.latencies.iter_mut().enumerate() {
             if let Some(histogram) = shard.histogram(position) {
@@ -228,9 +207,7 @@ impl Sums {
             *sum = sum.wrapping_add(cell::read(counter));
         }
         for (operation, flow) in Operation::ALL.into_iter().zip(&mut self.flows) {
-            flow.entered = flow
-                .entered
-                .wrapping_add(cell::read(&shard.operation(operation).entered));
+            flow.entered = flow.entered.wrapping_add(cell::read(&shard.operation(operation).entered));
         }
     }
 }

@@ -96,20 +96,12 @@ impl Shard {
     fn try_lease(&self) -> bool {
         // The load keeps the line of a shard in use shared: a failed compare-and-swap would take it from its owner.
         !self.is_leased()
-            && self
-                .leased
-                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
+            && self.leased.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Bytes of memory, histograms included.
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + self
-                .histograms
-                .iter()
-                .map(LazyHistogram::heap_bytes)
-                .sum::<usize>()
+        size_of::<Self>() + self.histograms.iter().map(LazyHistogram::heap_bytes).sum::<usize>()
     }
 }
 
@@ -130,10 +122,7 @@ pub(crate) struct ShardPool {
 impl ShardPool {
     /// A pool without shards, but for the overflow shard.
     pub(crate) fn new() -> Self {
-        Self {
-            overflow: Shard::new(false),
-            head: OnceLock::new(),
-        }
+        Self { overflow: Shard::new(false), head: OnceLock::new() }
     }
 
     /// A shard that nobody else writes until it is given back.
@@ -148,10 +137,7 @@ impl ShardPool {
                 continue;
             }
             let shard = Arc::new(Shard::new(true));
-            let node = Box::new(Node {
-                shard: Arc::clone(&shard),
-                next: OnceLock::new(),
-            });
+            let node = Box::new(Node { shard: Arc::clone(&shard), next: OnceLock::new() });
             // If another thread appended first, go on from its shard; ours was never seen and is dropped.
             if link.set(node).is_ok() {
                 return shard;
@@ -198,10 +184,7 @@ mod tests {
         shard.give_back();
         let again = pool.lease();
         assert!(Arc::ptr_eq(&shard, &again));
-        assert_eq!(
-            again.counters()[Counter::GetResults.at(1).position()].load(Ordering::Relaxed),
-            7
-        );
+        assert_eq!(again.counters()[Counter::GetResults.at(1).position()].load(Ordering::Relaxed), 7);
     }
 
     #[test]
@@ -237,12 +220,7 @@ mod tests {
         let shard = Arc::new(Shard::new(false));
         for _ in 0..200_000 {
             link = &link
-                .get_or_init(|| {
-                    Box::new(Node {
-                        shard: Arc::clone(&shard),
-                        next: OnceLock::new(),
-                    })
-                })
+                .get_or_init(|| Box::new(Node { shard: Arc::clone(&shard), next: OnceLock::new() }))
                 .next;
         }
         drop(pool);

@@ -82,10 +82,7 @@ impl MetricsSnapshot {
 
     /// One counter, in raw units.
     pub fn counter(&self, cell: impl Into<CounterCell>) -> u64 {
-        self.counters
-            .get(cell.into().position())
-            .copied()
-            .unwrap_or_default()
+        self.counters.get(cell.into().position()).copied().unwrap_or_default()
     }
 
     /// A counter family summed over all its labels, in raw units.
@@ -95,10 +92,7 @@ impl MetricsSnapshot {
 
     /// One gauge.
     pub fn gauge(&self, cell: impl Into<GaugeCell>) -> f64 {
-        self.gauges
-            .get(cell.into().position())
-            .copied()
-            .unwrap_or_default()
+        self.gauges.get(cell.into().position()).copied().unwrap_or_default()
     }
 
     /// One histogram; empty if nothing was recorded.
@@ -164,10 +158,7 @@ impl MetricsSnapshot {
         let mut gauges = self.gauges.clone();
         derive_amplifications(&counters, &mut gauges);
         Self {
-            window: Window {
-                start: previous.window.end,
-                end: self.window.end,
-            },
+            window: Window { start: previous.window.end, end: self.window.end },
             span_nanos: self.span_nanos.saturating_sub(previous.span_nanos),
             counters,
             gauges,
@@ -184,9 +175,7 @@ impl MetricsSnapshot {
         let labels = family.desc().labels_of(series);
         if family == Family::Gauge(Gauge::ClockInfo) {
             // The only labels that are known at run time alone.
-            labels
-                .with("source", self.clock.source().as_str())
-                .with("frequency_hz", &self.clock_frequency)
+            labels.with("source", self.clock.source().as_str()).with("frequency_hz", &self.clock_frequency)
         } else {
             labels
         }
@@ -216,27 +205,17 @@ pub(crate) fn derive_amplifications(counters: &[u64], gauges: &mut [f64]) {
     let written = total(counters, Counter::StorageWrittenBytes);
     let accepted = total(counters, Counter::UserWrittenBytes);
     store(gauges, Gauge::WriteAmplification, quotient(written, accepted));
-    let levels = Counter::LevelWrittenBytes
-        .cells()
-        .zip(Counter::LevelInputBytes.cells());
+    let levels = Counter::LevelWrittenBytes.cells().zip(Counter::LevelInputBytes.cells());
     for ((written, arrived), gauge) in levels.zip(Gauge::LevelWriteAmplification.cells()) {
         let [written, arrived] = [written, arrived].map(|cell| counters.get(cell.position()).copied());
-        store(
-            gauges,
-            gauge,
-            quotient(written.unwrap_or_default(), arrived.unwrap_or_default()),
-        );
+        store(gauges, gauge, quotient(written.unwrap_or_default(), arrived.unwrap_or_default()));
     }
 }
 
 /// `above / below`, and 0 where nothing is below.
 #[expect(clippy::cast_precision_loss, reason = "a quotient needs no more than 52 bits")]
 fn quotient(above: u64, below: u64) -> f64 {
-    if below == 0 {
-        0.0
-    } else {
-        above as f64 / below as f64
-    }
+    if below == 0 { 0.0 } else { above as f64 / below as f64 }
 }
 
 fn total(counters: &[u64], family: Counter) -> u64 {
@@ -245,10 +224,7 @@ fn total(counters: &[u64], family: Counter) -> u64 {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::float_cmp,
-    reason = "the values are small integers or exact quotients"
-)]
+#[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
 mod tests {
     use super::*;
 

@@ -46,11 +46,7 @@ impl<'a> Output<'a> {
             engine,
             level,
             origin,
-            table_bytes: if level == 0 {
-                u64::MAX
-            } else {
-                engine.options.table_bytes
-            },
+            table_bytes: if level == 0 { u64::MAX } else { engine.options.table_bytes },
             grandparents,
             grandparent: 0,
             grandparent_bytes: 0,
@@ -65,16 +61,14 @@ impl<'a> Output<'a> {
         if self.ends_before(key.user) {
             self.end_table()?;
         }
-        let builder = match &mut self.open {
-            Some(builder) => builder,
-            None => {
-                let number = self.engine.set.new_file_number();
-                self.created.push(FileName::Table(number));
-                let shape = TableShape::of_level(&self.engine.options, self.level, DEFAULT_KEYSPACE);
-                let birth = self.engine.set.birth();
-                self.open
-                    .insert(TableBuilder::create(&self.engine.dir, number, shape, birth)?)
-            }
+        let builder = if let Some(builder) = &mut self.open {
+            builder
+        } else {
+            let number = self.engine.set.new_file_number();
+            self.created.push(FileName::Table(number));
+            let shape = TableShape::of_level(&self.engine.options, self.level, DEFAULT_KEYSPACE);
+            let birth = self.engine.set.birth();
+            self.open.insert(TableBuilder::create(&self.engine.dir, number, shape, birth)?)
         };
         builder.add(key, value)
     }
@@ -129,9 +123,7 @@ impl<'a> Output<'a> {
 impl Drop for Output<'_> {
     fn drop(&mut self) {
         if !self.adopted {
-            self.created
-                .iter()
-                .for_each(|name| self.engine.graveyard.bury(*name));
+            self.created.iter().for_each(|name| self.engine.graveyard.bury(*name));
         }
     }
 }

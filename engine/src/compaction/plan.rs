@@ -27,9 +27,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn tables(&self) -> impl Iterator<Item = (usize, &Arc<TableFile>)> {
-        self.inputs
-            .iter()
-            .flat_map(|(level, tables)| tables.iter().map(move |table| (*level, table)))
+        self.inputs.iter().flat_map(|(level, tables)| tables.iter().map(move |table| (*level, table)))
     }
 
     /// Bytes read from levels above the output, or from the output level itself.

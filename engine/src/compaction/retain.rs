@@ -27,18 +27,12 @@ pub(crate) struct Retain {
 
 impl Retain {
     pub(crate) fn new(horizons: Vec<SeqNo>) -> Retain {
-        Retain {
-            horizons,
-            user: Vec::new(),
-            stripe: None,
-        }
+        Retain { horizons, user: Vec::new(), stripe: None }
     }
 
     /// `is_bottom` says whether no older entry of a key can lie below the merge's output.
     pub(crate) fn judge(&mut self, key: InternalKey<'_>, is_bottom: impl FnOnce(&[u8]) -> bool) -> Verdict {
-        let stripe = self
-            .horizons
-            .partition_point(|horizon| *horizon < key.trailer.seq());
+        let stripe = self.horizons.partition_point(|horizon| *horizon < key.trailer.seq());
         let same_user = self.stripe.is_some() && self.user == key.user;
         if same_user && self.stripe == Some(stripe) {
             return Verdict::Shadowed;
@@ -72,12 +66,8 @@ mod tests {
 
     #[test]
     fn without_snapshots_only_the_newest_entry_of_a_key_stays() {
-        let entries = [
-            ("a", 9, Kind::Value),
-            ("a", 5, Kind::Value),
-            ("b", 7, Kind::Tombstone),
-            ("b", 6, Kind::Value),
-        ];
+        let entries =
+            [("a", 9, Kind::Value), ("a", 5, Kind::Value), ("b", 7, Kind::Tombstone), ("b", 6, Kind::Value)];
         assert_eq!(kept(&[10], &entries, false), [("a".into(), 9), ("b".into(), 7)]);
         assert_eq!(
             kept(&[10], &entries, true),
@@ -88,16 +78,9 @@ mod tests {
 
     #[test]
     fn every_snapshot_keeps_the_entry_it_reads() {
-        let entries = [
-            ("a", 9, Kind::Value),
-            ("a", 5, Kind::Tombstone),
-            ("a", 4, Kind::Value),
-            ("a", 2, Kind::Value),
-        ];
-        assert_eq!(
-            kept(&[3, 5, 10], &entries, true),
-            [("a".into(), 9), ("a".into(), 5), ("a".into(), 2)]
-        );
+        let entries =
+            [("a", 9, Kind::Value), ("a", 5, Kind::Tombstone), ("a", 4, Kind::Value), ("a", 2, Kind::Value)];
+        assert_eq!(kept(&[3, 5, 10], &entries, true), [("a".into(), 9), ("a".into(), 5), ("a".into(), 2)]);
         assert_eq!(
             kept(&[5, 10], &entries, true),
             [("a".into(), 9)],

@@ -49,10 +49,7 @@ pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -
         Err(_) => COMPACTION_FAILED,
     };
     recorder.add(Counter::CompactionOperations.at2(plan.reason as usize, label), 1);
-    recorder.add(
-        Counter::LevelCompactions.at(plan.output_level),
-        u64::from(result.is_ok()),
-    );
+    recorder.add(Counter::LevelCompactions.at(plan.output_level), u64::from(result.is_ok()));
     if result.is_ok() {
         recorder.set(Gauge::CompactionLastSuccess, engine.env.unix_time().as_secs_f64());
     }
@@ -67,9 +64,7 @@ fn move_table(engine: &Engine, plan: &Plan, level: usize, table: &TableFile) -> 
     };
     engine.install(edit, with_version)?;
     engine.recorder.add(Counter::CompactionMovedFiles, 1);
-    engine
-        .recorder
-        .add(Counter::LevelMovedBytes.at(plan.output_level), table.meta.bytes);
+    engine.recorder.add(Counter::LevelMovedBytes.at(plan.output_level), table.meta.bytes);
     Ok(())
 }
 
@@ -79,12 +74,7 @@ fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Res
     let version = engine.set.version();
     let mut below = Below::new(&version, plan.output_level);
     let mut retain = Retain::new(horizons);
-    let mut output = Output::new(
-        engine,
-        plan.output_level,
-        WriteOrigin::Compaction,
-        &plan.grandparents,
-    );
+    let mut output = Output::new(engine, plan.output_level, WriteOrigin::Compaction, &plan.grandparents);
     let mut counts = Counts::default();
     let mut source = MergeIter::new(sources(plan)?);
     source.seek_to_first()?;
@@ -107,14 +97,8 @@ fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Res
     }
     let tables = output.finish()?;
     let edit = VersionEdit {
-        removed_tables: plan
-            .tables()
-            .map(|(level, table)| (level, table.meta.number))
-            .collect(),
-        added_tables: tables
-            .iter()
-            .map(|meta| (plan.output_level, meta.clone()))
-            .collect(),
+        removed_tables: plan.tables().map(|(level, table)| (level, table.meta.number)).collect(),
+        added_tables: tables.iter().map(|meta| (plan.output_level, meta.clone())).collect(),
         ..VersionEdit::default()
     };
     let installed = engine.install(edit, with_version);
@@ -128,20 +112,14 @@ fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Res
 }
 
 fn with_version(view: &View, version: &Arc<Version>) -> View {
-    View {
-        version: version.clone(),
-        ..view.clone()
-    }
+    View { version: version.clone(), ..view.clone() }
 }
 
 /// A cursor for each sorted run of the plan.
 fn sources(plan: &Plan) -> Result<Vec<BoxedIterator>> {
     let mut sources: Vec<BoxedIterator> = Vec::new();
     for (level, tables) in &plan.inputs {
-        let context = ReadContext {
-            level: *level,
-            origin: ReadOrigin::Compaction,
-        };
+        let context = ReadContext { level: *level, origin: ReadOrigin::Compaction };
         if *level == 0 {
             for table in tables {
                 sources.push(Box::new(TableCursor::new(table.reader()?.clone(), context)));
@@ -162,21 +140,13 @@ struct Below<'a> {
 
 impl<'a> Below<'a> {
     fn new(version: &'a Version, output_level: usize) -> Below<'a> {
-        Below {
-            version,
-            first: output_level + 1,
-            at: [0; LEVELS],
-        }
+        Below { version, first: output_level + 1, at: [0; LEVELS] }
     }
 
     fn has_nothing_of(&mut self, user: &[u8]) -> bool {
         let levels = self.version.levels.iter().zip(&mut self.at).skip(self.first);
         for (level, at) in levels {
-            while level
-                .tables
-                .get(*at)
-                .is_some_and(|table| table.meta.largest.as_slice() < user)
-            {
+            while level.tables.get(*at).is_some_and(|table| table.meta.largest.as_slice() < user) {
                 *at += 1;
             }
             if level.tables.get(*at).is_some_and(|table| table.meta.covers(user)) {

@@ -17,10 +17,7 @@ pub(crate) struct Dir {
 
 impl Dir {
     pub(crate) fn new(files: Arc<dyn FileSystem>, path: &Path) -> Dir {
-        Dir {
-            files,
-            path: path.into(),
-        }
+        Dir { files, path: path.into() }
     }
 
     pub(crate) fn path_of(&self, name: FileName) -> PathBuf {
@@ -40,19 +37,13 @@ impl Dir {
     pub(crate) fn list(&self) -> Result<Vec<(FileName, u64)>> {
         let entries =
             uninterrupted(|| self.files.list(&self.path)).map_err(|e| Error::io("list", &self.path, e))?;
-        Ok(entries
-            .iter()
-            .filter_map(|e| Some((FileName::parse(&e.name)?, e.len)))
-            .collect())
+        Ok(entries.iter().filter_map(|e| Some((FileName::parse(&e.name)?, e.len))).collect())
     }
 
     pub(crate) fn create(&self, name: FileName) -> Result<DataFile> {
         let path = self.path_of(name);
         match uninterrupted(|| self.files.create(&path)) {
-            Ok(file) => Ok(DataFile {
-                file,
-                path: path.into(),
-            }),
+            Ok(file) => Ok(DataFile { file, path: path.into() }),
             Err(error) => Err(Error::io("create", &path, error)),
         }
     }
@@ -61,10 +52,7 @@ impl Dir {
     pub(crate) fn open(&self, name: FileName, write: bool) -> Result<DataFile> {
         let path = self.path_of(name);
         match uninterrupted(|| self.files.open(&path, write)) {
-            Ok(file) => Ok(DataFile {
-                file,
-                path: path.into(),
-            }),
+            Ok(file) => Ok(DataFile { file, path: path.into() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Error::corruption(&path, 0, "the file is missing"))
             }

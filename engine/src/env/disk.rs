@@ -42,10 +42,7 @@ impl FileSystem for RealDisk {
                 Err(error) => return Err(error),
             };
             if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
-                entries.push(DirEntry {
-                    name,
-                    len: meta.len(),
-                });
+                entries.push(DirEntry { name, len: meta.len() });
             }
         }
         Ok(entries)
@@ -72,11 +69,7 @@ impl FileSystem for RealDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        let dir = if dir.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            dir
-        };
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
         fs::File::open(dir)?.sync_all()
     }
 
@@ -113,10 +106,7 @@ impl FileSystem for RealDisk {
         if unsafe { libc::statvfs(path.as_ptr(), &raw mut stat) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(Space {
-            free: stat.f_bavail * stat.f_frsize,
-            capacity: stat.f_blocks * stat.f_frsize,
-        })
+        Ok(Space { free: stat.f_bavail * stat.f_frsize, capacity: stat.f_blocks * stat.f_frsize })
     }
 
     fn unique_id(&self) -> u64 {
@@ -196,14 +186,12 @@ impl Clock for RealClock {
     }
 
     fn unix_nanos(&self) -> u64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_nanos() as u64)
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
     }
 }
 
 /// Starts a named thread.
-pub(super) fn spawn(
+pub(crate) fn spawn(
     name: &str,
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<std::thread::JoinHandle<()>> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use dir::{DataFile, Dir};
+pub(crate) use disk::spawn;
 use file::FileSystem;
 
 /// Reads the time.
@@ -53,11 +54,7 @@ impl Env {
     /// A simulated machine, for one opening of a database: see [`sim::SimDisk`].
     pub fn sim(disk: &sim::SimDisk) -> Env {
         let mounted = Arc::new(disk.mount());
-        Env {
-            files: mounted.clone(),
-            clock: mounted,
-            threads: Threads::Inline,
-        }
+        Env { files: mounted.clone(), clock: mounted, threads: Threads::Inline }
     }
 
     /// The same environment with background work on threads, or inline.
@@ -65,14 +62,6 @@ impl Env {
     pub fn with_threads(mut self, threads: Threads) -> Env {
         self.threads = threads;
         self
-    }
-
-    pub(crate) fn spawn(
-        &self,
-        name: &str,
-        body: impl FnOnce() + Send + 'static,
-    ) -> std::io::Result<std::thread::JoinHandle<()>> {
-        disk::spawn(name, body)
     }
 
     pub(crate) fn unix_time(&self) -> Duration {

@@ -26,22 +26,14 @@ impl std::fmt::Debug for MergeIter {
 
 impl MergeIter {
     pub(crate) fn new(sources: Vec<BoxedIterator>) -> MergeIter {
-        MergeIter {
-            heap: Vec::with_capacity(sources.len()),
-            sources,
-            forward: true,
-        }
+        MergeIter { heap: Vec::with_capacity(sources.len()), sources, forward: true }
     }
 
     fn place(&mut self, forward: bool, seek: impl Fn(&mut BoxedIterator) -> Result<()>) -> Result<()> {
         self.heap.clear();
         self.sources.iter_mut().try_for_each(seek)?;
         self.forward = forward;
-        let placed = self
-            .sources
-            .iter()
-            .enumerate()
-            .filter(|(_, source)| source.current().is_some());
+        let placed = self.sources.iter().enumerate().filter(|(_, source)| source.current().is_some());
         self.heap.extend(placed.map(|(at, _)| at));
         for root in (0..self.heap.len() / 2).rev() {
             self.sift_down(root);
@@ -78,11 +70,7 @@ impl MergeIter {
             .get(a)
             .and_then(|a| self.key_of(*a))
             .cmp(&self.heap.get(b).and_then(|b| self.key_of(*b)));
-        if self.forward {
-            order == Ordering::Less
-        } else {
-            order == Ordering::Greater
-        }
+        if self.forward { order == Ordering::Less } else { order == Ordering::Greater }
     }
 
     fn sift_down(&mut self, mut at: usize) {
@@ -91,11 +79,7 @@ impl MergeIter {
             if left >= self.heap.len() {
                 return;
             }
-            let child = if right < self.heap.len() && self.comes_first(right, left) {
-                right
-            } else {
-                left
-            };
+            let child = if right < self.heap.len() && self.comes_first(right, left) { right } else { left };
             if !self.comes_first(child, at) {
                 return;
             }

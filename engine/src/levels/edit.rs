@@ -55,12 +55,8 @@ impl VersionEdit {
         if let Some(seq) = self.last_seq {
             field(LAST_SEQ, &[seq.0], &[]);
         }
-        self.added_logs
-            .iter()
-            .for_each(|(number, id)| field(ADD_LOG, &[number.0, *id], &[]));
-        self.removed_logs
-            .iter()
-            .for_each(|number| field(REMOVE_LOG, &[number.0], &[]));
+        self.added_logs.iter().for_each(|(number, id)| field(ADD_LOG, &[number.0, *id], &[]));
+        self.removed_logs.iter().for_each(|number| field(REMOVE_LOG, &[number.0], &[]));
         for (level, number) in &self.removed_tables {
             field(REMOVE_TABLE, &[*level as u64, number.0], &[]);
         }
@@ -98,14 +94,10 @@ impl VersionEdit {
                 ADD_LOG => edit.added_logs.push((FileNumber(body.varint()?), body.varint()?)),
                 REMOVE_LOG => edit.removed_logs.push(FileNumber(body.varint()?)),
                 ADD_TABLE => edit.added_tables.push(decode_table(&mut body)?),
-                REMOVE_TABLE => edit
-                    .removed_tables
-                    .push((level(&mut body)?, FileNumber(body.varint()?))),
+                REMOVE_TABLE => edit.removed_tables.push((level(&mut body)?, FileNumber(body.varint()?))),
                 CLEAN_CLOSE => {
-                    edit.clean_close = Some(CleanClose {
-                        log: FileNumber(body.varint()?),
-                        length: body.varint()?,
-                    });
+                    edit.clean_close =
+                        Some(CleanClose { log: FileNumber(body.varint()?), length: body.varint()? });
                 }
                 _ => return None,
             }
@@ -118,9 +110,7 @@ impl VersionEdit {
 }
 
 fn level(body: &mut Decoder<'_>) -> Option<usize> {
-    usize::try_from(body.varint()?)
-        .ok()
-        .filter(|level| *level < LEVELS)
+    usize::try_from(body.varint()?).ok().filter(|level| *level < LEVELS)
 }
 
 fn decode_table(body: &mut Decoder<'_>) -> Option<(usize, TableMeta)> {
@@ -167,10 +157,7 @@ mod tests {
             removed_logs: vec![FileNumber(3), FileNumber(4)],
             added_tables: vec![(6, table)],
             removed_tables: vec![(5, FileNumber(7))],
-            clean_close: Some(CleanClose {
-                log: FileNumber(8),
-                length: 64,
-            }),
+            clean_close: Some(CleanClose { log: FileNumber(8), length: 64 }),
         }
     }
 

@@ -20,11 +20,7 @@ pub(crate) struct LevelCursor {
 
 impl LevelCursor {
     pub(crate) fn new(tables: Arc<[Arc<TableFile>]>, context: ReadContext) -> LevelCursor {
-        LevelCursor {
-            tables,
-            context,
-            open: None,
-        }
+        LevelCursor { tables, context, open: None }
     }
 
     /// Opens table `at`, if there is one, and places a cursor in it.
@@ -65,8 +61,7 @@ impl LevelCursor {
 
     /// The first table whose largest key is not before `user`.
     fn table_for(&self, user: &[u8]) -> usize {
-        self.tables
-            .partition_point(|table| table.meta.largest.as_slice() < user)
+        self.tables.partition_point(|table| table.meta.largest.as_slice() < user)
     }
 }
 

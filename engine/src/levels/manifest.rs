@@ -51,23 +51,16 @@ impl ManifestState {
     /// Adds an edit; the text says what does not fit.
     pub(crate) fn apply(&mut self, edit: &VersionEdit) -> std::result::Result<(), &'static str> {
         for (level, number) in &edit.removed_tables {
-            let removed = self
-                .tables
-                .get_mut(*level)
-                .and_then(|tables| tables.remove(number));
+            let removed = self.tables.get_mut(*level).and_then(|tables| tables.remove(number));
             removed.ok_or("an edit removes a table that is not there")?;
         }
         for (level, meta) in &edit.added_tables {
             let there = self.tables.iter().any(|tables| tables.contains_key(&meta.number));
             let tables = self.tables.get_mut(*level).filter(|_| !there);
-            tables
-                .ok_or("an edit adds a table twice")?
-                .insert(meta.number, meta.clone());
+            tables.ok_or("an edit adds a table twice")?.insert(meta.number, meta.clone());
         }
         for number in &edit.removed_logs {
-            self.logs
-                .remove(number)
-                .ok_or("an edit removes a log that is not there")?;
+            self.logs.remove(number).ok_or("an edit removes a log that is not there")?;
         }
         self.logs.extend(edit.added_logs.iter().copied());
         self.next_file = FileNumber0(self.next_file.0.max(edit.next_file.map_or(0, |next| next.0)));
@@ -83,9 +76,7 @@ impl ManifestState {
             next_file: Some(FileNumber(self.next_file.0)),
             last_seq: Some(self.last_seq),
             added_logs: self.logs.iter().map(|(number, id)| (*number, *id)).collect(),
-            added_tables: tables
-                .flat_map(|(at, t)| t.values().map(move |meta| (at, meta.clone())))
-                .collect(),
+            added_tables: tables.flat_map(|(at, t)| t.values().map(move |meta| (at, meta.clone()))).collect(),
             ..VersionEdit::default()
         }
     }
@@ -113,16 +104,11 @@ pub(crate) fn load(dir: &Dir, files: &[(FileName, u64)]) -> Result<Option<FoundM
         let data = files
             .iter()
             .find(|(name, _)| matches!(name, FileName::Table(_) | FileName::Log(_) | FileName::Value(_)));
-        return match data {
-            None => Ok(None),
-            Some(_) => {
-                let path = dir.path_of(FileName::Current);
-                Err(Error::corruption(
-                    &path,
-                    0,
-                    "the file is missing beside data that it should lead to",
-                ))
-            }
+        return if data.is_none() {
+            Ok(None)
+        } else {
+            let path = dir.path_of(FileName::Current);
+            Err(Error::corruption(&path, 0, "the file is missing beside data that it should lead to"))
         };
     };
     let number = read_current(dir, *current_len)?;
@@ -159,14 +145,7 @@ fn replay(bytes: &[u8], number: FileNumber, id: u64, path: &Path) -> Result<Foun
         return Err(Error::corruption(path, HEADER_BYTES, "the manifest has no edit"));
     }
     let torn = matches!(reader.end(), Some(End::Open { torn_bytes }) if torn_bytes > 0);
-    Ok(FoundManifest {
-        number,
-        state,
-        torn,
-        id,
-        length: reader.position(),
-        snapshot_end,
-    })
+    Ok(FoundManifest { number, state, torn, id, length: reader.position(), snapshot_end })
 }
 
 fn read_current(dir: &Dir, len: u64) -> Result<FileNumber> {
@@ -216,21 +195,9 @@ impl ManifestWriter {
     ) -> Result<ManifestWriter> {
         let file = dir.create(FileName::Manifest(number))?;
         let id = dir.unique_id();
-        let header = FileHeader {
-            kind: FileKind::Manifest,
-            number,
-            id,
-            birth,
-        };
+        let header = FileHeader { kind: FileKind::Manifest, number, id, birth };
         file.write_at(0, &header.encode())?;
-        let mut writer = ManifestWriter {
-            number,
-            file,
-            id,
-            end: HEADER_BYTES,
-            reserved: 0,
-            snapshot_end: 0,
-        };
+        let mut writer = ManifestWriter { number, file, id, end: HEADER_BYTES, reserved: 0, snapshot_end: 0 };
         writer.append(&state.as_edit())?;
         writer.snapshot_end = writer.end;
         let temp = dir.create(FileName::CurrentTemp)?;
@@ -286,13 +253,7 @@ impl ManifestWriter {
         let mut bytes = Vec::new();
         let mut group = GroupWriter::new(&mut bytes, self.id, self.end);
         let value = edit.encode();
-        group.entry(NewEntry {
-            kind: Kind::Value,
-            keyspace: 0,
-            seq: SeqNo(0),
-            key: b"",
-            value: &value,
-        });
+        group.entry(NewEntry { kind: Kind::Value, keyspace: 0, seq: SeqNo(0), key: b"", value: &value });
         let promise = if self.end == HEADER_BYTES { 0 } else { self.end };
         let len = group.finish(GroupType::Edit, promise);
         if self.end + len > self.reserved {
@@ -300,10 +261,7 @@ impl ManifestWriter {
             self.file.preallocate(room)?;
             self.reserved = room;
         }
-        let written = self
-            .file
-            .write_at(self.end, &bytes)
-            .and_then(|()| self.file.sync());
+        let written = self.file.write_at(self.end, &bytes).and_then(|()| self.file.sync());
         // Room was reserved: a full disk now is as much in doubt as any other fault, and must not look like a retry.
         written.map_err(|error| Error::ReadOnly(Arc::new(error)))?;
         self.end += len;

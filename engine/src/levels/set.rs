@@ -53,12 +53,7 @@ impl VersionSet {
             env: env.clone(),
             next_file: AtomicU64::new(state.next_file.0),
             durable: Mutex::new((manifest.number(), manifest.bytes())),
-            inner: Mutex::new(Inner {
-                manifest,
-                state,
-                version: Arc::new(version),
-                failed: None,
-            }),
+            inner: Mutex::new(Inner { manifest, state, version: Arc::new(version), failed: None }),
             tables,
             graveyard,
         }
@@ -70,10 +65,7 @@ impl VersionSet {
         tables: &TableContext,
         graveyard: &Arc<Graveyard>,
     ) -> Version {
-        let everything = VersionEdit {
-            added_tables: state.as_edit().added_tables,
-            ..VersionEdit::default()
-        };
+        let everything = VersionEdit { added_tables: state.as_edit().added_tables, ..VersionEdit::default() };
         let open = |meta: &_| TableFile::new(Clone::clone(meta), tables, graveyard);
         Version::default().after(&everything, open).0
     }
@@ -86,11 +78,7 @@ impl VersionSet {
     /// What the header of a file that is made now says.
     pub(crate) fn birth(&self) -> Birth {
         let (manifest, manifest_len) = *self.durable.lock();
-        Birth {
-            at_nanos: self.env.clock.unix_nanos(),
-            manifest,
-            manifest_len,
-        }
+        Birth { at_nanos: self.env.clock.unix_nanos(), manifest, manifest_len }
     }
 
     pub(crate) fn version(&self) -> Arc<Version> {
@@ -123,21 +111,14 @@ impl VersionSet {
         edit.next_file = Some(FileNumber(self.next_file.load(Ordering::Relaxed)));
         let mut state = inner.state.clone();
         if let Err(what) = state.apply(&edit) {
-            let path = self
-                .tables
-                .dir
-                .path_of(FileName::Manifest(inner.manifest.number()));
+            let path = self.tables.dir.path_of(FileName::Manifest(inner.manifest.number()));
             return Err(Error::corruption(&path, inner.manifest.bytes(), what));
         }
         self.write(&mut inner, &edit, &state)?;
         inner.state = state;
         let open = |meta: &_| TableFile::new(Clone::clone(meta), &self.tables, &self.graveyard);
         let (version, gone) = inner.version.after(&edit, open);
-        debug_assert!(
-            version.overlap().is_none(),
-            "tables overlap: {:?}",
-            version.overlap()
-        );
+        debug_assert!(version.overlap().is_none(), "tables overlap: {:?}", version.overlap());
         inner.version = Arc::new(version);
         install(&inner.version);
         gone.iter().for_each(|table| table.set_obsolete());
@@ -157,10 +138,7 @@ impl VersionSet {
             Ok(bytes) => {
                 *self.durable.lock() = (inner.manifest.number(), inner.manifest.bytes());
                 recorder.add(Counter::ManifestEdits, 1);
-                recorder.add(
-                    Counter::StorageWrittenBytes.at(WriteOrigin::Manifest as usize),
-                    bytes,
-                );
+                recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Manifest as usize), bytes);
                 recorder.set(Gauge::ManifestBytes, inner.manifest.bytes() as f64);
                 Ok(())
             }

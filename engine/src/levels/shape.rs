@@ -28,11 +28,7 @@ impl Shape {
             LAST => 0.0,
             _ => value(&bytes, at) as f64 / value(&targets, at).max(1) as f64,
         });
-        Shape {
-            base,
-            targets,
-            scores,
-        }
+        Shape { base, targets, scores }
     }
 
     /// The level that L0 is compacted into.
@@ -64,10 +60,7 @@ impl Shape {
     /// with its share of the next.
     pub(crate) fn debt_bytes(&self, version: &Version, options: &Options) -> u64 {
         let bytes = |at: usize| version.levels.get(at).map_or(0, |level| level.bytes);
-        let l0_due = version
-            .levels
-            .first()
-            .is_some_and(|l0| l0.tables.len() >= options.l0_compaction_tables);
+        let l0_due = version.levels.first().is_some_and(|l0| l0.tables.len() >= options.l0_compaction_tables);
         let mut debt = if l0_due { bytes(0) + bytes(self.base) } else { 0 };
         let mut arriving = if l0_due { bytes(0) } else { 0 };
         for at in self.base..LAST {
@@ -129,11 +122,7 @@ mod tests {
         let (base, targets) = shape([0, 0, 0, 0, 0, 200, 20_000]);
         assert_eq!((base, targets[4], targets[5]), (4, 256, 2000), "{targets:?}");
         let (base, targets) = shape([0, 0, 0, 0, 0, 200, 30_000]);
-        assert_eq!(
-            (base, targets[3], targets[4], targets[5]),
-            (3, 256, 300, 3000),
-            "{targets:?}"
-        );
+        assert_eq!((base, targets[3], targets[4], targets[5]), (3, 256, 300, 3000), "{targets:?}");
     }
 
     #[test]

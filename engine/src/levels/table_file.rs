@@ -106,13 +106,8 @@ impl TableFile {
 
     #[cold]
     fn open(&self) -> Result<&Arc<TableReader>> {
-        let TableMeta {
-            number, id, bytes, ..
-        } = self.meta;
-        let reader = Arc::new(TableReader::open(
-            &self.context,
-            TableIdentity { number, id, bytes },
-        )?);
+        let TableMeta { number, id, bytes, .. } = self.meta;
+        let reader = Arc::new(TableReader::open(&self.context, TableIdentity { number, id, bytes })?);
         // Two threads may open it at once; one reader is kept, the other was only work.
         Ok(self.reader.get_or_init(|| {
             self.context.recorder.shift(Gauge::TablesOpen, 1.0);

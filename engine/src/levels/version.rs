@@ -24,35 +24,21 @@ impl Level {
             tables.sort_by(|a, b| a.meta.smallest.cmp(&b.meta.smallest));
         }
         let sum = |field: fn(&TableMeta) -> u64| tables.iter().map(|table| field(&table.meta)).sum();
-        let (bytes, entries, tombstones) = (
-            sum(|meta| meta.bytes),
-            sum(|meta| meta.entries),
-            sum(|meta| meta.tombstones),
-        );
-        Level {
-            tables: tables.into(),
-            bytes,
-            entries,
-            tombstones,
-        }
+        let (bytes, entries, tombstones) =
+            (sum(|meta| meta.bytes), sum(|meta| meta.entries), sum(|meta| meta.tombstones));
+        Level { tables: tables.into(), bytes, entries, tombstones }
     }
 
     /// The tables that may hold user keys from `first` to `last`.
     pub(crate) fn overlapping(&self, first: &[u8], last: &[u8]) -> impl Iterator<Item = &Arc<TableFile>> {
-        self.tables
-            .iter()
-            .filter(move |table| table.meta.overlaps(first, last))
+        self.tables.iter().filter(move |table| table.meta.overlaps(first, last))
     }
 
     /// On a level below L0, the one table that may hold `user`.
     #[inline]
     pub(crate) fn table_for(&self, user: &[u8]) -> Option<&Arc<TableFile>> {
-        let at = self
-            .tables
-            .partition_point(|table| table.meta.largest.as_slice() < user);
-        self.tables
-            .get(at)
-            .filter(|table| table.meta.smallest.as_slice() <= user)
+        let at = self.tables.partition_point(|table| table.meta.largest.as_slice() < user);
+        self.tables.get(at).filter(|table| table.meta.smallest.as_slice() <= user)
     }
 }
 
@@ -74,12 +60,8 @@ impl Version {
         let mut taken: Vec<Arc<TableFile>> = Vec::new();
         for (at, level) in next.levels.iter_mut().enumerate() {
             let gone = |table: &TableFile| edit.removed_tables.contains(&(at, table.meta.number));
-            let added: Vec<&TableMeta> = edit
-                .added_tables
-                .iter()
-                .filter(|(to, _)| *to == at)
-                .map(|(_, t)| t)
-                .collect();
+            let added: Vec<&TableMeta> =
+                edit.added_tables.iter().filter(|(to, _)| *to == at).map(|(_, t)| t).collect();
             let changed = level.tables.iter().any(|table| gone(table)) || !added.is_empty();
             if !changed {
                 continue;
@@ -100,9 +82,7 @@ impl Version {
     /// An estimate of the bytes that would be left if everything were compacted: the last level holds each key once, what is
     /// above it mostly replaces what is in it.
     pub(crate) fn live_bytes_estimate(&self) -> u64 {
-        self.last_level()
-            .and_then(|last| self.levels.get(last))
-            .map_or(0, |level| level.bytes)
+        self.last_level().and_then(|last| self.levels.get(last)).map_or(0, |level| level.bytes)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -123,10 +103,8 @@ impl Version {
 
     /// Sorted runs that a get may have to look into.
     pub(crate) fn sorted_runs(&self) -> usize {
-        let (l0, below) = self
-            .levels
-            .split_first()
-            .map_or((0, &[][..]), |(l0, below)| (l0.tables.len(), below));
+        let (l0, below) =
+            self.levels.split_first().map_or((0, &[][..]), |(l0, below)| (l0.tables.len(), below));
         l0 + below.iter().filter(|level| !level.tables.is_empty()).count()
     }
 

@@ -80,10 +80,7 @@ impl LogFile {
                 "the log does not end where the clean close left it",
             ));
         }
-        Ok(Replayed {
-            end: reader.end().unwrap_or(End::Sealed),
-            length,
-        })
+        Ok(Replayed { end: reader.end().unwrap_or(End::Sealed), length })
     }
 
     fn reader(&self, promised: u64) -> GroupReader<'_> {

@@ -33,12 +33,7 @@ pub(crate) struct NewSegment {
 impl Segment {
     /// Makes a segment whose name, header and reserved room are durable when this returns.
     pub(crate) fn prepare(dir: &Dir, new: NewSegment) -> Result<Segment> {
-        let NewSegment {
-            number,
-            capacity,
-            recycled,
-            birth,
-        } = new;
+        let NewSegment { number, capacity, recycled, birth } = new;
         let name = FileName::Log(number);
         let file = match recycled {
             Some(old) => {
@@ -49,25 +44,10 @@ impl Segment {
         };
         file.preallocate(capacity)?;
         let id = dir.unique_id();
-        file.write_at(
-            0,
-            &FileHeader {
-                kind: FileKind::Log,
-                number,
-                id,
-                birth,
-            }
-            .encode(),
-        )?;
+        file.write_at(0, &FileHeader { kind: FileKind::Log, number, id, birth }.encode())?;
         file.sync()?;
         dir.sync()?;
-        Ok(Segment {
-            number,
-            id,
-            file,
-            written: AtomicU64::new(HEADER_BYTES),
-            synced: AtomicU64::new(0),
-        })
+        Ok(Segment { number, id, file, written: AtomicU64::new(HEADER_BYTES), synced: AtomicU64::new(0) })
     }
 
     pub(crate) fn written(&self) -> u64 {

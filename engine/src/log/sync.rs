@@ -42,10 +42,7 @@ pub(crate) struct SyncRound {
 
 impl SyncQueue {
     pub(crate) fn new() -> SyncQueue {
-        SyncQueue {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        }
+        SyncQueue { state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// A new active segment follows the present one.
@@ -86,14 +83,9 @@ impl SyncQueue {
                 continue;
             }
             state.leading = true;
-            led = Some(SyncRound {
-                writers: state.waiting,
-            });
-            let targets: Vec<_> = state
-                .open
-                .iter()
-                .map(|segment| (segment.clone(), segment.written()))
-                .collect();
+            led = Some(SyncRound { writers: state.waiting });
+            let targets: Vec<_> =
+                state.open.iter().map(|segment| (segment.clone(), segment.written())).collect();
             let result = parking_lot::MutexGuard::unlocked(&mut state, || {
                 targets.iter().try_for_each(|(segment, _)| sync(segment))
             });
@@ -110,11 +102,7 @@ impl SyncQueue {
 impl State {
     /// A segment that has left the queue is durable, or its data are elsewhere.
     fn is_durable(&self, position: LogPosition) -> bool {
-        match self
-            .open
-            .iter()
-            .find(|segment| segment.number >= position.segment)
-        {
+        match self.open.iter().find(|segment| segment.number >= position.segment) {
             Some(segment) if segment.number == position.segment => segment.synced() >= position.offset,
             _ => true,
         }

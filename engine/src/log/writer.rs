@@ -34,11 +34,7 @@ pub(crate) struct Appended {
 
 impl LogWriter {
     pub(crate) fn new(segment: Arc<Segment>) -> LogWriter {
-        LogWriter {
-            segment,
-            pending: Vec::new(),
-            pending_offset: HEADER_BYTES,
-        }
+        LogWriter { segment, pending: Vec::new(), pending_offset: HEADER_BYTES }
     }
 
     pub(crate) fn segment(&self) -> &Arc<Segment> {
@@ -47,10 +43,7 @@ impl LogWriter {
 
     pub(crate) fn end(&self) -> LogPosition {
         let offset = self.pending_offset + self.pending.len() as u64;
-        LogPosition {
-            segment: self.segment.number,
-            offset,
-        }
+        LogPosition { segment: self.segment.number, offset }
     }
 
     /// Appends one group of entries. With `hand_over` the operating system has it when this returns.
@@ -68,10 +61,7 @@ impl LogWriter {
         entries.for_each(|entry| group.entry(entry));
         let bytes = group.finish(GroupType::Commit, self.segment.synced());
         self.keep_or_drop(before, hand_over)?;
-        Ok(Appended {
-            end: self.end(),
-            bytes,
-        })
+        Ok(Appended { end: self.end(), bytes })
     }
 
     /// Writes the mark after which nothing follows in this segment, and returns the segment's final length.

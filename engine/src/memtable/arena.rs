@@ -29,14 +29,8 @@ impl Arena {
         };
         // SAFETY: the layout has a size above zero.
         let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else {
-            handle_alloc_error(layout)
-        };
-        Arena {
-            start,
-            layout,
-            used: AtomicUsize::new(0),
-        }
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        Arena { start, layout, used: AtomicUsize::new(0) }
     }
 
     pub(super) fn used_bytes(&self) -> usize {
@@ -49,11 +43,9 @@ impl Arena {
 
     /// Takes `bytes` (a multiple of [`UNIT_BYTES`]) and returns where they start, or `None` if there are not as many left.
     pub(super) fn reserve(&self, bytes: usize) -> Option<usize> {
-        let taken = self
-            .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|end| *end <= self.layout.size())
-            });
+        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            used.checked_add(bytes).filter(|end| *end <= self.layout.size())
+        });
         taken.ok()
     }
 

@@ -52,10 +52,7 @@ impl Memtable {
 
     /// The bytes that entries with these lengths take, with sequence numbers from `first` on.
     pub(crate) fn bytes_needed(first: SeqNo, lengths: impl Iterator<Item = (usize, usize)>) -> usize {
-        lengths
-            .zip(first.0..)
-            .map(|((key, value), seq)| SkipList::node_bytes(SeqNo(seq), key, value))
-            .sum()
+        lengths.zip(first.0..).map(|((key, value), seq)| SkipList::node_bytes(SeqNo(seq), key, value)).sum()
     }
 
     /// The capacity that an empty memtable needs to hold `bytes` of entries.
@@ -82,8 +79,7 @@ impl Memtable {
             self.tombstones.fetch_add(1, Ordering::Relaxed);
         }
         self.entries.fetch_add(1, Ordering::Relaxed);
-        self.payload
-            .fetch_add((key.user.len() + value.len()) as u64, Ordering::Relaxed);
+        self.payload.fetch_add((key.user.len() + value.len()) as u64, Ordering::Relaxed);
     }
 
     /// The newest entry of `user` at or before `seq`.
@@ -127,10 +123,7 @@ impl Memtable {
     }
 
     pub(crate) fn iter(self: &Arc<Self>) -> MemtableIter {
-        MemtableIter {
-            memtable: self.clone(),
-            at: None,
-        }
+        MemtableIter { memtable: self.clone(), at: None }
     }
 }
 
@@ -143,39 +136,33 @@ pub(crate) struct MemtableIter {
 
 impl InternalIterator for MemtableIter {
     fn seek_to_first(&mut self) -> Result<()> {
-        self.at = self.memtable.list.first().map(|node| node.reference());
+        self.at = self.memtable.list.first().map(skiplist::Node::reference);
         Ok(())
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
-        self.at = self.memtable.list.last().map(|node| node.reference());
+        self.at = self.memtable.list.last().map(skiplist::Node::reference);
         Ok(())
     }
 
     fn seek(&mut self, key: InternalKey<'_>) -> Result<()> {
-        self.at = self.memtable.list.seek(key).map(|node| node.reference());
+        self.at = self.memtable.list.seek(key).map(skiplist::Node::reference);
         Ok(())
     }
 
     fn seek_before(&mut self, key: InternalKey<'_>) -> Result<()> {
-        self.at = self.memtable.list.seek_before(key).map(|node| node.reference());
+        self.at = self.memtable.list.seek_before(key).map(skiplist::Node::reference);
         Ok(())
     }
 
     fn next(&mut self) -> Result<()> {
-        self.at = self
-            .at
-            .and_then(|at| self.memtable.list.node(at).next())
-            .map(|node| node.reference());
+        self.at = self.at.and_then(|at| self.memtable.list.node(at).next()).map(skiplist::Node::reference);
         Ok(())
     }
 
     fn prev(&mut self) -> Result<()> {
         let list = &self.memtable.list;
-        self.at = self
-            .at
-            .and_then(|at| list.seek_before(list.node(at).key()))
-            .map(|node| node.reference());
+        self.at = self.at.and_then(|at| list.seek_before(list.node(at).key())).map(skiplist::Node::reference);
         Ok(())
     }
 

@@ -57,10 +57,7 @@ impl SkipList {
     pub(super) fn new(capacity: usize) -> SkipList {
         let arena = Arena::new(capacity.max(Self::capacity_for(0)));
         arena.reserve(node_len(HEIGHT_MAX, 0, 0));
-        SkipList {
-            arena,
-            height: AtomicU32::new(1),
-        }
+        SkipList { arena, height: AtomicU32::new(1) }
     }
 
     pub(super) fn capacity_for(bytes: usize) -> usize {
@@ -82,10 +79,7 @@ impl SkipList {
 
     pub(super) fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let next = self.arena.reserve(bytes)?;
-        Some(Reservation {
-            next,
-            end: next + bytes,
-        })
+        Some(Reservation { next, end: next + bytes })
     }
 
     pub(super) fn insert(&self, room: &mut Reservation, key: InternalKey<'_>, value: &[u8]) {
@@ -136,19 +130,14 @@ impl SkipList {
 
     /// Links the node at `offset` into one level, at `place` or, if others were faster, behind it.
     fn link(&self, offset: usize, level: usize, key: InternalKey<'_>, prefix: u64, place: (Node<'_>, u32)) {
-        let node = Node {
-            arena: &self.arena,
-            offset,
-        };
+        let node = Node { arena: &self.arena, offset };
         let (mut before, mut after) = place;
         loop {
             // Release is not needed here: the exchange below publishes this store with the node.
             node.tower(level).store(after, Ordering::Relaxed);
             let link = (offset / UNIT_BYTES) as u32;
             let swap =
-                before
-                    .tower(level)
-                    .compare_exchange(after, link, Ordering::Release, Ordering::Relaxed);
+                before.tower(level).compare_exchange(after, link, Ordering::Release, Ordering::Relaxed);
             if swap.is_ok() {
                 return;
             }
@@ -213,10 +202,7 @@ impl SkipList {
 
     /// The node behind a reference that this list gave out.
     pub(super) fn node(&self, at: NodeRef) -> Node<'_> {
-        Node {
-            arena: &self.arena,
-            offset: at.0 as usize * UNIT_BYTES,
-        }
+        Node { arena: &self.arena, offset: at.0 as usize * UNIT_BYTES }
     }
 
     fn follow(&self, link: u32) -> Option<Node<'_>> {
@@ -224,10 +210,7 @@ impl SkipList {
     }
 
     fn head(&self) -> Node<'_> {
-        Node {
-            arena: &self.arena,
-            offset: HEAD,
-        }
+        Node { arena: &self.arena, offset: HEAD }
     }
 
     fn levels(&self) -> usize {
@@ -257,10 +240,7 @@ impl<'a> Node<'a> {
 
     pub(super) fn next(self) -> Option<Node<'a>> {
         let link = self.tower(0).load(Ordering::Acquire);
-        (link != 0).then_some(Node {
-            arena: self.arena,
-            offset: link as usize * UNIT_BYTES,
-        })
+        (link != 0).then_some(Node { arena: self.arena, offset: link as usize * UNIT_BYTES })
     }
 
     /// Compares this node's key with `key`, whose prefix is `prefix`.
@@ -294,16 +274,12 @@ impl<'a> Node<'a> {
 
     #[inline]
     fn u64_at(self, field: usize) -> u64 {
-        self.bytes(self.offset + field, 8)
-            .first_chunk()
-            .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        self.bytes(self.offset + field, 8).first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
     }
 
     #[inline]
     fn u32_at(self, field: usize) -> u32 {
-        self.bytes(self.offset + field, 4)
-            .first_chunk()
-            .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+        self.bytes(self.offset + field, 4).first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 }
 

@@ -16,24 +16,13 @@ fn a_read_sees_the_newest_version_at_its_sequence_number() {
     put(&memtable, 1, b"k", Kind::Value, b"one");
     put(&memtable, 3, b"k", Kind::Tombstone, b"");
     put(&memtable, 5, b"k", Kind::Value, b"five");
-    let at = |seq| {
-        memtable
-            .get(b"k", SeqNo(seq))
-            .map(|(trailer, value)| (trailer.kind(), value.to_vec()))
-    };
+    let at = |seq| memtable.get(b"k", SeqNo(seq)).map(|(trailer, value)| (trailer.kind(), value.to_vec()));
     assert_eq!(at(0), None);
     assert_eq!(at(2), Some((Some(Kind::Value), b"one".to_vec())));
     assert_eq!(at(4), Some((Some(Kind::Tombstone), vec![])));
     assert_eq!(at(9), Some((Some(Kind::Value), b"five".to_vec())));
     assert_eq!(memtable.get(b"j", SeqNo(9)), None);
-    assert_eq!(
-        (
-            memtable.entries(),
-            memtable.tombstones(),
-            memtable.payload_bytes()
-        ),
-        (3, 1, 10)
-    );
+    assert_eq!((memtable.entries(), memtable.tombstones(), memtable.payload_bytes()), (3, 1, 10));
 }
 
 #[test]
@@ -48,11 +37,7 @@ fn the_bytes_used_are_exactly_those_reserved_and_no_more_fit() {
             break;
         };
         let key = seq.to_be_bytes();
-        memtable.insert(
-            &mut room,
-            InternalKey::new(&key, Trailer::new(SeqNo(seq), Kind::Value)),
-            &[7; 20],
-        );
+        memtable.insert(&mut room, InternalKey::new(&key, Trailer::new(SeqNo(seq), Kind::Value)), &[7; 20]);
         expected += bytes;
         seq += 1;
     }
@@ -77,10 +62,7 @@ fn walks_in_both_directions_agree_with_a_btree_map() {
         forward.push((key.user.to_vec(), u64::from_le_bytes(value.try_into().unwrap())));
         iter.next().unwrap();
     }
-    let expected: Vec<_> = model
-        .iter()
-        .map(|((user, _), seq)| (user.clone().into_bytes(), *seq))
-        .collect();
+    let expected: Vec<_> = model.iter().map(|((user, _), seq)| (user.clone().into_bytes(), *seq)).collect();
     assert_eq!(forward, expected);
     let mut backward = Vec::new();
     iter.seek_to_last().unwrap();
@@ -101,13 +83,7 @@ fn concurrent_inserts_are_all_found_in_order() {
             scope.spawn(move || {
                 for i in 0..5000 {
                     let seq = 1 + i * 4 + thread;
-                    put(
-                        memtable,
-                        seq,
-                        &mix(seq).to_be_bytes(),
-                        Kind::Value,
-                        &seq.to_le_bytes(),
-                    );
+                    put(memtable, seq, &mix(seq).to_be_bytes(), Kind::Value, &seq.to_le_bytes());
                     assert!(
                         memtable.get(&mix(seq).to_be_bytes(), SeqNo(seq)).is_some(),
                         "own writes are seen"
@@ -122,10 +98,7 @@ fn concurrent_inserts_are_all_found_in_order() {
     let mut count = 0;
     while let Some((key, value)) = iter.current() {
         assert!(last.as_deref() < Some(key.user));
-        assert_eq!(
-            mix(u64::from_le_bytes(value.try_into().unwrap())).to_be_bytes(),
-            key.user
-        );
+        assert_eq!(mix(u64::from_le_bytes(value.try_into().unwrap())).to_be_bytes(), key.user);
         last = Some(key.user.to_vec());
         count += 1;
         iter.next().unwrap();

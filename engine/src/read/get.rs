@@ -71,10 +71,7 @@ fn find_first<'a>(
     target: InternalKey<'_>,
     timer: &OperationTimer<'_>,
 ) -> Result<Found> {
-    let context = ReadContext {
-        level,
-        origin: ReadOrigin::Get,
-    };
+    let context = ReadContext { level, origin: ReadOrigin::Get };
     let mut probed = false;
     for table in tables {
         let reader = table.reader()?;
@@ -87,11 +84,7 @@ fn find_first<'a>(
         let found = reader.get(target, context)?;
         if filtered.is_some() {
             // A key whose only versions are newer than the snapshot counts as false: the filter cannot know better.
-            let outcome = if found.is_some() {
-                TRUE_POSITIVE
-            } else {
-                FALSE_POSITIVE
-            };
+            let outcome = if found.is_some() { TRUE_POSITIVE } else { FALSE_POSITIVE };
             timer.add(Counter::FilterChecks.at2(level, outcome), 1);
         }
         if found.is_some() {

@@ -107,10 +107,7 @@ impl ScanRange {
             }
             None => Bound::Unbounded,
         };
-        ScanRange {
-            lower: Bound::Included(prefix.to_vec()),
-            upper,
-        }
+        ScanRange { lower: Bound::Included(prefix.to_vec()), upper }
     }
 }
 
@@ -149,10 +146,7 @@ impl Scan {
             }
         }
         for (level, tables) in self.view.version.levels.iter().enumerate() {
-            let context = ReadContext {
-                level,
-                origin: ReadOrigin::Scan,
-            };
+            let context = ReadContext { level, origin: ReadOrigin::Scan };
             if level == 0 {
                 for table in tables.tables.iter().filter(|table| self.touches(&table.meta)) {
                     sources.push(Box::new(TableCursor::new(table.reader()?.clone(), context)));
@@ -214,17 +208,14 @@ impl Scan {
     }
 
     fn step_front(&mut self) -> Result<Option<Item>> {
-        let mut merge = match self.front.take() {
-            Some(mut merge) => {
-                // The step off the key returned last is taken only now: its value may have been all that was wanted.
-                merge.next()?;
-                merge
-            }
-            None => {
-                let recorder = self.recorder.clone();
-                let _timer = recorder.start(Operation::Scan);
-                self.place_front()?
-            }
+        let mut merge = if let Some(mut merge) = self.front.take() {
+            // The step off the key returned last is taken only now: its value may have been all that was wanted.
+            merge.next()?;
+            merge
+        } else {
+            let recorder = self.recorder.clone();
+            let _timer = recorder.start(Operation::Scan);
+            self.place_front()?
         };
         let item = self.find_front(&mut merge)?;
         self.front = Some(merge);
@@ -257,13 +248,12 @@ impl Scan {
     }
 
     fn step_back(&mut self) -> Result<Option<Item>> {
-        let mut merge = match self.back.take() {
-            Some(merge) => merge,
-            None => {
-                let recorder = self.recorder.clone();
-                let _timer = recorder.start(Operation::Scan);
-                self.place_back()?
-            }
+        let mut merge = if let Some(merge) = self.back.take() {
+            merge
+        } else {
+            let recorder = self.recorder.clone();
+            let _timer = recorder.start(Operation::Scan);
+            self.place_back()?
         };
         let item = self.find_back(&mut merge)?;
         self.back = Some(merge);
@@ -274,11 +264,7 @@ impl Scan {
     fn find_back(&mut self, merge: &mut MergeIter) -> Result<Option<Item>> {
         while let Some((key, _)) = merge.current() {
             let user = key.user.to_vec();
-            if self.is_below(&user)
-                || self
-                    .front_key
-                    .as_deref()
-                    .is_some_and(|front| user.as_slice() <= front)
+            if self.is_below(&user) || self.front_key.as_deref().is_some_and(|front| user.as_slice() <= front)
             {
                 return Ok(None);
             }

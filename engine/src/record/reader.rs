@@ -61,14 +61,7 @@ impl<'a> GroupReader<'a> {
     /// Reads `bytes`, the whole file at `path`, from behind its header on. `promised` is a length that is known to be
     /// good from elsewhere (a clean-close record), or 0.
     pub(crate) fn new(bytes: &'a [u8], path: &'a Path, file_id: u64, promised: u64) -> Self {
-        GroupReader {
-            bytes,
-            path,
-            file_id,
-            position: HEADER_BYTES,
-            promised,
-            end: None,
-        }
+        GroupReader { bytes, path, file_id, position: HEADER_BYTES, promised, end: None }
     }
 
     /// The offset behind the last group read.
@@ -121,10 +114,7 @@ impl<'a> GroupReader<'a> {
             return Err(Error::corruption(self.path, self.position, what));
         }
         let tail = self.bytes.get(self.position as usize..).unwrap_or_default();
-        let torn_bytes = tail
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last as u64 + 1);
+        let torn_bytes = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
         self.end = Some(End::Open { torn_bytes });
         Ok(None)
     }
@@ -160,14 +150,7 @@ impl<'a> GroupReader<'a> {
         }
         let len = GROUP_HEADER_BYTES as u64 + u64::from(header.len);
         let whole = entries.len() == header.entries as usize;
-        whole.then_some((
-            Group {
-                kind: header.kind,
-                promise: header.promise,
-                entries,
-            },
-            len,
-        ))
+        whole.then_some((Group { kind: header.kind, promise: header.promise, entries }, len))
     }
 
     fn header_at(&self, offset: u64) -> Option<GroupHeader> {
@@ -184,12 +167,7 @@ impl<'a> GroupReader<'a> {
         if fields.u8()? != 0 {
             return None;
         }
-        Some(GroupHeader {
-            kind,
-            entries: fields.u32()?,
-            len: fields.u32()?,
-            promise: fields.u64()?,
-        })
+        Some(GroupHeader { kind, entries: fields.u32()?, len: fields.u32()?, promise: fields.u64()? })
     }
 }
 
@@ -208,16 +186,7 @@ pub(crate) fn decode_entry(bytes: &[u8], file_id: u64, offset: u64) -> Option<(E
     if stored != checksum::salted(bytes.get(4..len)?, file_id, offset) {
         return None;
     }
-    Some((
-        Entry {
-            kind,
-            keyspace,
-            seq,
-            key,
-            value,
-        },
-        len,
-    ))
+    Some((Entry { kind, keyspace, seq, key, value }, len))
 }
 
 fn find_magic(bytes: &[u8]) -> Option<usize> {

@@ -30,14 +30,7 @@ impl<'a> GroupWriter<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>, file_id: u64, offset: u64) -> Self {
         let start = out.len();
         out.extend_from_slice(&[0; GROUP_HEADER_BYTES]);
-        GroupWriter {
-            out,
-            start,
-            file_id,
-            offset,
-            entries: 0,
-            finished: false,
-        }
+        GroupWriter { out, start, file_id, offset, entries: 0, finished: false }
     }
 
     pub(crate) fn entry(&mut self, entry: NewEntry<'_>) {

@@ -23,11 +23,7 @@ impl<'a> Block<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Block<'a>, Damaged> {
         let (rest, count) = bytes.split_last_chunk::<4>().ok_or(Damaged)?;
         let restarts_len = u32::from_le_bytes(*count) as usize * 4;
-        let entries_len = rest
-            .len()
-            .checked_sub(restarts_len)
-            .filter(|_| restarts_len > 0)
-            .ok_or(Damaged)?;
+        let entries_len = rest.len().checked_sub(restarts_len).filter(|_| restarts_len > 0).ok_or(Damaged)?;
         let (entries, restarts) = rest.split_at_checked(entries_len).ok_or(Damaged)?;
         Ok(Block { entries, restarts })
     }
@@ -37,11 +33,7 @@ impl<'a> Block<'a> {
     }
 
     fn restart(&self, at: usize) -> Result<usize, Damaged> {
-        let bytes = self
-            .restarts
-            .get(at * 4..)
-            .and_then(|rest| rest.first_chunk::<4>())
-            .ok_or(Damaged)?;
+        let bytes = self.restarts.get(at * 4..).and_then(|rest| rest.first_chunk::<4>()).ok_or(Damaged)?;
         Ok(u32::from_le_bytes(*bytes) as usize)
     }
 
@@ -60,13 +52,7 @@ impl<'a> Block<'a> {
         };
         let (shared, trailer, suffix, value) = parts().ok_or(Damaged)?;
         let next = self.entries.len() - fields.rest().len();
-        Ok(RawEntry {
-            shared,
-            trailer,
-            suffix,
-            value,
-            next,
-        })
+        Ok(RawEntry { shared, trailer, suffix, value, next })
     }
 
     /// The whole key at a restart.
@@ -84,9 +70,9 @@ impl<'a> Block<'a> {
         while low < high {
             let middle = usize::midpoint(low, high + 1);
             if self.restart_key(middle)? < key {
-                low = middle
+                low = middle;
             } else {
-                high = middle - 1
+                high = middle - 1;
             }
         }
         Ok(low)
@@ -123,10 +109,7 @@ struct Place {
 
 impl BlockCursor {
     pub(crate) fn new() -> BlockCursor {
-        BlockCursor {
-            key: Vec::with_capacity(64),
-            ..BlockCursor::default()
-        }
+        BlockCursor { key: Vec::with_capacity(64), ..BlockCursor::default() }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -134,8 +117,7 @@ impl BlockCursor {
     }
 
     pub(crate) fn key(&self) -> Option<InternalKey<'_>> {
-        self.at
-            .map(|_| InternalKey::new(&self.key, Trailer(self.trailer.0)))
+        self.at.map(|_| InternalKey::new(&self.key, Trailer(self.trailer.0)))
     }
 
     /// The value of the current entry, as a range of the block's bytes.
@@ -167,11 +149,7 @@ impl BlockCursor {
     /// Goes to the last entry before `key`, or before the first one.
     pub(crate) fn seek_before(&mut self, block: Block<'_>, key: InternalKey<'_>) -> Result<(), Damaged> {
         self.seek(block, key)?;
-        if self.at.is_some() {
-            self.prev(block)
-        } else {
-            self.seek_to_last(block)
-        }
+        if self.at.is_some() { self.prev(block) } else { self.seek_to_last(block) }
     }
 
     pub(crate) fn next(&mut self, block: Block<'_>) -> Result<(), Damaged> {
@@ -222,11 +200,7 @@ impl BlockCursor {
         self.key.extend_from_slice(entry.suffix);
         self.trailer = Trailer0(entry.trailer.0);
         let value = (entry.next - entry.value.len(), entry.next);
-        self.at = Some(Place {
-            start: offset,
-            value,
-            next: entry.next,
-        });
+        self.at = Some(Place { start: offset, value, next: entry.next });
         Ok(())
     }
 }
@@ -238,9 +212,7 @@ pub(crate) fn check_order(block: Block<'_>, mut each: impl FnMut(InternalKey<'_>
     let mut count = 0;
     cursor.seek_to_first(block)?;
     while let Some(key) = cursor.key() {
-        let before = last
-            .as_ref()
-            .map(|(user, trailer)| InternalKey::new(user, *trailer));
+        let before = last.as_ref().map(|(user, trailer)| InternalKey::new(user, *trailer));
         if before.is_some_and(|before| before.cmp(&key) != Ordering::Less) || key.trailer.kind().is_none() {
             return Err(Damaged);
         }

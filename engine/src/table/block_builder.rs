@@ -66,8 +66,7 @@ impl BlockBuilder {
         for restart in &self.restarts {
             self.bytes.extend_from_slice(&restart.to_le_bytes());
         }
-        self.bytes
-            .extend_from_slice(&(self.restarts.len() as u32).to_le_bytes());
+        self.bytes.extend_from_slice(&(self.restarts.len() as u32).to_le_bytes());
         &self.bytes
     }
 

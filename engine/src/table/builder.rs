@@ -34,11 +34,7 @@ impl TableShape {
             block_bytes: options.block_bytes,
             restart_interval: options.restart_interval,
             filter_bits_per_key: options.filter_bits_per_key,
-            compression: options
-                .compression
-                .get(level)
-                .copied()
-                .unwrap_or(Compression::None),
+            compression: options.compression.get(level).copied().unwrap_or(Compression::None),
             keyspace,
         }
     }
@@ -85,12 +81,7 @@ impl TableBuilder {
     ) -> Result<TableBuilder> {
         let file = dir.create(FileName::Table(number))?;
         let id = dir.unique_id();
-        let header = FileHeader {
-            kind: FileKind::Table,
-            number,
-            id,
-            birth,
-        };
+        let header = FileHeader { kind: FileKind::Table, number, id, birth };
         Ok(TableBuilder {
             file,
             number,
@@ -133,11 +124,7 @@ impl TableBuilder {
         self.last_trailer = key.trailer;
         self.count(key, value);
         self.block.add(key, value);
-        if self.block.len() >= self.shape.block_bytes {
-            self.end_block()
-        } else {
-            Ok(())
-        }
+        if self.block.len() >= self.shape.block_bytes { self.end_block() } else { Ok(()) }
     }
 
     fn count(&mut self, key: InternalKey<'_>, value: &[u8]) {
@@ -173,21 +160,13 @@ impl TableBuilder {
         let filter_bytes = filter::build(&self.hashes, self.shape.filter_bits_per_key);
         let padding = self.offset().next_multiple_of(FILTER_ALIGN) - self.offset();
         self.buffer.resize(self.buffer.len() + padding as usize, 0);
-        let filter = if filter_bytes.is_empty() {
-            BlockHandle::default()
-        } else {
-            self.put_section(&filter_bytes)
-        };
+        let filter =
+            if filter_bytes.is_empty() { BlockHandle::default() } else { self.put_section(&filter_bytes) };
         let index_bytes = std::mem::take(&mut self.index).finish();
         let index = self.put_section(&index_bytes);
         let properties_bytes = self.properties.encode();
         let properties = self.put_section(&properties_bytes);
-        let footer = Footer {
-            properties,
-            index,
-            filter,
-            point_index: BlockHandle::default(),
-        };
+        let footer = Footer { properties, index, filter, point_index: BlockHandle::default() };
         let encoded = footer.encode(self.id, FORMAT_VERSION, self.offset());
         self.buffer.extend_from_slice(&encoded);
         self.hand_over()?;
@@ -219,29 +198,18 @@ impl TableBuilder {
             Some(packed) => (packed.as_slice(), format::LZ4),
             None => (plain, format::STORED),
         };
-        let handle = BlockHandle {
-            offset,
-            len: bytes.len() as u32,
-        };
+        let handle = BlockHandle { offset, len: bytes.len() as u32 };
         self.packed_bytes += bytes.len() as u64;
         self.buffer.extend_from_slice(bytes);
         format::put_block_trailer(&mut self.buffer, start, compression, self.id, offset);
-        self.index
-            .add(InternalKey::new(&self.last_user, self.last_trailer), handle);
+        self.index.add(InternalKey::new(&self.last_user, self.last_trailer), handle);
         self.block.clear();
         self.properties.data_blocks += 1;
-        if self.buffer.len() >= WRITE_BYTES {
-            self.hand_over()
-        } else {
-            Ok(())
-        }
+        if self.buffer.len() >= WRITE_BYTES { self.hand_over() } else { Ok(()) }
     }
 
     fn put_section(&mut self, bytes: &[u8]) -> BlockHandle {
-        let handle = BlockHandle {
-            offset: self.offset(),
-            len: bytes.len() as u32,
-        };
+        let handle = BlockHandle { offset: self.offset(), len: bytes.len() as u32 };
         let start = self.buffer.len();
         self.buffer.extend_from_slice(bytes);
         format::put_block_trailer(&mut self.buffer, start, format::STORED, self.id, handle.offset);

@@ -20,12 +20,7 @@ pub(crate) struct TableCursor {
 
 impl TableCursor {
     pub(crate) fn new(table: Arc<TableReader>, context: ReadContext) -> TableCursor {
-        TableCursor {
-            table,
-            context,
-            block: None,
-            at: BlockCursor::new(),
-        }
+        TableCursor { table, context, block: None, at: BlockCursor::new() }
     }
 
     /// Loads block `at`, if there is one, and places the cursor in it.
@@ -58,10 +53,7 @@ impl TableCursor {
     }
 
     fn search(&self, key: InternalKey<'_>) -> Result<usize> {
-        self.table
-            .index()?
-            .search(key)
-            .ok_or_else(|| self.table.damaged_index())
+        self.table.index()?.search(key).ok_or_else(|| self.table.damaged_index())
     }
 
     /// Goes to the last entry of the block before the present one.
@@ -98,11 +90,7 @@ impl InternalIterator for TableCursor {
             return self.seek_to_last();
         }
         self.enter(at, |cursor, block| cursor.seek_before(block, key))?;
-        if self.at.key().is_none() {
-            self.leave_backwards()
-        } else {
-            Ok(())
-        }
+        if self.at.key().is_none() { self.leave_backwards() } else { Ok(()) }
     }
 
     fn next(&mut self) -> Result<()> {
@@ -115,11 +103,7 @@ impl InternalIterator for TableCursor {
 
     fn prev(&mut self) -> Result<()> {
         self.in_block(BlockCursor::prev)?;
-        if self.at.key().is_none() {
-            self.leave_backwards()
-        } else {
-            Ok(())
-        }
+        if self.at.key().is_none() { self.leave_backwards() } else { Ok(()) }
     }
 
     fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {

@@ -68,10 +68,7 @@ impl Filter {
     #[inline]
     pub(crate) fn may_contain(self, bytes: &[u8], hash: u64) -> bool {
         let start = HEADER + line_of(hash, self.lines) * LINE_BYTES;
-        let Some(line) = bytes
-            .get(start..)
-            .and_then(|rest| rest.first_chunk::<LINE_BYTES>())
-        else {
+        let Some(line) = bytes.get(start..).and_then(|rest| rest.first_chunk::<LINE_BYTES>()) else {
             return true;
         };
         bits(hash, self.probes).all(|bit| line.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1))
@@ -108,23 +105,14 @@ mod tests {
         for n in [1, 2, 100, 10_000, 100_000] {
             let bytes = build(&hashes(0..n), 10);
             let filter = Filter::decode(&bytes).unwrap();
-            assert!(
-                hashes(0..n).iter().all(|hash| filter.may_contain(&bytes, *hash)),
-                "n = {n}"
-            );
+            assert!(hashes(0..n).iter().all(|hash| filter.may_contain(&bytes, *hash)), "n = {n}");
         }
         let bytes = build(&hashes(0..100_000), 10);
         let filter = Filter::decode(&bytes).unwrap();
         let others = hashes(100_000..300_000);
-        let found = others
-            .iter()
-            .filter(|hash| filter.may_contain(&bytes, **hash))
-            .count();
+        let found = others.iter().filter(|hash| filter.may_contain(&bytes, **hash)).count();
         let rate = found as f64 / others.len() as f64;
-        assert!(
-            rate < 0.013,
-            "10 bits a key give about 1 % of false positives, not {rate}"
-        );
+        assert!(rate < 0.013, "10 bits a key give about 1 % of false positives, not {rate}");
     }
 
     #[test]

@@ -130,26 +130,18 @@ impl Footer {
     pub(crate) fn decode(bytes: &[u8], file_id: u64, file_len: u64, path: &Path) -> Result<Footer> {
         let offset = file_len.saturating_sub(FOOTER_BYTES);
         let fault = |what| Error::corruption(path, offset, what);
-        let (covered, rest) = bytes
-            .split_at_checked(FOOTER_CHECKSUM_OFFSET)
-            .ok_or(fault("the footer is short"))?;
+        let (covered, rest) =
+            bytes.split_at_checked(FOOTER_CHECKSUM_OFFSET).ok_or(fault("the footer is short"))?;
         let mut tail = Decoder::new(rest);
         let checksum = tail.u32();
         if tail.rest() != FOOTER_MAGIC {
-            return Err(fault(
-                "the footer's magic is wrong: the file was cut or is not a table",
-            ));
+            return Err(fault("the footer's magic is wrong: the file was cut or is not a table"));
         }
         if checksum != Some(checksum::salted(covered, file_id, offset)) {
             return Err(fault("the footer's checksum does not match"));
         }
         let mut fields = Decoder::new(covered);
-        let mut handle = || {
-            Some(BlockHandle {
-                offset: fields.u64()?,
-                len: fields.u32()?,
-            })
-        };
+        let mut handle = || Some(BlockHandle { offset: fields.u64()?, len: fields.u32()? });
         let footer = (|| {
             Some(Footer {
                 properties: handle()?,

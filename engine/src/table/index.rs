@@ -33,8 +33,7 @@ impl IndexBuilder {
         for offset in &self.offsets {
             self.bytes.extend_from_slice(&offset.to_le_bytes());
         }
-        self.bytes
-            .extend_from_slice(&(self.offsets.len() as u32).to_le_bytes());
+        self.bytes.extend_from_slice(&(self.offsets.len() as u32).to_le_bytes());
         self.bytes
     }
 }
@@ -67,10 +66,7 @@ impl<'a> Index<'a> {
         let mut fields = Decoder::new(self.entries.get(u32::from_le_bytes(*offset) as usize..)?);
         let user = fields.slice()?;
         let trailer = Trailer(fields.varint()?);
-        let handle = BlockHandle {
-            offset: fields.varint()?,
-            len: u32::try_from(fields.varint()?).ok()?,
-        };
+        let handle = BlockHandle { offset: fields.varint()?, len: u32::try_from(fields.varint()?).ok()? };
         Some((InternalKey::new(user, trailer), handle))
     }
 
@@ -82,9 +78,9 @@ impl<'a> Index<'a> {
         while low < high {
             let middle = usize::midpoint(low, high);
             if self.get(middle)?.0 < key {
-                low = middle + 1
+                low = middle + 1;
             } else {
-                high = middle
+                high = middle;
             }
         }
         Some(low)

@@ -92,10 +92,7 @@ impl Deref for Section {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes
-            .get(self.start..)
-            .and_then(|rest| rest.get(..self.len))
-            .unwrap_or_default()
+        self.bytes.get(self.start..).and_then(|rest| rest.get(..self.len)).unwrap_or_default()
     }
 }
 
@@ -121,10 +118,7 @@ impl Deref for BlockBytes {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.owner
-            .get(self.start..)
-            .and_then(|rest| rest.get(..self.len))
-            .unwrap_or_default()
+        self.owner.get(self.start..).and_then(|rest| rest.get(..self.len)).unwrap_or_default()
     }
 }
 
@@ -138,89 +132,53 @@ impl TableReader {
         let path = context.dir.path_of(FileName::Table(identity.number));
         let opened = Self::open_at(context, identity, &path);
         if let Err(Error::Corruption { .. }) = opened {
-            context
-                .recorder
-                .add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
+            context.recorder.add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
         }
         opened
     }
 
     fn open_at(context: &TableContext, identity: TableIdentity, path: &Path) -> Result<TableReader> {
-        let TableIdentity {
-            number,
-            id,
-            bytes: file_len,
-        } = identity;
+        let TableIdentity { number, id, bytes: file_len } = identity;
         let fault = |offset, what| Error::corruption(path, offset, what);
         let file = context.dir.open(FileName::Table(number), false)?;
         if file.len()? != file_len {
-            return Err(fault(
-                file_len,
-                "the table's length is not what the manifest recorded",
-            ));
+            return Err(fault(file_len, "the table's length is not what the manifest recorded"));
         }
         if file_len < HEADER_BYTES + FOOTER_BYTES {
             return Err(fault(file_len, "the table is shorter than header and footer"));
         }
-        let source = if context.mapped {
-            Source::Mapped(Arc::new(file.map(file_len)?))
-        } else {
-            Source::File(file)
-        };
+        let source =
+            if context.mapped { Source::Mapped(Arc::new(file.map(file_len)?)) } else { Source::File(file) };
         let header = source.read(0, HEADER_BYTES)?;
         if FileHeader::decode(&header, FileKind::Table, number, path)?.id != id {
-            return Err(fault(
-                24,
-                "another table under this name: the manifest knows a different id",
-            ));
+            return Err(fault(24, "another table under this name: the manifest knows a different id"));
         }
         let footer_bytes = source.read(file_len - FOOTER_BYTES, FOOTER_BYTES)?;
         let footer = Footer::decode(&footer_bytes, id, file_len, path)?;
         let section = |handle: BlockHandle, what| {
             let stored = source.read(handle.offset, handle.stored_len())?;
             let checked = format::check_block(&stored, id, handle.offset);
-            let (bytes, _) = checked
-                .filter(|(_, kind)| *kind == format::STORED)
-                .ok_or(fault(handle.offset, what))?;
+            let (bytes, _) =
+                checked.filter(|(_, kind)| *kind == format::STORED).ok_or(fault(handle.offset, what))?;
             let len = bytes.len();
-            Ok(Section {
-                bytes: stored.owner.clone(),
-                start: stored.start,
-                len,
-            })
+            Ok(Section { bytes: stored.owner.clone(), start: stored.start, len })
         };
         let index = section(footer.index, "the index's checksum does not match")?;
-        let blocks = Index::parse(&index)
-            .ok_or(fault(footer.index.offset, "the index contradicts itself"))?
-            .len();
-        let filter = match footer.filter.len {
-            0 => None,
-            _ => {
-                let bytes = section(footer.filter, "the filter's checksum does not match")?;
-                let filter = Filter::decode(&bytes);
-                Some((
-                    filter.ok_or(fault(footer.filter.offset, "the filter is of no known kind"))?,
-                    bytes,
-                ))
-            }
+        let blocks =
+            Index::parse(&index).ok_or(fault(footer.index.offset, "the index contradicts itself"))?.len();
+        let filter = if footer.filter.len == 0 {
+            None
+        } else {
+            let bytes = section(footer.filter, "the filter's checksum does not match")?;
+            let filter = Filter::decode(&bytes);
+            Some((filter.ok_or(fault(footer.filter.offset, "the filter is of no known kind"))?, bytes))
         };
         let properties = section(footer.properties, "the properties' checksum does not match")?;
-        let properties = Properties::decode(&properties).ok_or(fault(
-            footer.properties.offset,
-            "the properties contradict themselves",
-        ))?;
+        let properties = Properties::decode(&properties)
+            .ok_or(fault(footer.properties.offset, "the properties contradict themselves"))?;
         let verified = (0..blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let context = context.clone();
-        Ok(TableReader {
-            context,
-            path: path.into(),
-            identity,
-            source,
-            index,
-            filter,
-            properties,
-            verified,
-        })
+        Ok(TableReader { context, path: path.into(), identity, source, index, filter, properties, verified })
     }
 
     pub(crate) fn properties(&self) -> &Properties {
@@ -230,9 +188,7 @@ impl TableReader {
     /// Whether a user key with this hash may be in the table; `None` if the table has no filter.
     #[inline]
     pub(crate) fn may_contain(&self, hash: u64) -> Option<bool> {
-        self.filter
-            .as_ref()
-            .map(|(filter, bytes)| filter.may_contain(bytes, hash))
+        self.filter.as_ref().map(|(filter, bytes)| filter.may_contain(bytes, hash))
     }
 
     /// Bytes of memory held outside of mappings: filter and index of a table that is not mapped.
@@ -253,10 +209,7 @@ impl TableReader {
         let block = self.block(index, at, context)?;
         let mut cursor = BlockCursor::new();
         self.sound(cursor.seek(self.sound(Block::parse(&block), at)?, key), at)?;
-        let found = cursor
-            .key()
-            .filter(|found| found.user == key.user)
-            .map(|found| found.trailer);
+        let found = cursor.key().filter(|found| found.user == key.user).map(|found| found.trailer);
         let Some((trailer, range)) = found.zip(cursor.value_range()) else {
             return Ok(None);
         };
@@ -274,11 +227,8 @@ impl TableReader {
     /// Turns a block that contradicts itself into an error that says which.
     pub(crate) fn sound<T>(&self, result: std::result::Result<T, Damaged>, at: usize) -> Result<T> {
         result.map_err(|Damaged| {
-            let offset = self
-                .index()
-                .ok()
-                .and_then(|index| index.get(at))
-                .map_or(0, |(_, handle)| handle.offset);
+            let offset =
+                self.index().ok().and_then(|index| index.get(at)).map_or(0, |(_, handle)| handle.offset);
             Error::corruption(&self.path, offset, "a block contradicts itself")
         })
     }
@@ -294,16 +244,13 @@ impl TableReader {
                 let stored = self.source.read(handle.offset, handle.stored_len())?;
                 if stored.get(handle.len as usize) == Some(&format::STORED) {
                     self.verify_mapped(&stored, at, handle, context)?;
-                    return Ok(BlockBytes {
-                        len: handle.len as usize,
-                        ..stored
-                    });
+                    return Ok(BlockBytes { len: handle.len as usize, ..stored });
                 }
                 self.cached(handle, context, || Ok(stored))
             }
-            Source::File(_) => self.cached(handle, context, || {
-                self.source.read(handle.offset, handle.stored_len())
-            }),
+            Source::File(_) => {
+                self.cached(handle, context, || self.source.read(handle.offset, handle.stored_len()))
+            }
         }
     }
 
@@ -335,10 +282,7 @@ impl TableReader {
         context: ReadContext,
         stored: impl FnOnce() -> Result<BlockBytes>,
     ) -> Result<BlockBytes> {
-        let key = BlockKey {
-            table: self.identity.number,
-            offset: handle.offset,
-        };
+        let key = BlockKey { table: self.identity.number, offset: handle.offset };
         let recorder = &self.context.recorder;
         // Compaction and verification read every block once: what they read would only push out what others need.
         let caching = matches!(context.origin, ReadOrigin::Get | ReadOrigin::Scan);
@@ -347,11 +291,7 @@ impl TableReader {
             let result = if block.is_some() { HIT } else { MISS };
             recorder.add(Counter::CacheRequests.at3(context.level, DATA_BLOCK, result), 1);
             if let Some(owner) = block {
-                return Ok(BlockBytes {
-                    start: 0,
-                    len: owner.len(),
-                    owner,
-                });
+                return Ok(BlockBytes { start: 0, len: owner.len(), owner });
             }
         }
         let stored = stored()?;
@@ -362,11 +302,7 @@ impl TableReader {
         if caching {
             self.context.cache.insert(key, owner.clone());
         }
-        Ok(BlockBytes {
-            start: 0,
-            len: owner.len(),
-            owner,
-        })
+        Ok(BlockBytes { start: 0, len: owner.len(), owner })
     }
 
     fn check<'a>(
@@ -376,14 +312,8 @@ impl TableReader {
         context: ReadContext,
     ) -> Result<(&'a [u8], u8)> {
         let recorder = &self.context.recorder;
-        recorder.add(
-            Counter::StorageReadBytes.at(context.origin as usize),
-            stored.len() as u64,
-        );
-        recorder.add(
-            Counter::ChecksumVerifiedBytes.at(context.origin.verify_label()),
-            stored.len() as u64,
-        );
+        recorder.add(Counter::StorageReadBytes.at(context.origin as usize), stored.len() as u64);
+        recorder.add(Counter::ChecksumVerifiedBytes.at(context.origin.verify_label()), stored.len() as u64);
         format::check_block(stored, self.identity.id, handle.offset).ok_or_else(|| {
             recorder.add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
             Error::corruption(&self.path, handle.offset, "a block's checksum does not match")
@@ -392,10 +322,7 @@ impl TableReader {
 
     /// Reads everything and checks what a single read does not: order across blocks, counts, filter, bounds.
     pub(crate) fn verify(&self, level: usize) -> Result<u64> {
-        let context = ReadContext {
-            level,
-            origin: ReadOrigin::Verify,
-        };
+        let context = ReadContext { level, origin: ReadOrigin::Verify };
         let index = self.index()?;
         let mut entries = 0;
         let mut last: Option<(Vec<u8>, Trailer)> = None;
@@ -409,9 +336,7 @@ impl TableReader {
             let mut cursor = BlockCursor::new();
             let parsed = self.sound(Block::parse(&bytes), at)?;
             self.sound(cursor.seek_to_first(parsed), at)?;
-            let before = last
-                .as_ref()
-                .map(|(user, trailer)| InternalKey::new(user, *trailer));
+            let before = last.as_ref().map(|(user, trailer)| InternalKey::new(user, *trailer));
             if before >= cursor.key() {
                 return Err(fault("a block's keys do not follow those of the block before"));
             }
@@ -430,11 +355,7 @@ impl TableReader {
         }
         let largest = last.map(|(user, _)| user).unwrap_or_default();
         if entries != self.properties.entries || largest != self.properties.largest {
-            return Err(Error::corruption(
-                &self.path,
-                0,
-                "the table does not hold what its properties say",
-            ));
+            return Err(Error::corruption(&self.path, 0, "the table does not hold what its properties say"));
         }
         Ok(entries)
     }
@@ -443,19 +364,13 @@ impl TableReader {
 impl Source {
     fn read(&self, offset: u64, len: u64) -> Result<BlockBytes> {
         match self {
-            Source::Mapped(bytes) => Ok(BlockBytes {
-                owner: bytes.clone(),
-                start: offset as usize,
-                len: len as usize,
-            }),
+            Source::Mapped(bytes) => {
+                Ok(BlockBytes { owner: bytes.clone(), start: offset as usize, len: len as usize })
+            }
             Source::File(file) => {
                 let mut bytes = vec![0; len as usize];
                 file.read_at(offset, &mut bytes)?;
-                Ok(BlockBytes {
-                    owner: Arc::new(Mapping::owned(bytes)),
-                    start: 0,
-                    len: len as usize,
-                })
+                Ok(BlockBytes { owner: Arc::new(Mapping::owned(bytes)), start: 0, len: len as usize })
             }
         }
     }

@@ -17,10 +17,7 @@ pub(crate) struct ValuePointer {
 
 #[cfg_attr(
     not(test),
-    expect(
-        dead_code,
-        reason = "the format is fixed from day one, used once separation lands"
-    )
+    expect(dead_code, reason = "the format is fixed from day one, used once separation lands")
 )]
 impl ValuePointer {
     /// Three varints: file, offset, length.
@@ -47,11 +44,7 @@ mod tests {
 
     #[test]
     fn a_pointer_reads_back_and_a_damaged_one_does_not() {
-        let pointer = ValuePointer {
-            file: FileNumber(12),
-            offset: 1 << 33,
-            len: u32::MAX,
-        };
+        let pointer = ValuePointer { file: FileNumber(12), offset: 1 << 33, len: u32::MAX };
         let mut bytes = Vec::new();
         pointer.encode(&mut bytes);
         assert_eq!(ValuePointer::decode(&bytes), Some(pointer));

@@ -42,11 +42,7 @@ fn a_tombstone_hides_older_values_after_a_flush_and_after_a_compaction() {
     db.compact(..).unwrap();
     assert!(db.get(b"k").unwrap().is_none());
     assert_eq!(db.scan(..).count(), 0);
-    assert_eq!(
-        db.stats().levels.iter().map(|level| level.entries).sum::<u64>(),
-        0,
-        "nothing is left of it"
-    );
+    assert_eq!(db.stats().levels.iter().map(|level| level.entries).sum::<u64>(), 0, "nothing is left of it");
 }
 
 #[test]
@@ -80,15 +76,8 @@ fn prefixes_at_the_edge_of_the_byte_range_find_their_keys() {
     for key in [&b"\xff"[..], b"\xff\xff", b"\xff\xff\x00", b"\xfe\xff", b"\xfe"] {
         db.set(key, key).unwrap();
     }
-    let keys = |prefix: &[u8]| {
-        db.prefix(prefix)
-            .map(|item| item.unwrap().key().to_vec())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        keys(b"\xff\xff"),
-        [b"\xff\xff".to_vec(), b"\xff\xff\x00".to_vec()]
-    );
+    let keys = |prefix: &[u8]| db.prefix(prefix).map(|item| item.unwrap().key().to_vec()).collect::<Vec<_>>();
+    assert_eq!(keys(b"\xff\xff"), [b"\xff\xff".to_vec(), b"\xff\xff\x00".to_vec()]);
     assert_eq!(keys(b"\xfe"), [b"\xfe".to_vec(), b"\xfe\xff".to_vec()]);
     assert_eq!(keys(b"").len(), 5);
 }
@@ -109,19 +98,9 @@ fn f91_scans_and_snapshots_outlive_flush_compaction_and_closing() {
     db.flush().unwrap();
     db.compact(..).unwrap();
     assert_eq!(snapshot.get(5u32.to_be_bytes()).unwrap().unwrap(), [1; 100]);
-    assert!(
-        snapshot
-            .clone()
-            .scan(..)
-            .all(|item| item.unwrap().value().unwrap() == [1; 100])
-    );
+    assert!(snapshot.clone().scan(..).all(|item| item.unwrap().value().unwrap() == [1; 100]));
     db.close().unwrap();
-    assert_eq!(
-        scan.by_ref()
-            .map(|item| assert_eq!(item.unwrap().value().unwrap(), [1; 100]))
-            .count(),
-        999
-    );
+    assert_eq!(scan.by_ref().map(|item| assert_eq!(item.unwrap().value().unwrap(), [1; 100])).count(), 999);
     assert!(matches!(snapshot.get(b"k"), Err(Error::Closed)));
 }
 
@@ -133,10 +112,7 @@ fn a_closed_database_refuses_everything_with_a_typed_error() {
     assert!(matches!(other.set(b"k", b"v"), Err(Error::Closed)));
     assert!(matches!(other.get(b"k"), Err(Error::Closed)));
     assert!(matches!(other.flush(), Err(Error::Closed)));
-    assert_eq!(
-        other.scan(..).next().unwrap().unwrap_err().kind(),
-        ErrorKind::Closed
-    );
+    assert_eq!(other.scan(..).next().unwrap().unwrap_err().kind(), ErrorKind::Closed);
     other.close().unwrap();
     Db::open(dir.path(), Options::default()).unwrap();
 }
@@ -145,25 +121,15 @@ fn a_closed_database_refuses_everything_with_a_typed_error() {
 fn every_durability_is_read_back_after_a_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(dir.path(), Options::default()).unwrap();
-    for (key, durability) in [
-        ("s", Durability::Sync),
-        ("o", Durability::Os),
-        ("n", Durability::None),
-    ] {
-        db.set_with(key, key, WriteOptions::new().durability(durability))
-            .unwrap();
+    for (key, durability) in [("s", Durability::Sync), ("o", Durability::Os), ("n", Durability::None)] {
+        db.set_with(key, key, WriteOptions::new().durability(durability)).unwrap();
     }
-    db.delete_with(b"o", WriteOptions::new().durability(Durability::Sync))
-        .unwrap();
+    db.delete_with(b"o", WriteOptions::new().durability(Durability::Sync)).unwrap();
     drop(db);
     let db = Db::open(dir.path(), Options::default()).unwrap();
     assert!(db.recovery().clean && !db.recovery().created);
     assert_eq!(
-        (
-            db.contains("s").unwrap(),
-            db.contains("o").unwrap(),
-            db.contains("n").unwrap()
-        ),
+        (db.contains("s").unwrap(), db.contains("o").unwrap(), db.contains("n").unwrap()),
         (true, false, true)
     );
 }
@@ -171,10 +137,7 @@ fn every_durability_is_read_back_after_a_reopening() {
 #[test]
 fn opening_where_nothing_is_can_be_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    let missing = Db::open(
-        dir.path().join("typo"),
-        Options::default().create_if_missing(false),
-    );
+    let missing = Db::open(dir.path().join("typo"), Options::default().create_if_missing(false));
     assert_eq!(missing.unwrap_err().kind(), ErrorKind::Io);
     let empty = Db::open(dir.path(), Options::default().create_if_missing(false));
     assert_eq!(empty.unwrap_err().kind(), ErrorKind::Io);
@@ -189,15 +152,7 @@ fn f83_a_symbolic_link_to_the_directory_works_and_is_the_same_database() {
     std::os::unix::fs::symlink(&real, &link).unwrap();
     let db = Db::open(&link, Options::default()).unwrap();
     db.set(b"k", b"v").unwrap();
-    assert!(
-        matches!(Db::open(&real, Options::default()), Err(Error::Locked { .. })),
-        "F82"
-    );
+    assert!(matches!(Db::open(&real, Options::default()), Err(Error::Locked { .. })), "F82");
     db.close().unwrap();
-    assert!(
-        Db::open(&real, Options::default())
-            .unwrap()
-            .contains(b"k")
-            .unwrap()
-    );
+    assert!(Db::open(&real, Options::default()).unwrap().contains(b"k").unwrap());
 }

@@ -71,12 +71,8 @@ fn f90_strange_keys_keep_the_order_of_bytes() {
         assert_eq!(found, keys);
         for (at, key) in keys.iter().enumerate() {
             assert_eq!(db.get(key).unwrap().unwrap(), key);
-            let behind = db
-                .scan((
-                    std::ops::Bound::Excluded(key.as_slice()),
-                    std::ops::Bound::Unbounded,
-                ))
-                .count();
+            let behind =
+                db.scan((std::ops::Bound::Excluded(key.as_slice()), std::ops::Bound::Unbounded)).count();
             assert_eq!(behind, keys.len() - at - 1);
         }
     }
@@ -85,36 +81,20 @@ fn f90_strange_keys_keep_the_order_of_bytes() {
 #[test]
 fn writes_much_larger_than_the_memory_budget_stay_readable_and_settle() {
     let dir = tempfile::tempdir().unwrap();
-    let options = small_options()
-        .memtable_bytes(64 << 10)
-        .durability(Durability::None);
+    let options = small_options().memtable_bytes(64 << 10).durability(Durability::None);
     let db = Db::open(dir.path(), options).unwrap();
     let value = |n: u32| vec![n as u8; 100];
     for round in 0..3 {
         for n in 0..20_000u32 {
-            db.set(n.wrapping_mul(2_654_435_761).to_be_bytes(), value(n + round))
-                .unwrap();
+            db.set(n.wrapping_mul(2_654_435_761).to_be_bytes(), value(n + round)).unwrap();
         }
     }
     for n in (0..20_000u32).step_by(37) {
-        assert_eq!(
-            db.get(n.wrapping_mul(2_654_435_761).to_be_bytes())
-                .unwrap()
-                .unwrap(),
-            value(n + 2)
-        );
+        assert_eq!(db.get(n.wrapping_mul(2_654_435_761).to_be_bytes()).unwrap().unwrap(), value(n + 2));
     }
     db.compact(..).unwrap();
     let stats = db.stats();
-    assert_eq!(
-        stats.levels.iter().map(|level| level.entries).sum::<u64>(),
-        20_000,
-        "each key is left once"
-    );
-    assert!(
-        stats.memtable_bytes <= 3 * (64 << 10) + 4096,
-        "{}",
-        stats.memtable_bytes
-    );
+    assert_eq!(stats.levels.iter().map(|level| level.entries).sum::<u64>(), 20_000, "each key is left once");
+    assert!(stats.memtable_bytes <= 3 * (64 << 10) + 4096, "{}", stats.memtable_bytes);
     assert!(db.verify().unwrap().is_sound());
 }

@@ -35,10 +35,7 @@ fn g8_f54_a_full_disk_is_an_error_that_passes_by_itself() {
     assert_eq!(contents(&db).len() as u32, written + 1000);
     assert!(db.verify().unwrap().is_sound());
     db.close().unwrap();
-    assert_eq!(
-        contents(&sim_db(&disk, small_options()).unwrap()).len() as u32,
-        written + 1000
-    );
+    assert_eq!(contents(&sim_db(&disk, small_options()).unwrap()).len() as u32, written + 1000);
 }
 
 /// F54 with threads: stalled writers wake with the error instead of waiting for ever.
@@ -48,9 +45,8 @@ fn f54_writers_that_wait_for_a_flush_on_a_full_disk_get_an_error() {
     let env = Env::sim(&disk).with_threads(bettong::env::Threads::Background);
     let db = Db::open("/db", small_options().env(env)).unwrap();
     disk.set_capacity(disk.used_bytes() + (200 << 10));
-    let error = (0..100_000u32)
-        .find_map(|n| db.set(n.to_be_bytes(), [7; 200]).err())
-        .expect("the disk fills up");
+    let error =
+        (0..100_000u32).find_map(|n| db.set(n.to_be_bytes(), [7; 200]).err()).expect("the disk fills up");
     assert!(error.is_retryable(), "{error:?}");
     disk.set_capacity(u64::MAX);
     // The retry comes by itself; until then writes say why they fail.
@@ -76,10 +72,7 @@ fn g6_f57_a_failed_log_sync_stops_all_writes() {
     assert!(error.to_string().contains("sync"), "{error}");
     for durability in [Durability::Sync, Durability::Os, Durability::None] {
         let options = bettong::WriteOptions::new().durability(durability);
-        assert_eq!(
-            db.set_with(b"later", b"3", options).unwrap_err().kind(),
-            ErrorKind::ReadOnly
-        );
+        assert_eq!(db.set_with(b"later", b"3", options).unwrap_err().kind(), ErrorKind::ReadOnly);
     }
     assert_eq!(db.sync().unwrap_err().kind(), ErrorKind::ReadOnly);
     assert_eq!(db.get(b"before").unwrap().unwrap(), b"1", "reads go on");
@@ -102,11 +95,7 @@ fn f59_a_read_error_is_not_an_absent_key() {
     assert_eq!(db.get(b"k").unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(db.get(b"k").unwrap().unwrap(), b"v");
     disk.inject(Rule::new(Fault::Flip).on(IoOp::Read));
-    assert_eq!(
-        db.get(b"k").unwrap_err().kind(),
-        ErrorKind::Corruption,
-        "a bit flipped on the way"
-    );
+    assert_eq!(db.get(b"k").unwrap_err().kind(), ErrorKind::Corruption, "a bit flipped on the way");
     assert_eq!(db.get(b"k").unwrap().unwrap(), b"v");
 }
 
@@ -118,11 +107,7 @@ fn f60_f61_f62_short_and_interrupted_calls_are_completed() {
         for skip in 0..400 {
             disk.inject(Rule::new(fault).nth(skip * 3));
         }
-        let db = sim_db(
-            &disk,
-            small_options().mapped_reads(false).durability(Durability::Sync),
-        )
-        .unwrap();
+        let db = sim_db(&disk, small_options().mapped_reads(false).durability(Durability::Sync)).unwrap();
         for n in 0..300u32 {
             db.set(n.to_be_bytes(), [n as u8; 150]).unwrap();
         }
@@ -139,13 +124,8 @@ fn f60_f61_f62_short_and_interrupted_calls_are_completed() {
 /// untyped error, and everything that was acknowledged is there afterwards.
 #[test]
 fn f54_to_f72_any_failing_operation_keeps_what_was_acknowledged() {
-    let errnos = [
-        libc_eio(),
-        28, /* ENOSPC */
-        24, /* EMFILE */
-        30, /* EROFS */
-        11, /* EAGAIN */
-    ];
+    let errnos =
+        [libc_eio(), 28 /* ENOSPC */, 24 /* EMFILE */, 30 /* EROFS */, 11 /* EAGAIN */];
     for errno in errnos {
         for forever in [false, true] {
             let mut at = 0;
@@ -178,10 +158,7 @@ fn fails_at(errno: i32, forever: bool, at: u64) -> bool {
                     db.step().err().iter().for_each(|error| check_kind(error, &case));
                 }
             }
-            db.compact(..)
-                .err()
-                .iter()
-                .for_each(|error| check_kind(error, &case));
+            db.compact(..).err().iter().for_each(|error| check_kind(error, &case));
             let operations = disk.operations();
             db.close().err().iter().for_each(|error| check_kind(error, &case));
             operations > at
@@ -195,23 +172,14 @@ fn fails_at(errno: i32, forever: bool, at: u64) -> bool {
     let db = sim_db(&disk, small_options()).unwrap_or_else(|error| panic!("{case}: {error:?}"));
     for n in acknowledged {
         let value = db.get(n.to_be_bytes()).unwrap();
-        assert_eq!(
-            value.as_deref(),
-            Some(&[n as u8; 400][..]),
-            "{case}: key {n} was acknowledged"
-        );
+        assert_eq!(value.as_deref(), Some(&[n as u8; 400][..]), "{case}: key {n} was acknowledged");
     }
     assert!(db.verify().unwrap().is_sound(), "{case}");
     happened
 }
 
 fn check_kind(error: &Error, case: &str) {
-    let expected = [
-        ErrorKind::Io,
-        ErrorKind::NoSpace,
-        ErrorKind::ReadOnly,
-        ErrorKind::Locked,
-    ];
+    let expected = [ErrorKind::Io, ErrorKind::NoSpace, ErrorKind::ReadOnly, ErrorKind::Locked];
     assert!(expected.contains(&error.kind()), "{case}: {error:?}");
 }
 
@@ -231,10 +199,7 @@ fn f67_f78_a_recovery_that_fails_changes_nothing_that_counts() {
         disk.kill();
         drop(opened);
         let used = disk.used_bytes();
-        assert!(
-            used < 3 << 20,
-            "failed recoveries do not pile up files: {used} bytes"
-        );
+        assert!(used < 3 << 20, "failed recoveries do not pile up files: {used} bytes");
     }
     assert_eq!(contents(&sim_db(&disk, small_options()).unwrap()).len(), 200);
 }
@@ -260,12 +225,7 @@ fn f81_a_lying_disk_is_found_out_or_leaves_a_prefix() {
                         assert_eq!(value, [n as u8; 300], "wrong data");
                     }
                 }
-                assert!(
-                    report
-                        .faults
-                        .iter()
-                        .all(|fault| fault.kind() == ErrorKind::Corruption)
-                );
+                assert!(report.faults.iter().all(|fault| fault.kind() == ErrorKind::Corruption));
             }
         }
     }

@@ -30,14 +30,8 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
 /// The module path of a file below a crate's `src`: `src/log/writer.rs` is `["log", "writer"]`.
 fn module_of(src: &Path, file: &Path) -> Vec<String> {
     let inside = file.strip_prefix(src).unwrap().with_extension("");
-    let mut parts: Vec<String> = inside
-        .iter()
-        .map(|part| part.to_str().unwrap().to_owned())
-        .collect();
-    if parts
-        .last()
-        .is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str()))
-    {
+    let mut parts: Vec<String> = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    if parts.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
         parts.pop();
     }
     parts
@@ -52,10 +46,7 @@ fn floors(src: &Path) -> HashMap<Vec<String>, Vec<String>> {
             let line = line.trim_start_matches("pub(crate) ").trim_start_matches("pub ");
             line.strip_prefix("mod ")?.strip_suffix(';').map(str::to_owned)
         });
-        floors
-            .entry(module_of(src, &file))
-            .or_insert_with(Vec::new)
-            .extend(names);
+        floors.entry(module_of(src, &file)).or_insert_with(Vec::new).extend(names);
     }
     floors
 }
@@ -80,10 +71,8 @@ fn allowed(floors: &HashMap<Vec<String>, Vec<String>>, from: &[String], to: &[St
     let Some(siblings) = floors.get(&from[..shared]) else {
         return true;
     };
-    let place = |path: &[String]| {
-        path.get(shared)
-            .and_then(|name| siblings.iter().position(|other| other == name))
-    };
+    let place =
+        |path: &[String]| path.get(shared).and_then(|name| siblings.iter().position(|other| other == name));
     match (place(from), place(to)) {
         (Some(from), Some(to)) => to < from,
         // A parent names its children, and a path that ends at no module is a name of the parent's own.
@@ -111,11 +100,7 @@ fn a_module_names_only_what_is_declared_above_it() {
             }
         }
     }
-    assert!(
-        faults.is_empty(),
-        "modules that name what lies above them:\n{}",
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "modules that name what lies above them:\n{}", faults.join("\n"));
 }
 
 #[test]
@@ -130,11 +115,7 @@ fn the_test_of_the_floors_notices_a_module_that_looks_up() {
 #[test]
 fn the_exporter_does_not_know_the_engine() {
     let manifest = fs::read_to_string(root().join("exporter/Cargo.toml")).unwrap();
-    assert!(
-        !manifest
-            .lines()
-            .any(|line| line.starts_with("bettong.") || line.starts_with("bettong "))
-    );
+    assert!(!manifest.lines().any(|line| line.starts_with("bettong.") || line.starts_with("bettong ")));
 }
 
 #[test]
@@ -163,11 +144,7 @@ fn files_stay_small_enough_to_read() {
     for name in CRATES {
         for file in sources(&root().join(name).join("src")) {
             let lines = fs::read_to_string(&file).unwrap().lines().count();
-            assert!(
-                lines <= 600,
-                "{} has {lines} lines: look for the second noun in it",
-                file.display()
-            );
+            assert!(lines <= 600, "{} has {lines} lines: look for the second noun in it", file.display());
         }
     }
 }

@@ -15,9 +15,7 @@ fn g9_f82_a_second_opener_is_refused_and_changes_nothing() {
         let mut names: Vec<_> = std::fs::read_dir(dir.path())
             .unwrap()
             .map(|entry| {
-                entry
-                    .map(|entry| (entry.file_name(), entry.metadata().unwrap().modified().unwrap()))
-                    .unwrap()
+                entry.map(|entry| (entry.file_name(), entry.metadata().unwrap().modified().unwrap())).unwrap()
             })
             .collect();
         names.sort();
@@ -27,10 +25,7 @@ fn g9_f82_a_second_opener_is_refused_and_changes_nothing() {
     match Db::open(dir.path(), Options::default()) {
         Err(error @ Error::Locked { holder, .. }) => {
             assert_eq!(holder, Some(std::process::id()));
-            assert!(
-                error.to_string().contains(&std::process::id().to_string()),
-                "{error}"
-            );
+            assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
             assert!(error.is_retryable());
         }
         other => panic!("{other:?}"),
@@ -46,10 +41,7 @@ fn g9_f82_a_second_opener_is_refused_and_changes_nothing() {
 fn f82_another_process_that_holds_the_lock_is_named() {
     let dir = tempfile::tempdir().unwrap();
     Db::open(dir.path(), Options::default()).unwrap().close().unwrap();
-    let script = format!(
-        "exec 9>>'{}'; flock 9; echo held; read line",
-        dir.path().join("LOCK").display()
-    );
+    let script = format!("exec 9>>'{}'; flock 9; echo held; read line", dir.path().join("LOCK").display());
     let mut child = Command::new("bash")
         .args(["-c", &script])
         .stdin(std::process::Stdio::piped())
@@ -57,15 +49,9 @@ fn f82_another_process_that_holds_the_lock_is_named() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(child.stdout.take().unwrap()),
-        &mut line,
-    )
-    .unwrap();
-    assert!(matches!(
-        Db::open(dir.path(), Options::default()),
-        Err(Error::Locked { holder: Some(_), .. })
-    ));
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
+        .unwrap();
+    assert!(matches!(Db::open(dir.path(), Options::default()), Err(Error::Locked { holder: Some(_), .. })));
     // F50: the lock dies with its holder.
     child.kill().unwrap();
     child.wait().unwrap();

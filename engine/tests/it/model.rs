@@ -24,13 +24,7 @@ impl History {
     fn new(seed: u64, db: Db) -> History {
         let mut dice = Dice::new(seed);
         let keys = dice.pick(&[10, 100, 1000, 20_000]);
-        History {
-            dice,
-            db: Some(db),
-            model: Model::new(),
-            snapshots: Vec::new(),
-            keys,
-        }
+        History { dice, db: Some(db), model: Model::new(), snapshots: Vec::new(), keys }
     }
 
     fn db(&self) -> &Db {
@@ -81,10 +75,7 @@ impl History {
             }
             560..880 => {
                 let key = self.key();
-                assert_eq!(
-                    self.db().get(&key).unwrap().as_deref(),
-                    self.model.get(&key).map(Vec::as_slice)
-                );
+                assert_eq!(self.db().get(&key).unwrap().as_deref(), self.model.get(&key).map(Vec::as_slice));
             }
             880..920 => self.batch(),
             920..970 => self.scan(),
@@ -113,12 +104,8 @@ impl History {
                 self.model.insert(key, value);
             }
         }
-        let durability = self
-            .dice
-            .pick(&[Durability::Sync, Durability::Os, Durability::None]);
-        self.db()
-            .write_with(batch, WriteOptions::new().durability(durability))
-            .unwrap();
+        let durability = self.dice.pick(&[Durability::Sync, Durability::Os, Durability::None]);
+        self.db().write_with(batch, WriteOptions::new().durability(durability)).unwrap();
     }
 
     /// Walks a random range from both ends, in random turns, for a random number of steps.
@@ -139,10 +126,7 @@ impl History {
         };
         let expected: Vec<_> = self.model.iter().filter(|(key, _)| inside(key)).collect();
         let mut expected = expected.into_iter();
-        let as_slices = (
-            lower.as_ref().map(Vec::as_slice),
-            upper.as_ref().map(Vec::as_slice),
-        );
+        let as_slices = (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
         let mut scan = self.db.as_ref().unwrap().scan(as_slices);
         let mut dice = self.dice.clone();
         let (steps, backward) = (dice.below(200), dice.pick(&[0, 50, 100]));
@@ -187,17 +171,11 @@ fn check_snapshot(snapshot: &Snapshot, model: &Model) {
     let got: Model = snapshot
         .scan(..)
         .rev()
-        .map(|item| {
-            item.map(|item| (item.key().to_vec(), item.value().unwrap().to_vec()))
-                .unwrap()
-        })
+        .map(|item| item.map(|item| (item.key().to_vec(), item.value().unwrap().to_vec())).unwrap())
         .collect();
     assert_eq!(&got, model, "G11: a snapshot sees one state");
     for key in model.keys().step_by(7) {
-        assert_eq!(
-            snapshot.get(key).unwrap().as_deref(),
-            model.get(key).map(Vec::as_slice)
-        );
+        assert_eq!(snapshot.get(key).unwrap().as_deref(), model.get(key).map(Vec::as_slice));
     }
 }
 

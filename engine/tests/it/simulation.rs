@@ -29,13 +29,7 @@ struct Cut {
 impl Cut {
     fn new(seed: u64) -> Cut {
         let (dice, disk) = (Dice::new(seed), SimDisk::new(seed));
-        Cut {
-            seed,
-            dice,
-            disk,
-            durable: Model::new(),
-            pending: Vec::new(),
-        }
+        Cut { seed, dice, disk, durable: Model::new(), pending: Vec::new() }
     }
 
     fn settle(&mut self) {
@@ -45,11 +39,7 @@ impl Cut {
     }
 
     fn change(&mut self) -> Change {
-        let entries = if self.dice.percent(80) {
-            1
-        } else {
-            self.dice.below(20) + 1
-        };
+        let entries = if self.dice.percent(80) { 1 } else { self.dice.below(20) + 1 };
         let entry = |dice: &mut Dice| {
             let key = format!("key{:04}", dice.below(300)).into_bytes();
             let len = if dice.percent(3) { 2000 } else { dice.below(100) } as usize;
@@ -83,8 +73,7 @@ impl Cut {
     fn commit(&mut self, db: &Db) -> bettong::Result<()> {
         let change = self.change();
         let durability =
-            self.dice
-                .pick(&[Durability::Sync, Durability::Os, Durability::Os, Durability::None]);
+            self.dice.pick(&[Durability::Sync, Durability::Os, Durability::Os, Durability::None]);
         let options = WriteOptions::new().durability(durability);
         let mut batch = WriteBatch::new();
         for (key, value) in &change {
@@ -192,9 +181,7 @@ fn apply(state: &mut Model, change: Change) {
 #[test]
 fn g1_g3_g5_after_thousands_of_crashes_every_state_is_a_prefix_that_keeps_what_was_synced() {
     let next = AtomicU64::new(1);
-    let asked = std::env::var("BETTONG_SIM_CRASHES")
-        .ok()
-        .and_then(|crashes| crashes.parse().ok());
+    let asked = std::env::var("BETTONG_SIM_CRASHES").ok().and_then(|crashes| crashes.parse().ok());
     let histories = asked.unwrap_or(CRASHES) / CRASHES_PER_HISTORY;
     std::thread::scope(|scope| {
         for _ in 0..2 {

@@ -68,11 +68,7 @@ pub(crate) fn random_options(dice: &mut Dice) -> Options {
         .mapped_reads(dice.percent(50))
         .verify_always(dice.percent(20))
         .compression(std::array::from_fn(|level| {
-            if level >= lz4_from {
-                Compression::Lz4
-            } else {
-                Compression::None
-            }
+            if level >= lz4_from { Compression::Lz4 } else { Compression::None }
         }))
 }
 

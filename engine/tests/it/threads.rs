@@ -39,7 +39,7 @@ fn a_snapshot_never_sees_half_a_batch() {
                             i64::from_le_bytes(value[..8].try_into().unwrap())
                         };
                         let mut batch = WriteBatch::new();
-                        let amount = dice.below(50) as i64;
+                        let amount = dice.below(50).cast_signed();
                         // The filler makes memtables fill up and tables flow down.
                         batch.set(
                             from.to_be_bytes(),
@@ -64,8 +64,8 @@ fn a_snapshot_never_sees_half_a_batch() {
                         .sum()
                     };
                     let snapshot = db.snapshot();
-                    assert_eq!(sum(snapshot.scan(..)), 1000 * ACCOUNTS as i64);
-                    assert_eq!(sum(db.scan(..)), 1000 * ACCOUNTS as i64);
+                    assert_eq!(sum(snapshot.scan(..)), 1000 * ACCOUNTS.cast_signed());
+                    assert_eq!(sum(db.scan(..)), 1000 * ACCOUNTS.cast_signed());
                 }
             });
         }
@@ -89,8 +89,7 @@ fn what_was_written_is_seen_by_everyone_and_never_goes_back() {
                     let mut dice = Dice::new(thread);
                     for round in 1..=4000u64 {
                         let key = thread + 4 * dice.below(KEYS / 4);
-                        db.set(key.to_be_bytes(), [round.to_le_bytes(); 8].concat())
-                            .unwrap();
+                        db.set(key.to_be_bytes(), [round.to_le_bytes(); 8].concat()).unwrap();
                         written[key as usize].store(round, Ordering::SeqCst);
                     }
                 })
@@ -105,10 +104,7 @@ fn what_was_written_is_seen_by_everyone_and_never_goes_back() {
                     let known = written[key as usize].load(Ordering::SeqCst);
                     let value = db.get(key.to_be_bytes()).unwrap();
                     let read = value.map_or(0, |value| u64::from_le_bytes(value[..8].try_into().unwrap()));
-                    assert!(
-                        read >= known,
-                        "key {key}: read {read}, though {known} was acknowledged"
-                    );
+                    assert!(read >= known, "key {key}: read {read}, though {known} was acknowledged");
                 }
             });
         }
@@ -127,8 +123,7 @@ fn one_sync_serves_several_writers() {
             scope.spawn(move || {
                 let options = WriteOptions::new().durability(Durability::Sync);
                 for n in 0..30u32 {
-                    db.set_with((thread * 1000 + n).to_be_bytes(), b"v", options)
-                        .unwrap();
+                    db.set_with((thread * 1000 + n).to_be_bytes(), b"v", options).unwrap();
                 }
             });
         }
@@ -144,16 +139,11 @@ fn one_sync_serves_several_writers() {
 fn f92_f93_dropping_a_busy_database_stops_its_workers() {
     let (dir, db) = open(small_options());
     for n in 0..20_000u32 {
-        db.set(n.wrapping_mul(2_654_435_761).to_be_bytes(), [7; 64])
-            .unwrap();
+        db.set(n.wrapping_mul(2_654_435_761).to_be_bytes(), [7; 64]).unwrap();
     }
     let scan = db.scan(..);
     drop(db);
-    assert_eq!(
-        scan.map(|item| item.unwrap().value().unwrap().len())
-            .sum::<usize>(),
-        20_000 * 64
-    );
+    assert_eq!(scan.map(|item| item.unwrap().value().unwrap().len()).sum::<usize>(), 20_000 * 64);
     let db = Db::open(dir.path(), small_options()).unwrap();
     assert!(db.recovery().clean);
     assert_eq!(db.scan(..).count(), 20_000);

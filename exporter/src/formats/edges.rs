@@ -70,11 +70,7 @@ mod tests {
                 recorder.record(*family, edge);
                 recorder.record(*family, edge + 1);
                 let after = registry.snapshot().since(&before);
-                assert_eq!(
-                    after.histogram(*family).cumulative(&[edge]),
-                    [1],
-                    "{family:?} at {edge}"
-                );
+                assert_eq!(after.histogram(*family).cumulative(&[edge]), [1], "{family:?} at {edge}");
             }
         }
     }

@@ -179,17 +179,15 @@ impl<'a> Document<'a> {
         let Window { start, end } = snapshot.window();
         let metric = |family: Family| {
             let desc = family.desc();
-            snapshot
-                .samples(family)
-                .map(move |Sample { labels, value }| Metric {
-                    name: desc.name,
-                    r#type: family.kind().as_str(),
-                    unit: desc.unit.as_str(),
-                    help: desc.help,
-                    labels,
-                    value: Measured::new(value, desc.unit),
-                    timestamp: end,
-                })
+            snapshot.samples(family).map(move |Sample { labels, value }| Metric {
+                name: desc.name,
+                r#type: family.kind().as_str(),
+                unit: desc.unit.as_str(),
+                help: desc.help,
+                labels,
+                value: Measured::new(value, desc.unit),
+                timestamp: end,
+            })
         };
         let published = snapshot.published();
         Self {
@@ -216,12 +214,8 @@ impl Number {
 impl Measured {
     fn new(value: Value<'_>, unit: Unit) -> Self {
         match value {
-            Value::Counter(raw) => Self::Number {
-                value: Number::in_unit(raw, unit),
-            },
-            Value::Gauge(value) => Self::Number {
-                value: Number::Fraction(value),
-            },
+            Value::Counter(raw) => Self::Number { value: Number::in_unit(raw, unit) },
+            Value::Gauge(value) => Self::Number { value: Number::Fraction(value) },
             Value::Histogram(histogram) => Self::Distribution(Box::new(Distribution::new(histogram, unit))),
         }
     }
@@ -250,13 +244,7 @@ impl Distribution {
 
 impl Quantiles {
     fn new(at: impl Fn(f64) -> Option<Number>) -> Option<Self> {
-        Some(Self {
-            p50: at(0.5)?,
-            p90: at(0.9)?,
-            p99: at(0.99)?,
-            p999: at(0.999)?,
-            p9999: at(0.9999)?,
-        })
+        Some(Self { p50: at(0.5)?, p90: at(0.9)?, p99: at(0.99)?, p999: at(0.999)?, p9999: at(0.9999)? })
     }
 }
 
@@ -270,10 +258,7 @@ impl<'a> Level<'a> {
             smallest_key_prefix: &table.smallest_key_prefix,
             largest_key_prefix: &table.largest_key_prefix,
         };
-        Self {
-            level: state.level,
-            tables: state.tables.iter().map(table).collect(),
-        }
+        Self { level: state.level, tables: state.tables.iter().map(table).collect() }
     }
 }
 

@@ -41,28 +41,12 @@ pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
 
 fn write_family(text: &mut String, family: Family, snapshots: &[MetricsSnapshot]) -> fmt::Result {
     let desc = family.desc();
-    writeln!(
-        text,
-        "# HELP {} {}",
-        desc.name,
-        Escaped {
-            text: desc.help,
-            quotes: false
-        }
-    )?;
+    writeln!(text, "# HELP {} {}", desc.name, Escaped { text: desc.help, quotes: false })?;
     writeln!(text, "# TYPE {} {}", desc.name, family.kind().as_str())?;
-    let edges = if family.kind() == Kind::Histogram {
-        edges::of(desc)
-    } else {
-        Vec::new()
-    };
+    let edges = if family.kind() == Kind::Histogram { edges::of(desc) } else { Vec::new() };
     for snapshot in snapshots {
         for sample in snapshot.samples(family) {
-            let series = Series {
-                desc,
-                database: snapshot.database(),
-                labels: sample.labels,
-            };
+            let series = Series { desc, database: snapshot.database(), labels: sample.labels };
             match sample.value {
                 Value::Counter(raw) => series.write(text, "", None, InUnit(raw, desc.unit))?,
                 Value::Gauge(value) => series.write(text, "", None, value)?,
@@ -103,20 +87,10 @@ impl Series<'_> {
         edge: Option<&dyn fmt::Display>,
         value: impl fmt::Display,
     ) -> fmt::Result {
-        let database = Escaped {
-            text: self.database,
-            quotes: true,
-        };
+        let database = Escaped { text: self.database, quotes: true };
         write!(text, "{}{suffix}{{db=\"{database}\"", self.desc.name)?;
         for (name, value) in self.labels.iter() {
-            write!(
-                text,
-                ",{name}=\"{}\"",
-                Escaped {
-                    text: value,
-                    quotes: true
-                }
-            )?;
+            write!(text, ",{name}=\"{}\"", Escaped { text: value, quotes: true })?;
         }
         if let Some(edge) = edge {
             write!(text, ",le=\"{edge}\"")?;
@@ -170,22 +144,8 @@ mod tests {
         let text = "a\\b\"c\nd";
         assert_eq!(Escaped { text, quotes: true }.to_string(), "a\\\\b\\\"c\\nd");
         assert_eq!(Escaped { text, quotes: false }.to_string(), "a\\\\b\"c\\nd");
-        assert_eq!(
-            Escaped {
-                text: "",
-                quotes: true
-            }
-            .to_string(),
-            ""
-        );
-        assert_eq!(
-            Escaped {
-                text: "größe",
-                quotes: true
-            }
-            .to_string(),
-            "größe"
-        );
+        assert_eq!(Escaped { text: "", quotes: true }.to_string(), "");
+        assert_eq!(Escaped { text: "größe", quotes: true }.to_string(), "größe");
     }
 
     #[test]

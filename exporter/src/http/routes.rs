@@ -37,10 +37,7 @@ Bettong metrics
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'self'; frame-ancestors 'none'",
-    ),
+    (CONTENT_SECURITY_POLICY, "default-src 'self'; frame-ancestors 'none'"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
     (REFERRER_POLICY, "no-referrer"),
@@ -85,9 +82,7 @@ async fn refuse_body(request: Request, next: Next) -> Response {
     let lengths = headers.get_all(CONTENT_LENGTH);
     if headers.contains_key(TRANSFER_ENCODING) || lengths.iter().any(|length| length != "0") {
         let mut refusal = plain(StatusCode::BAD_REQUEST, "a request has no body here\n");
-        refusal
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return refusal;
     }
     next.run(request).await
@@ -95,9 +90,7 @@ async fn refuse_body(request: Request, next: Next) -> Response {
 
 async fn add_security_headers(mut response: Response) -> Response {
     for (name, value) in SECURITY_HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

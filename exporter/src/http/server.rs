@@ -14,14 +14,9 @@ use tokio::sync::oneshot;
 /// [`Error::NotLoopback`] if other machines can reach it and `any_address` is false; [`Error::Bind`] with the address
 /// as given if it is taken, or none.
 pub(crate) fn bind(address: impl ToSocketAddrs + Display, any_address: bool) -> Result<TcpListener> {
-    let failed = |source| Error::Bind {
-        address: address.to_string(),
-        source,
-    };
+    let failed = |source| Error::Bind { address: address.to_string(), source };
     let candidates: Vec<SocketAddr> = address.to_socket_addrs().map_err(failed)?.collect();
-    if let Some(reachable) = candidates
-        .iter()
-        .find(|candidate| !candidate.ip().is_loopback() && !any_address)
+    if let Some(reachable) = candidates.iter().find(|candidate| !candidate.ip().is_loopback() && !any_address)
     {
         return Err(Error::NotLoopback(*reachable));
     }
@@ -50,18 +45,11 @@ impl Server {
     /// Everything that can fail happens here, in the caller's thread.
     fn with_limits(listener: TcpListener, router: Router, limits: Limits) -> Result<Self> {
         let failed = |action| move |source| Error::Start { action, source };
-        let address = listener
-            .local_addr()
-            .map_err(failed("read the server's address"))?;
-        listener
-            .set_nonblocking(true)
-            .map_err(failed("make the server's socket non-blocking"))?;
+        let address = listener.local_addr().map_err(failed("read the server's address"))?;
+        listener.set_nonblocking(true).map_err(failed("make the server's socket non-blocking"))?;
         let mut builder = tokio::runtime::Builder::new_current_thread();
-        let runtime = builder
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(failed("start the server's runtime"))?;
+        let runtime =
+            builder.enable_io().enable_time().build().map_err(failed("start the server's runtime"))?;
         let listener = {
             let _context = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(failed("watch the server's socket"))?
@@ -76,11 +64,7 @@ impl Server {
                 let _ = runtime.block_on(stopped);
             })
             .map_err(failed("start the server's thread"))?;
-        Ok(Self {
-            address,
-            running: Some(running),
-            thread: Some(thread),
-        })
+        Ok(Self { address, running: Some(running), thread: Some(thread) })
     }
 
     /// The address served, with the port that was really taken.
@@ -128,10 +112,7 @@ mod tests {
 
     #[test]
     fn a_client_that_does_not_finish_its_headers_is_disconnected() {
-        let server = server(Limits {
-            header_time: Duration::from_millis(100),
-            ..Limits::default()
-        });
+        let server = server(Limits { header_time: Duration::from_millis(100), ..Limits::default() });
         for start in ["", "GET / HTTP/1.1\r\nHost: x\r\n"] {
             let mut stream = connect(&server);
             stream.write_all(start.as_bytes()).unwrap();
@@ -144,10 +125,7 @@ mod tests {
 
     #[test]
     fn a_connection_too_many_is_turned_away() {
-        let server = server(Limits {
-            connections: 2,
-            ..Limits::default()
-        });
+        let server = server(Limits { connections: 2, ..Limits::default() });
         let held = [connect(&server), connect(&server)];
         let mut answer = String::new();
         connect(&server).read_to_string(&mut answer).unwrap();
@@ -157,10 +135,7 @@ mod tests {
 
     #[test]
     fn a_connection_ends_after_its_life() {
-        let server = server(Limits {
-            life: Duration::from_secs(1),
-            ..Limits::default()
-        });
+        let server = server(Limits { life: Duration::from_secs(1), ..Limits::default() });
         let mut stream = connect(&server);
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -178,9 +153,6 @@ mod tests {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer);
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
-            "{answer}"
-        );
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     }
 }

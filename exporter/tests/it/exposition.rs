@@ -25,35 +25,18 @@ pub(crate) fn parse(text: &str) -> Vec<Family> {
     for line in text.lines() {
         if let Some(help) = line.strip_prefix("# HELP ") {
             let (name, help) = help.split_once(' ').unwrap();
-            assert!(
-                !help.is_empty() && families.iter().all(|family| family.name != name),
-                "{line}"
-            );
+            assert!(!help.is_empty() && families.iter().all(|family| family.name != name), "{line}");
             helped = Some(name.to_owned());
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').unwrap();
-            assert_eq!(
-                helped.take().as_deref(),
-                Some(name),
-                "TYPE follows the HELP of its family"
-            );
-            families.push(Family {
-                name: name.to_owned(),
-                kind: kind.to_owned(),
-                samples: Vec::new(),
-            });
+            assert_eq!(helped.take().as_deref(), Some(name), "TYPE follows the HELP of its family");
+            families.push(Family { name: name.to_owned(), kind: kind.to_owned(), samples: Vec::new() });
         } else {
             let sample = parse_sample(line);
             let family = families.last_mut().unwrap();
-            let suffix = sample
-                .name
-                .strip_prefix(&family.name)
-                .unwrap_or_else(|| panic!("{line}"));
-            let suffixes: &[&str] = if family.kind == "histogram" {
-                &["_bucket", "_sum", "_count"]
-            } else {
-                &[""]
-            };
+            let suffix = sample.name.strip_prefix(&family.name).unwrap_or_else(|| panic!("{line}"));
+            let suffixes: &[&str] =
+                if family.kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
             assert!(suffixes.contains(&suffix), "{line}");
             family.samples.push(sample);
         }
@@ -70,10 +53,7 @@ fn parse_sample(line: &str) -> Sample {
         let (label, quoted) = rest.split_once("=\"").unwrap_or_else(|| panic!("{line}"));
         let (value, after) = parse_quoted(quoted);
         first_label.get_or_insert_with(|| label.to_owned());
-        assert!(
-            labels.insert(label.to_owned(), value).is_none(),
-            "{label} twice in {line}"
-        );
+        assert!(labels.insert(label.to_owned(), value).is_none(), "{label} twice in {line}");
         if let Some(next) = after.strip_prefix(',') {
             rest = next;
         } else {
@@ -83,12 +63,7 @@ fn parse_sample(line: &str) -> Sample {
     }
     let value: f64 = rest.parse().unwrap_or_else(|_| panic!("{line}"));
     assert!(value.is_finite(), "{line}");
-    Sample {
-        name: name.to_owned(),
-        labels,
-        first_label: first_label.unwrap(),
-        value,
-    }
+    Sample { name: name.to_owned(), labels, first_label: first_label.unwrap(), value }
 }
 
 /// The unescaped value up to the closing quote, and what follows the quote.

@@ -50,19 +50,10 @@ fn state() -> PublishedState {
     };
     PublishedState {
         levels: vec![
-            LevelState {
-                level: 0,
-                tables: vec![table],
-            },
-            LevelState {
-                level: 1,
-                tables: Vec::new(),
-            },
+            LevelState { level: 0, tables: vec![table] },
+            LevelState { level: 1, tables: Vec::new() },
         ],
-        options: vec![
-            ("memtable_bytes".into(), "67108864".into()),
-            ("cache".into(), "say \"when\"".into()),
-        ],
+        options: vec![("memtable_bytes".into(), "67108864".into()), ("cache".into(), "say \"when\"".into())],
         recovery: vec![("wal_records".into(), "7".into())],
     }
 }

@@ -19,9 +19,7 @@ fn text_is_as_it_was() {
 fn json_is_as_it_was() {
     let text = json::render(&fixture::filled("orders").snapshot());
     // One metric a line; then without times and without the metrics that vary.
-    let lines = text
-        .replace("{\"name\":\"", "\n{\"name\":\"")
-        .replace("],\"levels\"", "\n],\"levels\"");
+    let lines = text.replace("{\"name\":\"", "\n{\"name\":\"").replace("],\"levels\"", "\n],\"levels\"");
     let stable = |line: &&str| !VOLATILE.iter().any(|name| line.contains(name));
     let lines: Vec<_> = lines.lines().filter(stable).map(without_times).collect();
     compare("metrics.json.txt", &(lines.join("\n") + "\n"));
@@ -40,9 +38,7 @@ fn without_times(line: &str) -> String {
 }
 
 fn compare(file: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/it/golden")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(file);
     if std::env::var_os("BETTONG_UPDATE_GOLDEN").is_some() {
         fs::write(&path, found).unwrap();
     }

@@ -15,10 +15,7 @@ struct Answer {
 
 impl Answer {
     fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .headers
-            .iter()
-            .filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        let mut values = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
         let value = values.next().map(|(_, value)| value.as_str());
         assert!(values.next().is_none(), "{name} twice");
         value
@@ -26,9 +23,7 @@ impl Answer {
 }
 
 fn start() -> Server {
-    Exporter::new(fixture::filled("orders"))
-        .listen("127.0.0.1:0")
-        .unwrap()
+    Exporter::new(fixture::filled("orders")).listen("127.0.0.1:0").unwrap()
 }
 
 /// Sends `request` as it is and reads until the server closes.
@@ -41,22 +36,13 @@ fn exchange(address: SocketAddr, request: &str) -> Answer {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let mut lines = head.lines();
     let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap();
-    let headers = lines
-        .map(|line| line.split_once(": ").unwrap())
-        .map(|(n, v)| (n.to_owned(), v.to_owned()));
-    Answer {
-        status: status[..3].parse().unwrap(),
-        headers: headers.collect(),
-        body: body.to_owned(),
-    }
+    let headers = lines.map(|line| line.split_once(": ").unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned()));
+    Answer { status: status[..3].parse().unwrap(), headers: headers.collect(), body: body.to_owned() }
 }
 
 fn ask(server: &Server, method: &str, path: &str) -> Answer {
     let address = server.local_addr();
-    exchange(
-        address,
-        &format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
-    )
+    exchange(address, &format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
 }
 
 #[test]
@@ -65,22 +51,13 @@ fn each_endpoint_answers_in_its_format() {
     for path in ["/metrics", "/api/v1/metrics", "/metrics?name[]=x"] {
         let answer = ask(&server, "GET", path);
         assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(
-            answer.header("content-type"),
-            Some("text/plain; version=0.0.4; charset=utf-8")
-        );
+        assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
         assert!(parse(&answer.body).len() > 100);
     }
     let json = ask(&server, "GET", "/metrics.json");
-    assert_eq!(
-        json.header("content-type"),
-        Some("application/json; charset=utf-8")
-    );
+    assert_eq!(json.header("content-type"), Some("application/json; charset=utf-8"));
     let value: serde_json::Value = serde_json::from_str(&json.body).unwrap();
-    assert_eq!(
-        (&value["database"], &value["schema_version"]),
-        (&"orders".into(), &1.into())
-    );
+    assert_eq!((&value["database"], &value["schema_version"]), (&"orders".into(), &1.into()));
     assert_eq!(ask(&server, "GET", "/livez").body, "ok\n");
     assert!(ask(&server, "GET", "/").body.contains("/metrics.json"));
 }
@@ -88,14 +65,7 @@ fn each_endpoint_answers_in_its_format() {
 #[test]
 fn what_is_not_served_is_not_found() {
     let server = start();
-    for path in [
-        "/nothing",
-        "/metrics/",
-        "//metrics",
-        "/METRICS",
-        "/../etc/passwd",
-        "/%2e%2e/etc/passwd",
-    ] {
+    for path in ["/nothing", "/metrics/", "//metrics", "/METRICS", "/../etc/passwd", "/%2e%2e/etc/passwd"] {
         assert_eq!(ask(&server, "GET", path).status, 404, "{path}");
     }
 }
@@ -122,30 +92,18 @@ fn other_methods_are_not_allowed_and_told_what_is() {
 fn a_request_with_a_body_is_refused() {
     let server = start();
     for header in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
-        let body = if header.starts_with('C') {
-            "hello"
-        } else {
-            "0\r\n\r\n"
-        };
+        let body = if header.starts_with('C') { "hello" } else { "0\r\n\r\n" };
         let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n{body}");
         let answer = exchange(server.local_addr(), &request);
-        assert_eq!(
-            (answer.status, answer.header("connection")),
-            (400, Some("close")),
-            "{header}"
-        );
+        assert_eq!((answer.status, answer.header("connection")), (400, Some("close")), "{header}");
     }
 }
 
 #[test]
 fn every_answer_is_safe_to_show_and_no_other_site_may_read_it() {
     let server = start();
-    for (method, path) in [
-        ("GET", "/metrics"),
-        ("GET", "/nothing"),
-        ("POST", "/metrics"),
-        ("HEAD", "/livez"),
-    ] {
+    for (method, path) in [("GET", "/metrics"), ("GET", "/nothing"), ("POST", "/metrics"), ("HEAD", "/livez")]
+    {
         let answer = ask(&server, method, path);
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(
@@ -154,12 +112,7 @@ fn every_answer_is_safe_to_show_and_no_other_site_may_read_it() {
         );
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(answer.header("cache-control"), Some("no-store"));
-        assert!(
-            answer
-                .headers
-                .iter()
-                .all(|(name, _)| !name.starts_with("access-control"))
-        );
+        assert!(answer.headers.iter().all(|(name, _)| !name.starts_with("access-control")));
         assert!(answer.header("content-type").is_some());
     }
 }
@@ -195,22 +148,15 @@ fn stopping_and_dropping_free_the_port() {
 fn a_port_in_use_is_an_error_that_names_the_address() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let error = Exporter::new(fixture::filled("orders"))
-        .listen(address)
-        .unwrap_err();
+    let error = Exporter::new(fixture::filled("orders")).listen(address).unwrap_err();
     assert!(matches!(&error, Error::Bind { address: named, .. } if *named == address.to_string()));
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
 
 #[test]
 fn an_address_that_is_none_is_an_error_that_names_it() {
-    let error = Exporter::new(fixture::filled("orders"))
-        .listen("nowhere")
-        .unwrap_err();
-    assert!(
-        matches!(&error, Error::Bind { address, .. } if address == "nowhere"),
-        "{error}"
-    );
+    let error = Exporter::new(fixture::filled("orders")).listen("nowhere").unwrap_err();
+    assert!(matches!(&error, Error::Bind { address, .. } if address == "nowhere"), "{error}");
 }
 
 #[test]
@@ -220,12 +166,5 @@ fn other_machines_are_let_in_only_when_asked_for() {
     assert!(matches!(error, Error::NotLoopback(_)), "{error}");
     let server = exporter.allow_any_address().listen("0.0.0.0:0").unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], server.local_addr().port()));
-    assert_eq!(
-        exchange(
-            address,
-            "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        )
-        .status,
-        200
-    );
+    assert_eq!(exchange(address, "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").status, 200);
 }

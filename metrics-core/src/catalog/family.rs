@@ -121,17 +121,11 @@ impl Desc {
 
     /// The labels of the family's `series`-th series (counted from 0).
     pub fn labels_of(&self, series: usize) -> Labels<'static> {
-        let mut labels = Labels {
-            pairs: [("", ""); MAX_LABELS],
-            len: self.labels.len().min(MAX_LABELS),
-        };
+        let mut labels = Labels { pairs: [("", ""); MAX_LABELS], len: self.labels.len().min(MAX_LABELS) };
         let mut rest = series;
         for (pair, label) in labels.pairs.iter_mut().zip(self.labels).take(labels.len).rev() {
             let values = label.values.len().max(1);
-            *pair = (
-                label.name,
-                label.values.get(rest % values).copied().unwrap_or_default(),
-            );
+            *pair = (label.name, label.values.get(rest % values).copied().unwrap_or_default());
             rest /= values;
         }
         labels
@@ -174,9 +168,7 @@ impl<'a> Labels<'a> {
 
     /// The value of the label called `name`, if there is one.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.iter()
-            .find(|(found, _)| *found == name)
-            .map(|(_, value)| value)
+        self.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
     /// The same labels with the value of `name` replaced.

@@ -67,29 +67,15 @@ impl ErrorLabel {
 }
 
 pub(super) const OPERATION: &[&str] = &["get", "set", "delete", "batch", "scan"];
-pub(super) const ERROR_KIND: &[&str] = &[
-    "io",
-    "corruption",
-    "closed",
-    "invalid",
-    "no_space",
-    "read_only",
-    "locked",
-    "other",
-];
+pub(super) const ERROR_KIND: &[&str] =
+    &["io", "corruption", "closed", "invalid", "no_space", "read_only", "locked", "other"];
 pub(super) const GET_RESULT: &[&str] = &["hit", "tombstone", "miss"];
 pub(super) const GET_SOURCE: &[&str] = &["memtable", "immutable", "0", "1", "2", "3", "4", "5", "6", "miss"];
 pub(super) const DIRECTION: &[&str] = &["forward", "backward"];
 pub(super) const SKIP_REASON: &[&str] = &["shadowed", "tombstone", "newer"];
 pub(super) const OK_FAILED: &[&str] = &["ok", "failed"];
-pub(super) const STALL_CAUSE: &[&str] = &[
-    "l0_files",
-    "memtables",
-    "compaction_debt",
-    "vlog_gc",
-    "memory",
-    "disk_space",
-];
+pub(super) const STALL_CAUSE: &[&str] =
+    &["l0_files", "memtables", "compaction_debt", "vlog_gc", "memory", "disk_space"];
 pub(super) const STALL_CONDITION: &[&str] = &["slowdown", "stop"];
 pub(super) const ROTATION_REASON: &[&str] = &["full", "wal_size", "manual", "shutdown", "memory_pressure"];
 pub(super) const FLUSH_REASON: &[&str] = &["full", "manual", "shutdown", "recovery"];

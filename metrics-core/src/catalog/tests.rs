@@ -44,15 +44,8 @@ fn every_name_obeys_the_rules_promtool_checks() {
         let desc = family.desc();
         let name = desc.name;
         assert!(name.starts_with("db_"), "{name}");
-        assert!(
-            name.bytes()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_'),
-            "{name}"
-        );
-        assert!(
-            !desc.help.is_empty() && !desc.help.ends_with('.') && !desc.help.contains('\n'),
-            "{name}"
-        );
+        assert!(name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_'), "{name}");
+        assert!(!desc.help.is_empty() && !desc.help.ends_with('.') && !desc.help.contains('\n'), "{name}");
         assert_eq!(family.kind() == Kind::Counter, name.ends_with("_total"), "{name}");
         for suffix in ["_bucket", "_count", "_sum", "_created", "_gsum", "_gcount"] {
             assert!(!name.ends_with(suffix), "{name}");
@@ -64,15 +57,9 @@ fn every_name_obeys_the_rules_promtool_checks() {
         let unit = desc.unit.as_str();
         if matches!(unit, "bytes" | "seconds") {
             let group = ["db_compaction_last_success_timestamp_seconds"];
-            assert!(
-                stem.ends_with(unit) || group.contains(&name),
-                "{name} is in {unit}"
-            );
+            assert!(stem.ends_with(unit) || group.contains(&name), "{name} is in {unit}");
         } else {
-            assert!(
-                !stem.ends_with("_bytes") && !stem.ends_with("_seconds"),
-                "{name} is not in {unit}"
-            );
+            assert!(!stem.ends_with("_bytes") && !stem.ends_with("_seconds"), "{name} is not in {unit}");
         }
     }
 }
@@ -86,17 +73,9 @@ fn labels_are_few_distinct_and_not_reserved() {
         assert_eq!(names.len(), desc.labels.len(), "{}", desc.name);
         for label in desc.labels {
             assert!(!["le", "quantile", "db"].contains(&label.name), "{}", desc.name);
-            assert!(
-                label.name.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'),
-                "{}",
-                label.name
-            );
+            assert!(label.name.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'), "{}", label.name);
             let values: HashSet<_> = label.values.iter().collect();
-            assert!(
-                !label.values.is_empty() && values.len() == label.values.len(),
-                "{}",
-                label.name
-            );
+            assert!(!label.values.is_empty() && values.len() == label.values.len(), "{}", label.name);
         }
     }
 }
@@ -113,10 +92,7 @@ fn every_series_has_a_cell_of_its_own() {
     for family in Counter::ALL {
         for (series, cell) in family.cells().enumerate() {
             assert_eq!(cell.position(), next, "{}", family.desc().name);
-            assert_eq!(
-                family.desc().labels_of(series).iter().count(),
-                family.desc().labels.len()
-            );
+            assert_eq!(family.desc().labels_of(series).iter().count(), family.desc().labels.len());
             next += 1;
         }
     }
@@ -130,11 +106,7 @@ fn three_indices_find_the_series_with_those_labels() {
         let labels = family.desc().labels_of(series);
         let index = |label: usize| {
             let label = &family.desc().labels[label];
-            label
-                .values
-                .iter()
-                .position(|value| labels.get(label.name) == Some(value))
-                .unwrap()
+            label.values.iter().position(|value| labels.get(label.name) == Some(value)).unwrap()
         };
         assert_eq!(family.at3(index(0), index(1), index(2)), cell);
     }
@@ -148,14 +120,8 @@ fn three_indices_find_the_series_with_those_labels() {
 fn an_index_past_the_end_means_the_last_value() {
     assert_eq!(Counter::GetResults.at(99), Counter::GetResults.at(2));
     assert_eq!(Counter::FilterChecks.at2(99, 99), Counter::FilterChecks.at2(6, 2));
-    assert_eq!(
-        Counter::CacheRequests.at3(99, 99, 99),
-        Counter::CacheRequests.at3(6, 3, 1)
-    );
-    assert_eq!(
-        Counter::UserReadBytes.at(5),
-        CounterCell::from(Counter::UserReadBytes)
-    );
+    assert_eq!(Counter::CacheRequests.at3(99, 99, 99), Counter::CacheRequests.at3(6, 3, 1));
+    assert_eq!(Counter::UserReadBytes.at(5), CounterCell::from(Counter::UserReadBytes));
 }
 
 #[test]
@@ -164,31 +130,16 @@ fn the_latencies_of_operations_are_the_first_histograms() {
         let family = Histogram::latency(operation);
         assert_eq!(family.at(0).position(), operation.index());
         assert_eq!(family.desc().home, Home::Shard);
-        assert_eq!(
-            family.desc().name,
-            format!("db_{}_latency_seconds", operation.as_str())
-        );
+        assert_eq!(family.desc().name, format!("db_{}_latency_seconds", operation.as_str()));
     }
-    let shared = Histogram::ALL
-        .iter()
-        .filter(|family| family.desc().home == Home::Shared);
-    assert!(
-        shared
-            .clone()
-            .all(|family| family.at(0).position() >= Histogram::SHARD_CELLS)
-    );
-    assert_eq!(
-        shared.map(|family| family.desc().series()).sum::<usize>(),
-        Histogram::SHARED_CELLS
-    );
+    let shared = Histogram::ALL.iter().filter(|family| family.desc().home == Home::Shared);
+    assert!(shared.clone().all(|family| family.at(0).position() >= Histogram::SHARD_CELLS));
+    assert_eq!(shared.map(|family| family.desc().series()).sum::<usize>(), Histogram::SHARED_CELLS);
 }
 
 #[test]
 fn enum_indices_match_their_label_sets() {
-    let operations: Vec<_> = Operation::ALL
-        .iter()
-        .map(|operation| operation.as_str())
-        .collect();
+    let operations: Vec<_> = Operation::ALL.iter().map(|operation| operation.as_str()).collect();
     assert_eq!(Gauge::OperationsInFlight.desc().labels[0].values, operations);
     let kinds = Counter::GetErrors.desc().labels[0].values;
     assert_eq!(kinds[ErrorLabel::Io.index()], "io");

@@ -26,14 +26,7 @@ pub struct HistogramSnapshot {
 
 impl HistogramSnapshot {
     /// A histogram without observations.
-    pub const EMPTY: Self = Self {
-        counts: Vec::new(),
-        count: 0,
-        sum: 0,
-        min: 0,
-        max: 0,
-        overflows: 0,
-    };
+    pub const EMPTY: Self = Self { counts: Vec::new(), count: 0, sum: 0, min: 0, max: 0, overflows: 0 };
 
     pub(crate) fn from_tally(tally: &Tally) -> Self {
         let mut counts = Vec::new();
@@ -136,9 +129,7 @@ impl HistogramSnapshot {
         let mut counts = Vec::new();
         for &(index, count) in &self.counts {
             while old.next_if(|(old_index, _)| *old_index < index).is_some() {}
-            let before = old
-                .next_if(|(old_index, _)| *old_index == index)
-                .map_or(0, |(_, count)| *count);
+            let before = old.next_if(|(old_index, _)| *old_index == index).map_or(0, |(_, count)| *count);
             if count > before {
                 counts.push((index, count - before));
             }
@@ -159,10 +150,7 @@ impl HistogramSnapshot {
 
     /// The same counts as an `hdrhistogram`: nothing is lost but the exact sum, minimum and maximum, for which that
     /// crate keeps no place.
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "the bounds are constants that every test passes through"
-    )]
+    #[expect(clippy::missing_panics_doc, reason = "the bounds are constants that every test passes through")]
     pub fn to_hdr(&self) -> hdrhistogram::Histogram<u64> {
         #[expect(
             clippy::expect_used,

@@ -41,9 +41,7 @@ impl LazyHistogram {
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0
-            .get()
-            .map_or(0, |cells| size_of_val::<[AtomicU64]>(&cells.counts))
+        self.0.get().map_or(0, |cells| size_of_val::<[AtomicU64]>(&cells.counts))
     }
 
     /// Adds what was recorded to `tally`.
@@ -114,14 +112,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// The sum of no histograms.
     pub(crate) fn new() -> Self {
-        Self {
-            counts: vec![0; BUCKETS].into(),
-            octaves: 0,
-            sum: 0,
-            min: u64::MAX,
-            max: 0,
-            overflows: 0,
-        }
+        Self { counts: vec![0; BUCKETS].into(), octaves: 0, sum: 0, min: u64::MAX, max: 0, overflows: 0 }
     }
 
     /// Forgets everything and keeps the memory.

@@ -27,10 +27,7 @@ fn buckets_follow_each_other_without_gap_or_overlap() {
     assert_eq!(lowest_of(0), 0);
     for index in 0..BUCKETS {
         assert!(lowest_of(index) <= highest_of(index));
-        assert_eq!(
-            (index_of(lowest_of(index)), index_of(highest_of(index))),
-            (index, index)
-        );
+        assert_eq!((index_of(lowest_of(index)), index_of(highest_of(index))), (index, index));
         if index + 1 < BUCKETS {
             assert_eq!(highest_of(index) + 1, lowest_of(index + 1));
         }
@@ -62,10 +59,7 @@ fn a_value_above_the_range_is_counted_at_the_top_with_its_true_sum() {
 fn an_empty_histogram_has_no_quantile_and_no_extremes() {
     let empty = filled([]);
     assert_eq!(empty, HistogramSnapshot::EMPTY);
-    assert_eq!(
-        (empty.quantile(0.5), empty.min(), empty.max(), empty.mean()),
-        (None, None, None, None)
-    );
+    assert_eq!((empty.quantile(0.5), empty.min(), empty.max(), empty.mean()), (None, None, None, None));
     assert_eq!(empty.to_hdr().len(), 0);
     assert_eq!(LazyHistogram::default().heap_bytes(), 0);
 }
@@ -84,10 +78,7 @@ fn small_values_have_exact_quantiles() {
 #[test]
 fn cumulative_counts_are_exact_at_upper_edges() {
     let histogram = filled([0, 1, 255, 256, 1_023, 1_024]);
-    assert_eq!(
-        histogram.cumulative(&[0, 1, 254, 255, 1_023, HIGHEST_VALUE]),
-        [1, 2, 2, 3, 5, 6]
-    );
+    assert_eq!(histogram.cumulative(&[0, 1, 254, 255, 1_023, HIGHEST_VALUE]), [1, 2, 2, 3, 5, 6]);
 }
 
 #[test]

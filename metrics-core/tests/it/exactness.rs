@@ -25,19 +25,10 @@ fn concurrent_threads_lose_no_count() {
     let snapshot = registry.snapshot();
     assert_eq!(snapshot.counter(Counter::GetOperations), THREADS * ROUNDS);
     assert_eq!(snapshot.counter_total(Counter::GetResults), THREADS * ROUNDS);
-    assert_eq!(
-        snapshot.counter(Counter::UserReadBytes),
-        ROUNDS * (0..THREADS).sum::<u64>()
-    );
-    assert_eq!(
-        snapshot.histogram(Histogram::GetLatency).count(),
-        THREADS * ROUNDS
-    );
+    assert_eq!(snapshot.counter(Counter::UserReadBytes), ROUNDS * (0..THREADS).sum::<u64>());
+    assert_eq!(snapshot.histogram(Histogram::GetLatency).count(), THREADS * ROUNDS);
     let writers = snapshot.histogram(Histogram::CommitGroupWriters);
-    assert_eq!(
-        (writers.count(), writers.sum()),
-        (THREADS * ROUNDS, THREADS * ROUNDS / 10 * 45)
-    );
+    assert_eq!((writers.count(), writers.sum()), (THREADS * ROUNDS, THREADS * ROUNDS / 10 * 45));
     assert_eq!((writers.min(), writers.max()), (Some(0), Some(9)));
     assert_eq!(snapshot.in_flight(Operation::Get), 0);
 }
@@ -54,20 +45,9 @@ fn every_operation_feeds_its_own_families() {
     let snapshot = registry.snapshot();
     for (times, operation) in Operation::ALL.into_iter().enumerate() {
         let expected = times as u64 + 1;
-        assert_eq!(
-            snapshot.counter(Counter::operations(operation)),
-            expected,
-            "{operation:?}"
-        );
-        assert_eq!(
-            snapshot.histogram(Histogram::latency(operation)).count(),
-            expected,
-            "{operation:?}"
-        );
-        assert_eq!(
-            (snapshot.entered(operation), snapshot.exited(operation)),
-            (expected, expected)
-        );
+        assert_eq!(snapshot.counter(Counter::operations(operation)), expected, "{operation:?}");
+        assert_eq!(snapshot.histogram(Histogram::latency(operation)).count(), expected, "{operation:?}");
+        assert_eq!((snapshot.entered(operation), snapshot.exited(operation)), (expected, expected));
     }
 }
 
@@ -94,18 +74,9 @@ fn failures_are_counted_by_operation_and_kind() {
     recorder.fail(Operation::Batch, ErrorLabel::NoSpace);
     recorder.fail(Operation::Delete, ErrorLabel::Other);
     let snapshot = registry.snapshot();
-    assert_eq!(
-        snapshot.counter(Counter::GetErrors.at(ErrorLabel::Corruption.index())),
-        2
-    );
-    assert_eq!(
-        snapshot.counter(Counter::SetErrors.at(ErrorLabel::NoSpace.index())),
-        1
-    );
-    assert_eq!(
-        snapshot.counter(Counter::DeleteErrors.at(ErrorLabel::Other.index())),
-        1
-    );
+    assert_eq!(snapshot.counter(Counter::GetErrors.at(ErrorLabel::Corruption.index())), 2);
+    assert_eq!(snapshot.counter(Counter::SetErrors.at(ErrorLabel::NoSpace.index())), 1);
+    assert_eq!(snapshot.counter(Counter::DeleteErrors.at(ErrorLabel::Other.index())), 1);
     assert_eq!(snapshot.counter_total(Counter::GetErrors), 2);
 }
 
@@ -134,10 +105,7 @@ fn a_stopwatch_records_once_whether_stopped_or_dropped_and_not_when_discarded() 
     let registry = Registry::new("test");
     let recorder = registry.recorder();
     let nanos = recorder.timer(Histogram::FlushDuration).stop();
-    assert_eq!(
-        registry.snapshot().histogram(Histogram::FlushDuration).sum(),
-        nanos
-    );
+    assert_eq!(registry.snapshot().histogram(Histogram::FlushDuration).sum(), nanos);
     drop(recorder.timer(Histogram::FsyncDuration.at(1)));
     recorder.timer(Histogram::FsyncDuration.at(1)).discard();
     let snapshot = registry.snapshot();
@@ -158,8 +126,5 @@ fn a_latency_is_at_least_the_time_slept() {
     let snapshot = registry.snapshot();
     let latency = snapshot.histogram(Histogram::ScanLatency);
     // The sleep and the stamp counter are two clocks: one part in a thousand is left for their disagreement.
-    assert!(
-        latency.min().unwrap() >= 4_995_000 && latency.max().unwrap() <= upper,
-        "{latency:?}"
-    );
+    assert!(latency.min().unwrap() >= 4_995_000 && latency.max().unwrap() <= upper, "{latency:?}");
 }

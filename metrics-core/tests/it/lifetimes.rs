@@ -63,10 +63,7 @@ fn timers_of_two_registries_may_overlap() {
     inner.add(Counter::UserWrittenBytes, 4);
     drop(outer);
     assert_eq!(
-        (
-            first.snapshot().in_flight(Operation::Get),
-            second.snapshot().in_flight(Operation::Set)
-        ),
+        (first.snapshot().in_flight(Operation::Get), second.snapshot().in_flight(Operation::Set)),
         (0, 1)
     );
     drop(inner);

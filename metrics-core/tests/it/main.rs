@@ -1,17 +1,8 @@
 //! What the crate promises to those who use it, tested from outside.
 
-#[expect(
-    clippy::float_cmp,
-    reason = "the values are small integers or exact quotients"
-)]
+#[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
 mod exactness;
-#[expect(
-    clippy::float_cmp,
-    reason = "the values are small integers or exact quotients"
-)]
+#[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
 mod lifetimes;
-#[expect(
-    clippy::float_cmp,
-    reason = "the values are small integers or exact quotients"
-)]
+#[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
 mod snapshots;

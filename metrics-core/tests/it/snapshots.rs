@@ -34,10 +34,7 @@ fn under_load_snapshots_grow_and_exited_never_exceeds_entered() {
     });
     let last = registry.snapshot();
     assert_eq!(last.entered(Operation::Get), last.counter(Counter::GetOperations));
-    assert_eq!(
-        last.histogram(Histogram::GetLatency).count(),
-        last.counter(Counter::GetResults)
-    );
+    assert_eq!(last.histogram(Histogram::GetLatency).count(), last.counter(Counter::GetResults));
 }
 
 fn check_order(snapshot: &MetricsSnapshot) {
@@ -84,10 +81,7 @@ fn a_difference_holds_what_happened_in_between() {
     assert_eq!(delta.gauge(Gauge::MemtableBytes), 9.0);
     assert_eq!(delta.gauge(Gauge::WriteAmplification), 4.0);
     let flushes = delta.histogram(Histogram::FlushDuration);
-    assert_eq!(
-        (flushes.count(), flushes.sum(), flushes.max()),
-        (1, 90_000, Some(90_000))
-    );
+    assert_eq!((flushes.count(), flushes.sum(), flushes.max()), (1, 90_000, Some(90_000)));
     assert!(flushes.quantile(0.5).unwrap().abs_diff(90_000) <= 400);
     assert!(delta.span_nanos() < registry.snapshot().span_nanos());
 }
@@ -99,10 +93,7 @@ fn an_operation_under_way_is_in_flight() {
     let timer = recorder.start(Operation::Batch);
     let snapshot = registry.snapshot();
     assert_eq!(snapshot.in_flight(Operation::Batch), 1);
-    assert_eq!(
-        snapshot.gauge(Gauge::OperationsInFlight.at(Operation::Batch.index())),
-        1.0
-    );
+    assert_eq!(snapshot.gauge(Gauge::OperationsInFlight.at(Operation::Batch.index())), 1.0);
     assert_eq!(snapshot.counter(Counter::BatchOperations), 0);
     timer.finish();
     assert_eq!(registry.snapshot().in_flight(Operation::Batch), 0);
@@ -112,17 +103,9 @@ fn an_operation_under_way_is_in_flight() {
 fn published_state_is_replaced_as_a_whole_and_readers_keep_what_they_hold() {
     let registry = Registry::new("test");
     assert_eq!(*registry.published(), PublishedState::default());
-    let table = TableState {
-        number: 7,
-        bytes: 4_096,
-        entries: 10,
-        ..TableState::default()
-    };
+    let table = TableState { number: 7, bytes: 4_096, entries: 10, ..TableState::default() };
     let first = PublishedState {
-        levels: vec![LevelState {
-            level: 0,
-            tables: vec![table],
-        }],
+        levels: vec![LevelState { level: 0, tables: vec![table] }],
         ..PublishedState::default()
     };
     registry.publish(first.clone());
@@ -140,22 +123,14 @@ fn families_list_every_series_with_its_labels() {
     drop(recorder.start(Operation::Get));
     let snapshot = registry.snapshot();
     for family in Family::all() {
-        assert_eq!(
-            snapshot.samples(family).count(),
-            family.desc().series(),
-            "{}",
-            family.desc().name
-        );
+        assert_eq!(snapshot.samples(family).count(), family.desc().series(), "{}", family.desc().name);
     }
     let filled: Vec<_> = snapshot
         .samples(Family::Counter(Counter::CacheRequests))
         .filter(|sample| matches!(sample.value, Value::Counter(n) if n > 0))
         .map(|sample| sample.labels.iter().collect::<Vec<_>>())
         .collect();
-    assert_eq!(
-        filled,
-        [[("level", "1"), ("block_type", "filter"), ("result", "hit")]]
-    );
+    assert_eq!(filled, [[("level", "1"), ("block_type", "filter"), ("result", "hit")]]);
 }
 
 #[test]
@@ -164,14 +139,8 @@ fn the_clock_and_the_instrumentation_describe_themselves() {
     registry.recorder().add(Counter::WalRecords, 1);
     let snapshot = registry.snapshot();
     let clock = snapshot.samples(Family::Gauge(Gauge::ClockInfo)).next().unwrap();
-    assert_eq!(
-        clock.labels.get("source"),
-        Some(snapshot.clock().source().as_str())
-    );
-    assert_eq!(
-        clock.labels.get("frequency_hz"),
-        Some(snapshot.clock().frequency_hz().to_string().as_str())
-    );
+    assert_eq!(clock.labels.get("source"), Some(snapshot.clock().source().as_str()));
+    assert_eq!(clock.labels.get("frequency_hz"), Some(snapshot.clock().frequency_hz().to_string().as_str()));
     assert!(matches!(clock.value, Value::Gauge(1.0)));
     assert_eq!(snapshot.gauge(Gauge::InstrumentationShards.at(0)), 1.0);
     assert!(snapshot.gauge(Gauge::InstrumentationBytes) > 4_096.0);

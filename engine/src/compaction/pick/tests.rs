@@ -34,26 +34,20 @@ fn version(tables: &[Spec]) -> Version {
         };
         (*level, meta)
     };
-    let edit = VersionEdit {
-        added_tables: tables.iter().map(meta).collect(),
-        ..VersionEdit::default()
-    };
-    Version::default()
-        .after(&edit, |meta| TableFile::new(meta.clone(), &context, &graveyard))
-        .0
+    let edit = VersionEdit { added_tables: tables.iter().map(meta).collect(), ..VersionEdit::default() };
+    Version::default().after(&edit, |meta| TableFile::new(meta.clone(), &context, &graveyard)).0
 }
 
-/// The tables of a plan by level, and the level they go to.
-fn picked(tables: &[Spec], busy: &[u64]) -> Option<(Reason, Vec<(usize, Vec<u64>)>, usize)> {
+/// The reason for a plan, its tables by level, and the level they go to.
+type Picked = (Reason, Vec<(usize, Vec<u64>)>, usize);
+
+fn picked(tables: &[Spec], busy: &[u64]) -> Option<Picked> {
     let busy = busy.iter().copied().map(FileNumber).collect();
     let plan = pick(&version(tables), &Options::default(), &busy)?;
     let numbers = |tables: &Vec<Arc<TableFile>>| tables.iter().map(|table| table.meta.number.0).collect();
     Some((
         plan.reason,
-        plan.inputs
-            .iter()
-            .map(|(at, tables)| (*at, numbers(tables)))
-            .collect(),
+        plan.inputs.iter().map(|(at, tables)| (*at, numbers(tables))).collect(),
         plan.output_level,
     ))
 }
@@ -62,14 +56,7 @@ fn picked(tables: &[Spec], busy: &[u64]) -> Option<(Reason, Vec<(usize, Vec<u64>
 fn nothing_is_due_in_a_tree_in_shape() {
     assert_eq!(picked(&[], &[]), None);
     assert_eq!(
-        picked(
-            &[
-                (0, 1, "a", "z", 64, 0),
-                (0, 2, "a", "z", 64, 0),
-                (6, 3, "a", "z", 64, 0)
-            ],
-            &[]
-        ),
+        picked(&[(0, 1, "a", "z", 64, 0), (0, 2, "a", "z", 64, 0), (6, 3, "a", "z", 64, 0)], &[]),
         None
     );
 }
@@ -77,16 +64,8 @@ fn nothing_is_due_in_a_tree_in_shape() {
 #[test]
 fn four_tables_in_l0_go_to_the_base_with_what_they_overlap() {
     let l0: Vec<Spec> = (1..=4).map(|n| (0, n, "c", "f", 64, 0)).collect();
-    let below = [
-        (6, 10, "a", "b", 64, 0),
-        (6, 11, "d", "e", 64, 0),
-        (6, 12, "f", "h", 64, 0),
-    ];
-    let expected = (
-        Reason::L0Tables,
-        vec![(0, vec![4, 3, 2, 1]), (6, vec![11, 12])],
-        6,
-    );
+    let below = [(6, 10, "a", "b", 64, 0), (6, 11, "d", "e", 64, 0), (6, 12, "f", "h", 64, 0)];
+    let expected = (Reason::L0Tables, vec![(0, vec![4, 3, 2, 1]), (6, vec![11, 12])], 6);
     assert_eq!(picked(&[&l0[..], &below].concat(), &[]), Some(expected));
 }
 
@@ -94,10 +73,7 @@ fn four_tables_in_l0_go_to_the_base_with_what_they_overlap() {
 fn what_is_busy_is_left_alone() {
     let l0: Vec<Spec> = (1..=4).map(|n| (0, n, "c", "f", 64, 0)).collect();
     assert_eq!(picked(&l0, &[2]), None);
-    assert_eq!(
-        picked(&[&l0[..], &[(6, 11, "d", "e", 64, 0)]].concat(), &[11]),
-        None
-    );
+    assert_eq!(picked(&[&l0[..], &[(6, 11, "d", "e", 64, 0)]].concat(), &[11]), None);
 }
 
 #[test]
@@ -110,27 +86,14 @@ fn a_level_that_is_too_large_gives_the_table_that_costs_least() {
         (6, 5, "c", "d", 100, 0),
         (6, 6, "e", "f", 900, 0),
     ];
-    assert_eq!(
-        picked(&tables, &[]),
-        Some((Reason::LevelSize, vec![(5, vec![2]), (6, vec![5])], 6))
-    );
-    assert_eq!(
-        picked(&tables, &[2]).map(|plan| plan.1[0].1.clone()),
-        Some(vec![1])
-    );
+    assert_eq!(picked(&tables, &[]), Some((Reason::LevelSize, vec![(5, vec![2]), (6, vec![5])], 6)));
+    assert_eq!(picked(&tables, &[2]).map(|plan| plan.1[0].1.clone()), Some(vec![1]));
 }
 
 #[test]
 fn a_table_of_tombstones_goes_down_though_no_level_is_too_large() {
-    let tables = [
-        (5, 1, "a", "b", 10, 60),
-        (5, 2, "c", "d", 10, 10),
-        (6, 3, "a", "d", 900, 0),
-    ];
-    assert_eq!(
-        picked(&tables, &[]),
-        Some((Reason::Tombstones, vec![(5, vec![1]), (6, vec![3])], 6))
-    );
+    let tables = [(5, 1, "a", "b", 10, 60), (5, 2, "c", "d", 10, 10), (6, 3, "a", "d", 900, 0)];
+    assert_eq!(picked(&tables, &[]), Some((Reason::Tombstones, vec![(5, vec![1]), (6, vec![3])], 6)));
 }
 
 #[test]

@@ -73,14 +73,7 @@ pub struct Rule {
 impl Rule {
     /// Every operation, once, with `fault`. Narrow it with the methods below.
     pub fn new(fault: Fault) -> Rule {
-        Rule {
-            op: None,
-            changes_only: false,
-            path: String::new(),
-            skip: 0,
-            times: 1,
-            fault,
-        }
+        Rule { op: None, changes_only: false, path: String::new(), skip: 0, times: 1, fault }
     }
 
     /// Only this operation.
@@ -154,11 +147,8 @@ impl Faults {
         if self.power_lost {
             return Err(eio());
         }
-        let due = self
-            .rules
-            .iter_mut()
-            .filter(|rule| rule.times > 0 && rule.matches(op, path))
-            .find_map(|rule| {
+        let due =
+            self.rules.iter_mut().filter(|rule| rule.times > 0 && rule.matches(op, path)).find_map(|rule| {
                 if rule.skip > 0 {
                     rule.skip -= 1;
                     return None;

@@ -56,10 +56,7 @@ impl Inode {
         let touched = offset / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES);
         for at in touched.clone() {
             let durable = self.sector(at);
-            self.dirty.entry(at).or_insert_with(|| Dirty {
-                durable,
-                versions: Vec::new(),
-            });
+            self.dirty.entry(at).or_insert_with(|| Dirty { durable, versions: Vec::new() });
         }
         if let Some(target) = self.now.get_mut(offset..end) {
             target.copy_from_slice(bytes);
@@ -94,11 +91,7 @@ impl Inode {
             let survivor = if dice.percent(keep_percent) {
                 kept_end = kept_end.max(self.now.len().min(start + SECTOR_BYTES));
                 let recent = dice.percent(70);
-                let pick = if recent {
-                    dirty.versions.len() - 1
-                } else {
-                    dice.below(dirty.versions.len())
-                };
+                let pick = if recent { dirty.versions.len() - 1 } else { dice.below(dirty.versions.len()) };
                 dirty.versions.get(pick).copied().unwrap_or(dirty.durable)
             } else {
                 dirty.durable
@@ -109,11 +102,7 @@ impl Inode {
             }
         }
         // The length is metadata and may survive or not, but not below a sector that did.
-        let len = if dice.percent(keep_percent) {
-            self.now.len()
-        } else {
-            kept_end
-        };
+        let len = if dice.percent(keep_percent) { self.now.len() } else { kept_end };
         self.now.truncate(len);
         self.durable_len = self.now.len();
     }
@@ -122,10 +111,9 @@ impl Inode {
         let mut sector = [0; SECTOR_BYTES];
         let start = at * SECTOR_BYTES;
         let end = self.now.len().min(start + SECTOR_BYTES);
-        if let (Some(from), Some(to)) = (
-            self.now.get(start..end),
-            sector.get_mut(..end.saturating_sub(start)),
-        ) {
+        if let (Some(from), Some(to)) =
+            (self.now.get(start..end), sector.get_mut(..end.saturating_sub(start)))
+        {
             to.copy_from_slice(from);
         }
         sector

@@ -4,7 +4,7 @@
 //! last sync are kept or dropped one by one, in any of the versions they went through; of each directory, creations, renames
 //! and removals since its last sync are kept or dropped one by one (a rename is atomic). The seed decides, so a failure
 //! can be replayed. The idea is ALICE's (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014) and of the
-//! simulators of FoundationDB and TigerBeetle.
+//! simulators of `FoundationDB` and `TigerBeetle`.
 //!
 //! ```
 //! use bettong::env::{Env, sim::SimDisk};
@@ -62,10 +62,7 @@ impl SimDisk {
 
     /// The disk for a process that starts now.
     pub(super) fn mount(&self) -> Mounted {
-        Mounted {
-            life: self.0.lock().life,
-            disk: self.clone(),
-        }
+        Mounted { life: self.0.lock().life, disk: self.clone() }
     }
 
     /// The power fails. Of what was written since the last syncs about `keep_percent` per cent survive, chosen by `seed`;
@@ -193,11 +190,7 @@ impl FileSystem for Mounted {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let mut volume = self.check(IoOp::Lock, path)?;
         volume.take_lock(path)?;
-        Ok(Box::new(SimLock {
-            disk: self.disk.clone(),
-            path: path.to_path_buf(),
-            life: volume.life,
-        }))
+        Ok(Box::new(SimLock { disk: self.disk.clone(), path: path.to_path_buf(), life: volume.life }))
     }
 
     fn lock_holder(&self, _path: &Path) -> Option<u32> {
@@ -207,10 +200,7 @@ impl FileSystem for Mounted {
     fn space(&self, path: &Path) -> io::Result<Space> {
         let volume = self.check(IoOp::Space, path)?;
         let free = volume.capacity.saturating_sub(volume.used_bytes());
-        Ok(Space {
-            free,
-            capacity: volume.capacity,
-        })
+        Ok(Space { free, capacity: volume.capacity })
     }
 
     fn unique_id(&self) -> u64 {
@@ -230,12 +220,7 @@ impl Mounted {
     }
 
     fn handle(&self, volume: &Volume, inode: u64, path: &Path) -> Arc<dyn File> {
-        Arc::new(SimFile {
-            disk: self.disk.clone(),
-            inode,
-            path: path.to_path_buf(),
-            life: volume.life,
-        })
+        Arc::new(SimFile { disk: self.disk.clone(), inode, path: path.to_path_buf(), life: volume.life })
     }
 }
 

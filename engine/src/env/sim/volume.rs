@@ -100,10 +100,7 @@ impl Volume {
         Ok(inside
             .filter_map(|(path, inode)| {
                 let name = path.file_name()?.to_str()?.to_owned();
-                Some(DirEntry {
-                    name,
-                    len: self.inodes.get(inode)?.len(),
-                })
+                Some(DirEntry { name, len: self.inodes.get(inode)?.len() })
             })
             .collect())
     }
@@ -120,10 +117,7 @@ impl Volume {
         self.next_inode += 1;
         self.inodes.insert(inode, Inode::default());
         self.names.insert(path.to_path_buf(), inode);
-        self.changes.push(Change::Add {
-            name: path.to_path_buf(),
-            inode,
-        });
+        self.changes.push(Change::Add { name: path.to_path_buf(), inode });
         Ok(inode)
     }
 
@@ -134,19 +128,13 @@ impl Volume {
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let inode = self.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         self.names.insert(to.to_path_buf(), inode);
-        self.changes.push(Change::Rename {
-            from: from.to_path_buf(),
-            to: to.to_path_buf(),
-            inode,
-        });
+        self.changes.push(Change::Rename { from: from.to_path_buf(), to: to.to_path_buf(), inode });
         Ok(())
     }
 
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
         self.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
-        self.changes.push(Change::Remove {
-            name: path.to_path_buf(),
-        });
+        self.changes.push(Change::Remove { name: path.to_path_buf() });
         Ok(())
     }
 
@@ -161,9 +149,7 @@ impl Volume {
     }
 
     pub(super) fn inode(&mut self, inode: u64) -> io::Result<&mut Inode> {
-        self.inodes
-            .get_mut(&inode)
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.inodes.get_mut(&inode).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     pub(super) fn write(&mut self, inode: u64, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -187,11 +173,7 @@ impl Volume {
     }
 
     pub(super) fn used_bytes(&self) -> u64 {
-        self.names
-            .values()
-            .filter_map(|inode| self.inodes.get(inode))
-            .map(Inode::len)
-            .sum()
+        self.names.values().filter_map(|inode| self.inodes.get(inode)).map(Inode::len).sum()
     }
 
     pub(super) fn take_lock(&mut self, path: &Path) -> io::Result<()> {
@@ -274,12 +256,8 @@ impl Volume {
     /// Drops inodes that no name, present or durable, leads to. Open handles of removed files die with them, which the
     /// engine never notices: it maps or reads before it removes.
     fn forget_unreachable(&mut self) {
-        let reachable: BTreeSet<u64> = self
-            .names
-            .values()
-            .chain(self.durable_names.values())
-            .copied()
-            .collect();
+        let reachable: BTreeSet<u64> =
+            self.names.values().chain(self.durable_names.values()).copied().collect();
         let pending: BTreeSet<u64> = self
             .changes
             .iter()
@@ -288,7 +266,6 @@ impl Volume {
                 Change::Remove { .. } => None,
             })
             .collect();
-        self.inodes
-            .retain(|inode, _| reachable.contains(inode) || pending.contains(inode));
+        self.inodes.retain(|inode, _| reachable.contains(inode) || pending.contains(inode));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::env::sim::SimDisk;
 use crate::env::{Dir, Env};
+use crate::header::Birth;
 use crate::log::segment::NewSegment;
 
 fn segments(n: u64) -> (SyncQueue, Vec<Arc<Segment>>) {
@@ -13,12 +14,8 @@ fn segments(n: u64) -> (SyncQueue, Vec<Arc<Segment>>) {
     dir.create_all().unwrap();
     let queue = SyncQueue::new();
     let make = |number| {
-        let new = NewSegment {
-            number: FileNumber(number),
-            capacity: 0,
-            recycled: None,
-            birth: Default::default(),
-        };
+        let new =
+            NewSegment { number: FileNumber(number), capacity: 0, recycled: None, birth: Birth::default() };
         let segment = Arc::new(Segment::prepare(&dir, new).unwrap());
         queue.push(segment.clone());
         segment
@@ -28,10 +25,7 @@ fn segments(n: u64) -> (SyncQueue, Vec<Arc<Segment>>) {
 }
 
 fn at(segment: u64, offset: u64) -> LogPosition {
-    LogPosition {
-        segment: FileNumber(segment),
-        offset,
-    }
+    LogPosition { segment: FileNumber(segment), offset }
 }
 
 #[test]
@@ -52,11 +46,7 @@ fn one_sync_serves_all_who_wait() {
             });
         }
     });
-    assert_eq!(
-        syncs.load(Ordering::SeqCst),
-        1,
-        "the bytes were durable after the first sync"
-    );
+    assert_eq!(syncs.load(Ordering::SeqCst), 1, "the bytes were durable after the first sync");
     assert_eq!(segments[0].synced(), 1000);
 }
 
@@ -64,11 +54,7 @@ fn one_sync_serves_all_who_wait() {
 fn older_segments_are_synced_first_and_only_then_the_active_one_may_promise() {
     let (queue, segments) = segments(3);
     let order = Mutex::new(Vec::new());
-    assert_eq!(
-        segments[2].synced(),
-        0,
-        "nothing is promised before the first sync"
-    );
+    assert_eq!(segments[2].synced(), 0, "nothing is promised before the first sync");
     let sync = |segment: &Segment| {
         order.lock().push(segment.number.0);
         Ok(())
@@ -89,15 +75,9 @@ fn g6_a_failed_sync_is_final() {
         assert_eq!(segment.number, FileNumber(1));
         Err(Error::io("sync", path, std::io::Error::from_raw_os_error(5)))
     };
-    assert!(matches!(
-        queue.wait_durable(at(1, 100), failing),
-        Err(Error::ReadOnly(_))
-    ));
+    assert!(matches!(queue.wait_durable(at(1, 100), failing), Err(Error::ReadOnly(_))));
     let fine = |_: &Segment| panic!("a second sync must not be tried");
-    assert!(matches!(
-        queue.wait_durable(at(1, 100), fine),
-        Err(Error::ReadOnly(_))
-    ));
+    assert!(matches!(queue.wait_durable(at(1, 100), fine), Err(Error::ReadOnly(_))));
     assert_eq!(segments[0].synced(), 0);
 }
 
@@ -105,7 +85,5 @@ fn g6_a_failed_sync_is_final() {
 fn a_retired_segment_needs_no_sync() {
     let (queue, _segments) = segments(2);
     queue.retire(FileNumber(1));
-    queue
-        .wait_durable(at(1, 1 << 40), |_| panic!("nothing to sync"))
-        .unwrap();
+    queue.wait_durable(at(1, 1 << 40), |_| panic!("nothing to sync")).unwrap();
 }

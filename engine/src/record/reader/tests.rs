@@ -6,20 +6,8 @@ const ID: u64 = 0x1122_3344;
 fn commit(file: &mut Vec<u8>, seq: u64, key: &[u8], value: &[u8], promise: u64) {
     let offset = file.len() as u64;
     let mut group = GroupWriter::new(file, ID, offset);
-    group.entry(NewEntry {
-        kind: Kind::Value,
-        keyspace: 0,
-        seq: SeqNo(seq),
-        key,
-        value,
-    });
-    group.entry(NewEntry {
-        kind: Kind::Tombstone,
-        keyspace: 1,
-        seq: SeqNo(seq + 1),
-        key,
-        value: b"",
-    });
+    group.entry(NewEntry { kind: Kind::Value, keyspace: 0, seq: SeqNo(seq), key, value });
+    group.entry(NewEntry { kind: Kind::Tombstone, keyspace: 1, seq: SeqNo(seq + 1), key, value: b"" });
     group.finish(GroupType::Commit, promise);
 }
 
@@ -33,13 +21,7 @@ fn file(n: u64, promising: bool) -> Vec<u8> {
     let mut file = vec![0; HEADER_BYTES as usize];
     for i in 0..n {
         let promise = if promising { file.len() as u64 } else { 0 };
-        commit(
-            &mut file,
-            1 + 2 * i,
-            format!("key{i}").as_bytes(),
-            &vec![i as u8; 40],
-            promise,
-        );
+        commit(&mut file, 1 + 2 * i, format!("key{i}").as_bytes(), &[i as u8; 40], promise);
     }
     file
 }
@@ -59,24 +41,9 @@ fn groups_read_back_with_kinds_keyspaces_keys_and_values() {
     let bytes = file(1, false);
     let mut reader = GroupReader::new(&bytes, Path::new("x"), ID, 0);
     let group = reader.next().unwrap().unwrap();
-    let value = Entry {
-        kind: Kind::Value,
-        keyspace: 0,
-        seq: SeqNo(1),
-        key: b"key0",
-        value: &[0; 40],
-    };
-    let tombstone = Entry {
-        kind: Kind::Tombstone,
-        keyspace: 1,
-        seq: SeqNo(2),
-        key: b"key0",
-        value: b"",
-    };
-    assert_eq!(
-        (group.kind, group.entries),
-        (GroupType::Commit, vec![value, tombstone])
-    );
+    let value = Entry { kind: Kind::Value, keyspace: 0, seq: SeqNo(1), key: b"key0", value: &[0; 40] };
+    let tombstone = Entry { kind: Kind::Tombstone, keyspace: 1, seq: SeqNo(2), key: b"key0", value: b"" };
+    assert_eq!((group.kind, group.entries), (GroupType::Commit, vec![value, tombstone]));
     assert!(reader.next().unwrap().is_none());
     assert_eq!(reader.position(), bytes.len() as u64);
 }
@@ -90,20 +57,12 @@ fn f1_a_tail_cut_at_every_byte_keeps_every_whole_group() {
         let (seqs, end) = read(&whole[..len], 0).unwrap();
         let groups = ends.iter().filter(|end| **end <= len).count() - 1;
         assert_eq!(seqs.len(), groups * 2, "cut at {len}");
-        assert_eq!(
-            end,
-            End::Open {
-                torn_bytes: read_nonzero(&whole[ends[groups]..len])
-            }
-        );
+        assert_eq!(end, End::Open { torn_bytes: read_nonzero(&whole[ends[groups]..len]) });
     }
 }
 
 fn read_nonzero(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |at| at as u64 + 1)
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at as u64 + 1)
 }
 
 /// F2: preallocated zeros are the end of the log, with nothing torn.
@@ -111,10 +70,7 @@ fn read_nonzero(bytes: &[u8]) -> u64 {
 fn f2_a_tail_of_zeros_is_the_end() {
     let mut bytes = file(2, true);
     bytes.extend_from_slice(&[0; 4096]);
-    assert_eq!(
-        read(&bytes, 0).unwrap(),
-        (vec![1, 2, 3, 4], End::Open { torn_bytes: 0 })
-    );
+    assert_eq!(read(&bytes, 0).unwrap(), (vec![1, 2, 3, 4], End::Open { torn_bytes: 0 }));
 }
 
 /// F3: a sector of garbage behind the last group is a torn tail.
@@ -122,10 +78,7 @@ fn f2_a_tail_of_zeros_is_the_end() {
 fn f3_a_tail_of_garbage_is_torn() {
     let mut bytes = file(2, true);
     bytes.extend((0..512u32).map(|i| (checksum::mix(u64::from(i)) | 1) as u8));
-    assert_eq!(
-        read(&bytes, 0).unwrap(),
-        (vec![1, 2, 3, 4], End::Open { torn_bytes: 512 })
-    );
+    assert_eq!(read(&bytes, 0).unwrap(), (vec![1, 2, 3, 4], End::Open { torn_bytes: 512 }));
 }
 
 /// F4, F5: damage that a later group promised to be durable is corruption, wherever it is.
@@ -136,10 +89,7 @@ fn f4_f5_a_flip_below_a_later_promise_is_corruption() {
     for at in HEADER_BYTES as usize..last {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
-        assert!(
-            matches!(read(&damaged, 0), Err(Error::Corruption { .. })),
-            "byte {at}"
-        );
+        assert!(matches!(read(&damaged, 0), Err(Error::Corruption { .. })), "byte {at}");
     }
 }
 
@@ -209,10 +159,7 @@ fn f16_damage_below_a_known_length_is_corruption() {
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
     assert!(read(&damaged, 0).is_ok());
-    assert!(matches!(
-        read(&damaged, bytes.len() as u64),
-        Err(Error::Corruption { .. })
-    ));
+    assert!(matches!(read(&damaged, bytes.len() as u64), Err(Error::Corruption { .. })));
 }
 
 #[test]

@@ -38,10 +38,7 @@ fn every_entry_is_found_from_both_directions_and_by_every_seek() {
         let mut cursor = BlockCursor::new();
         let check = |cursor: &BlockCursor, expected: Option<&(Vec<u8>, u64, Vec<u8>)>| {
             assert_eq!(cursor.key(), expected.map(key));
-            assert_eq!(
-                cursor.value_range().map(|range| &bytes[range]),
-                expected.map(|entry| &entry.2[..])
-            );
+            assert_eq!(cursor.value_range().map(|range| &bytes[range]), expected.map(|entry| &entry.2[..]));
         };
         cursor.seek_to_first(block).unwrap();
         for entry in &model {
@@ -61,14 +58,10 @@ fn every_entry_is_found_from_both_directions_and_by_every_seek() {
             cursor.seek_before(block, key(entry)).unwrap();
             check(&cursor, at.checked_sub(1).map(|before| &model[before]));
             let between = [entry.0.clone(), vec![0]].concat();
-            cursor
-                .seek(block, InternalKey::seek(&between, SeqNo::MAX))
-                .unwrap();
+            cursor.seek(block, InternalKey::seek(&between, SeqNo::MAX)).unwrap();
             check(&cursor, model.iter().find(|other| other.0 >= between));
         }
-        cursor
-            .seek_before(block, InternalKey::seek(b"\xff", SeqNo::MAX))
-            .unwrap();
+        cursor.seek_before(block, InternalKey::seek(b"\xff", SeqNo::MAX)).unwrap();
         check(&cursor, model.last());
         assert_eq!(check_order(block, |_| {}), Ok(200));
     }
