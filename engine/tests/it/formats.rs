@@ -17,7 +17,11 @@ fn fixtures() -> PathBuf {
 fn options() -> Options {
     let mut compression = [Compression::None; 7];
     compression[6] = Compression::Lz4;
-    Options::default().memtable_bytes(8 << 10).block_bytes(512).compression(compression).durability(Durability::Sync)
+    Options::default()
+        .memtable_bytes(8 << 10)
+        .block_bytes(512)
+        .compression(compression)
+        .durability(Durability::Sync)
 }
 
 /// A history with tables on two levels, tombstones, old versions, a batch, and writes that are only in the log.
@@ -90,8 +94,12 @@ fn this_version_writes_format_1_byte_by_byte() {
             }
         }
         for (name, bytes) in files(&disk) {
-            let golden = std::fs::read(dir.join(&name)).unwrap_or_else(|_| panic!("no golden file {state}/{name}"));
-            assert!(golden == bytes, "{state}/{name} is written differently: a change of format needs a new version");
+            let golden =
+                std::fs::read(dir.join(&name)).unwrap_or_else(|_| panic!("no golden file {state}/{name}"));
+            assert!(
+                golden == bytes,
+                "{state}/{name} is written differently: a change of format needs a new version"
+            );
         }
     }
 }
