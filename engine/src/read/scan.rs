@@ -37,7 +37,7 @@ impl Item {
     /// The value. It is fetched when it is asked for, so a walk over keys alone reads no large values.
     ///
     /// # Errors
-    /// [`Error::Corruption`](crate::Error::Corruption) or [`Error::Io`](crate::Error::Io) if it cannot be read.
+    /// [`Error::Corruption`] or [`Error::Io`] if it cannot be read.
     pub fn value(&self) -> Result<&[u8]> {
         Ok(&self.value)
     }

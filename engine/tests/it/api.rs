@@ -156,3 +156,10 @@ fn f83_a_symbolic_link_to_the_directory_works_and_is_the_same_database() {
     db.close().unwrap();
     assert!(Db::open(&real, Options::default()).unwrap().contains(b"k").unwrap());
 }
+
+#[test]
+fn the_example_of_the_readme_is_the_one_that_is_compiled() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let shown = readme.split("```rust\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(include_str!("../../examples/readme.rs").ends_with(shown));
+}
