@@ -87,6 +87,12 @@ impl Background {
     /// Tells the workers to finish and waits until they have.
     pub(crate) fn stop(&self) {
         self.engine.work.change(|state| state.closing = true);
+        // A caller may be compacting on its own thread; it looks for the sign, too.
+        let mut state = self.engine.work.lock();
+        while state.compacting > 0 {
+            self.engine.work.wait(&mut state);
+        }
+        drop(state);
         for thread in self.threads.lock().drain(..) {
             // A worker that panicked has said so through the gate.
             thread.join().ok();
@@ -113,7 +119,7 @@ impl Background {
             return settle(engine, Job::Flush, result);
         }
         if engine.wants_segment() {
-            let result = engine.make_ready().map(|()| true);
+            let result = engine.ready_segment().map(|_| true);
             return settle(engine, Job::Flush, result);
         }
         let plan = engine.work.change(|state| next_plan(engine, state));
@@ -194,28 +200,32 @@ impl Background {
     /// Of the flush.
     pub(crate) fn flush(&self, reason: RotationReason) -> Result<()> {
         let engine = &*self.engine;
+        let immutables = || engine.view.load().immutables.clone();
         while !rotate_now(engine, reason)? {
-            self.wait_for_room(StallCause::Memtables)?;
+            self.await_flush(|| immutables().len() < engine.options.max_immutable_memtables)?;
         }
-        let newest = engine.view.load().immutables.first().map_or(SeqNo(0), |memtable| memtable.last_seq());
-        let done = || engine.view.load().immutables.iter().all(|memtable| memtable.last_seq() > newest);
-        if self.is_inline() {
-            while !done() {
-                self.step()?;
-                engine.gate.check_write()?;
-            }
-            return Ok(());
+        let newest = immutables().first().map_or(SeqNo(0), |memtable| memtable.last_seq());
+        self.await_flush(|| immutables().iter().all(|memtable| memtable.last_seq() > newest))
+    }
+
+    /// Waits until flushes have brought something about, or does them.
+    fn await_flush(&self, done: impl Fn() -> bool) -> Result<()> {
+        let engine = &*self.engine;
+        while self.is_inline() && !done() {
+            engine.gate.check_write()?;
+            self.step()?;
         }
         let mut state = engine.work.lock();
-        // An earlier failure says nothing about now: the worker tries at once, and only what then fails counts.
+        // An earlier failure says nothing about now, nor does that of a try that was under way: the worker tries at once,
+        // and only a second failure counts.
         let failures = state.failures;
-        state.retry_at_nanos = 0;
         while !done() {
             engine.gate.check_write()?;
-            engine.work.notify();
-            if let Some(blocked) = state.blocked.as_ref().filter(|_| state.failures > failures) {
+            if let Some(blocked) = state.blocked.as_ref().filter(|_| state.failures > failures + 1) {
                 return Err(Error::ReadOnly(blocked.clone()));
             }
+            state.retry_at_nanos = 0;
+            engine.work.notify();
             engine.work.wait(&mut state);
         }
         Ok(())
@@ -231,8 +241,12 @@ impl Background {
         {
             let mut state = engine.work.lock();
             state.exclusive += 1;
-            while state.compacting > 0 {
+            while state.compacting > 0 && !state.closing {
                 engine.work.wait(&mut state);
+            }
+            if state.closing {
+                state.exclusive -= 1;
+                return Err(Error::Closed);
             }
             state.compacting += 1;
         }
@@ -281,7 +295,7 @@ fn flush_loop(engine: &Engine, pacer: &Pacer) {
                 pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
             }
             if engine.wants_segment() {
-                engine.make_ready()?;
+                engine.ready_segment()?;
             }
             engine.bury_files();
             Ok(true)

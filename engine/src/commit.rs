@@ -74,6 +74,7 @@ pub(crate) fn commit<'a>(
     let last = SeqNo(first.0 + count - 1);
     let used = view.active.used_bytes();
     let room = view.active.reserve(needed, last);
+    debug_assert!(room.is_some(), "there was room, and only the holder of the commit lock takes any");
     let half = engine.options.memtable_bytes / 2;
     if (used..used + needed).contains(&half) {
         // Time to make the next log segment.
@@ -117,11 +118,9 @@ pub(crate) fn rotate(
     needed: usize,
     reason: RotationReason,
 ) -> Result<()> {
-    let segment = engine.next_segment()?;
-    if let Err(error) = commit.writer.seal() {
-        engine.keep_segment(segment);
-        return Err(error);
-    }
+    let segment = engine.ready_segment()?;
+    commit.writer.seal()?;
+    engine.use_ready_segment();
     engine.syncs.push(segment.clone());
     let capacity = engine.options.memtable_bytes.max(Memtable::capacity_for(needed));
     let memtable = std::sync::Arc::new(Memtable::new(capacity, segment.number));
@@ -141,6 +140,7 @@ pub(crate) fn rotate(
 /// another immutable one.
 pub(crate) fn rotate_now(engine: &Engine, reason: RotationReason) -> Result<bool> {
     let mut commit = engine.commit.lock();
+    engine.gate.check_write()?;
     let view = engine.view.load();
     if view.active.is_empty() && view.active.last_seq() == SeqNo(0) {
         return Ok(true);

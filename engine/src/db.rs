@@ -353,6 +353,8 @@ impl Inner {
         if !engine.gate.close() {
             return Ok(());
         }
+        // Whoever got through the gate before is done with the log when the lock is free.
+        drop(engine.commit.lock());
         self.background.stop();
         let result = in_order.and_then(|()| self.leave_clean());
         engine.bury_files();

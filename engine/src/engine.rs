@@ -67,6 +67,7 @@ pub(crate) struct CommitState {
 /// Segments that wait for their turn.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
+    /// Held while a segment is made, so that the next one gets the next number.
     ready: Mutex<Option<Arc<Segment>>>,
     recycled: Mutex<Vec<FileNumber>>,
 }
@@ -77,31 +78,26 @@ impl Engine {
         self.options.memtable_bytes as u64 + (self.options.memtable_bytes as u64 / 8).clamp(4 << 10, 1 << 20)
     }
 
-    /// A segment that is ready to take writes: the one made ahead, or, if a burst was faster, one made now.
-    pub(crate) fn next_segment(&self) -> Result<Arc<Segment>> {
-        let ready = self.segments.ready.lock().take();
-        ready.map_or_else(|| self.prepare_segment(), Ok)
+    /// The segment that is ready to take writes: the one made ahead, or, if a burst was faster, one made now. It stays ready
+    /// until [`Engine::use_ready_segment`] takes it: segments are used in the order of their numbers, none is left out.
+    pub(crate) fn ready_segment(&self) -> Result<Arc<Segment>> {
+        let mut ready = self.segments.ready.lock();
+        match &*ready {
+            Some(segment) => Ok(segment.clone()),
+            None => Ok(ready.insert(self.prepare_segment()?).clone()),
+        }
     }
 
-    /// Puts back a segment that was not used after all.
-    pub(crate) fn keep_segment(&self, segment: Arc<Segment>) {
-        *self.segments.ready.lock() = Some(segment);
+    /// The ready segment has taken over.
+    pub(crate) fn use_ready_segment(&self) {
+        self.segments.ready.lock().take();
     }
 
     /// Whether it is time to make a segment ahead: the memtable is half full, and none is ready.
     pub(crate) fn wants_segment(&self) -> bool {
         let half_full = self.view.load().active.used_bytes() >= self.options.memtable_bytes / 2;
-        half_full && self.segments.ready.lock().is_none()
-    }
-
-    /// Makes a segment ahead of its need.
-    pub(crate) fn make_ready(&self) -> Result<()> {
-        let segment = self.prepare_segment()?;
-        let mut ready = self.segments.ready.lock();
-        if ready.is_none() {
-            *ready = Some(segment);
-        }
-        Ok(())
+        // While one is being made the lock is held, and another is not wanted.
+        half_full && self.segments.ready.try_lock().is_some_and(|ready| ready.is_none())
     }
 
     fn prepare_segment(&self) -> Result<Arc<Segment>> {
