@@ -23,7 +23,7 @@ use crate::key::SeqNo;
 use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::pacer::{Pacer, WritePace};
 use crate::pressure::Pressure;
-use crate::work::WorkState;
+use crate::work::{Trouble, WorkState};
 
 /// How long after a failure that may pass (a full disk) the work is tried again.
 const RETRY_NANOS: u64 = 250_000_000;
@@ -36,12 +36,23 @@ enum Job {
     Compaction = 1,
 }
 
+impl Job {
+    fn trouble(self, state: &mut WorkState) -> &mut Trouble {
+        match self {
+            Job::Flush => &mut state.flush,
+            Job::Compaction => &mut state.compaction,
+        }
+    }
+}
+
 /// The workers of one database.
 #[derive(Debug)]
 pub(crate) struct Background {
     engine: Arc<Engine>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     write_pace: WritePace,
+    /// Held while a job is done inline.
+    stepping: Mutex<()>,
     pacer: Arc<Pacer>,
 }
 
@@ -54,6 +65,7 @@ impl Background {
         let background = Background {
             threads: Mutex::new(Vec::new()),
             write_pace: WritePace::default(),
+            stepping: Mutex::new(()),
             pacer: Arc::new(Pacer::default()),
             engine,
         };
@@ -86,6 +98,7 @@ impl Background {
 
     /// Tells the workers to finish and waits until they have.
     pub(crate) fn stop(&self) {
+        drop(self.stepping.lock());
         self.engine.work.change(|state| state.closing = true);
         // A caller may be compacting on its own thread; it looks for the sign, too.
         let mut state = self.engine.work.lock();
@@ -110,7 +123,8 @@ impl Background {
     /// Of the job.
     pub(crate) fn step(&self) -> Result<bool> {
         let engine = &*self.engine;
-        if !self.is_inline() || engine.gate.is_read_only() {
+        let _stepping = self.stepping.lock();
+        if !self.is_inline() || engine.gate.check_write().is_err() {
             return Ok(false);
         }
         if !engine.view.load().immutables.is_empty() {
@@ -124,7 +138,7 @@ impl Background {
         }
         let plan = engine.work.change(|state| next_plan(engine, state));
         let Some(plan) = plan else { return Ok(false) };
-        let result = run::run(engine, &plan, |_| true).map(|()| true);
+        let result = guarded(engine, || run::run(engine, &plan, |_| true)).map(|()| true);
         release(engine, &plan);
         engine.bury_files();
         settle(engine, Job::Compaction, result)
@@ -177,7 +191,9 @@ impl Background {
             if self.has_room() {
                 return Ok(());
             }
-            if let Some(blocked) = &state.blocked {
+            let stopped = matches!(engine.pressure.get(), Pressure::Stop { .. });
+            let trouble = if stopped { &state.compaction } else { &state.flush };
+            if let Some(blocked) = &trouble.blocked {
                 return Err(Error::ReadOnly(blocked.clone()));
             }
             engine.work.wait(&mut state);
@@ -218,14 +234,18 @@ impl Background {
         let mut state = engine.work.lock();
         // An earlier failure says nothing about now, nor does that of a try that was under way: the worker tries at once,
         // and only a second failure counts.
-        let failures = state.failures;
+        let failures = state.flush.failures;
         while !done() {
             engine.gate.check_write()?;
-            if let Some(blocked) = state.blocked.as_ref().filter(|_| state.failures > failures + 1) {
+            if let Some(blocked) =
+                state.flush.blocked.as_ref().filter(|_| state.flush.failures > failures + 1)
+            {
                 return Err(Error::ReadOnly(blocked.clone()));
             }
-            state.retry_at_nanos = 0;
-            engine.work.notify();
+            if state.flush.blocked.is_some() && state.flush.retry_at_nanos != 0 {
+                state.flush.retry_at_nanos = 0;
+                engine.work.notify();
+            }
             engine.work.wait(&mut state);
         }
         Ok(())
@@ -250,9 +270,9 @@ impl Background {
             }
             state.compacting += 1;
         }
-        let plan = pick_all(&engine.set.version(), &engine.options, first, last);
-        let result = plan.map_or(Ok(()), |plan| {
-            guarded(engine, || run::run(engine, &plan, |_| !engine.work.lock().closing))
+        let result = guarded(engine, || {
+            let plan = pick_all(&engine.set.version(), &engine.options, first, last);
+            plan.map_or(Ok(()), |plan| run::run(engine, &plan, |_| !engine.work.lock().closing))
         });
         engine.work.change(|state| {
             state.exclusive -= 1;
@@ -268,7 +288,8 @@ fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
     if state.exclusive > 0 {
         return None;
     }
-    let plan = pick(&engine.set.version(), &engine.options, &state.busy)?;
+    // The view's version, not the manifest's: nobody holds a lock on it across a sync.
+    let plan = pick(&engine.view.load().version, &engine.options, &state.busy)?;
     state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
     state.compacting += 1;
     Some(plan)
@@ -286,10 +307,13 @@ fn release(engine: &Engine, plan: &Plan) {
 fn flush_loop(engine: &Engine, pacer: &Pacer) {
     loop {
         let due = || !engine.view.load().immutables.is_empty() || engine.wants_segment();
-        if !wait_until(engine, |_| due()) {
+        if !wait_until(engine, Job::Flush, |_| due()) {
             return;
         }
         let result = guarded(engine, || {
+            if engine.wants_segment() {
+                engine.ready_segment()?;
+            }
             let bytes = engine.view.load().immutables.iter().map(|memtable| memtable.payload_bytes()).sum();
             if flush::run(engine, FlushReason::Full)? {
                 pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
@@ -307,7 +331,7 @@ fn flush_loop(engine: &Engine, pacer: &Pacer) {
 
 fn compaction_loop(engine: &Engine, pacer: &Pacer) {
     let mut plan = None;
-    while wait_until(engine, |state| {
+    while wait_until(engine, Job::Compaction, |state| {
         plan = next_plan(engine, state);
         plan.is_some()
     }) {
@@ -321,20 +345,21 @@ fn compaction_loop(engine: &Engine, pacer: &Pacer) {
 }
 
 /// Waits for work; `false` means that the worker should leave. Work that failed is not due again before its time.
-fn wait_until(engine: &Engine, mut due: impl FnMut(&mut WorkState) -> bool) -> bool {
+fn wait_until(engine: &Engine, job: Job, mut due: impl FnMut(&mut WorkState) -> bool) -> bool {
     let mut state = engine.work.lock();
     loop {
         if state.closing {
             return false;
         }
         let now = engine.env.clock.monotonic_nanos();
-        let blocked = state.blocked.is_some() && now < state.retry_at_nanos;
+        let trouble = job.trouble(&mut state);
+        let retry_at = trouble.retry_at_nanos;
+        let blocked = trouble.blocked.is_some() && now < retry_at;
         if !blocked && !engine.gate.is_read_only() && due(&mut state) {
             return true;
         }
         if blocked {
-            let wait = state.retry_at_nanos - now;
-            engine.work.wait_for(&mut state, wait);
+            engine.work.wait_for(&mut state, retry_at - now);
         } else {
             engine.work.wait(&mut state);
         }
@@ -353,7 +378,7 @@ fn guarded<T>(engine: &Engine, job: impl FnOnce() -> Result<T>) -> Result<T> {
 fn settle(engine: &Engine, job: Job, result: Result<bool>) -> Result<bool> {
     let error = match result {
         Ok(done) => {
-            engine.work.change(|state| state.blocked = None);
+            engine.work.change(|state| job.trouble(state).blocked = None);
             return Ok(done);
         }
         // Cancelled: the database is being closed.
@@ -366,9 +391,10 @@ fn settle(engine: &Engine, job: Job, result: Result<bool>) -> Result<bool> {
         Error::NoSpace { .. } | Error::Io { .. } => {
             let retry_at = engine.env.clock.monotonic_nanos() + RETRY_NANOS;
             engine.work.change(|state| {
-                state.blocked = Some(error.clone());
-                state.failures += 1;
-                state.retry_at_nanos = retry_at;
+                let trouble = job.trouble(state);
+                trouble.blocked = Some(error.clone());
+                trouble.failures += 1;
+                trouble.retry_at_nanos = retry_at;
             });
         }
         // Damaged tables, or a manifest in doubt: only a reopening can tell what there is.

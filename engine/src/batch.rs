@@ -14,8 +14,9 @@ pub(crate) struct Op<'a> {
     pub(crate) value: &'a [u8],
 }
 
-/// Bytes that an entry counts for beyond its key and value.
-const ENTRY_OVERHEAD_BYTES: usize = 16;
+/// Bytes that an entry counts for beyond its key and value: no less than it takes in log and memtable, so that a batch
+/// within the limit fits their 32-bit lengths.
+const ENTRY_OVERHEAD_BYTES: usize = 64;
 
 /// A list of sets and deletes that [`Db::write`](crate::Db::write) applies as one: all of them or none, at any crash.
 ///
@@ -90,7 +91,7 @@ impl WriteBatch {
     }
 
     fn admit(&mut self, checked: Result<()>, payload: usize) -> bool {
-        let len = self.bytes.len() + payload + ENTRY_OVERHEAD_BYTES;
+        let len = self.payload + payload + (self.entries + 1) * ENTRY_OVERHEAD_BYTES;
         let checked =
             checked.and(if len > MAX_BATCH_BYTES { Err(Error::BatchTooLarge { len }) } else { Ok(()) });
         match checked {

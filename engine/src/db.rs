@@ -263,7 +263,7 @@ impl Db {
         self.inner.background.flush(RotationReason::Manual)
     }
 
-    /// Flushes, and merges everything in a range of keys into one level, so that nothing replaced or deleted is left of it
+    /// Flushes, and merges everything in a range of keys (both ends included) into one level, so that nothing replaced or deleted is left of it
     /// (but for what snapshots hold). Needs as much free disk as the range takes.
     ///
     /// # Errors
@@ -303,7 +303,7 @@ impl Db {
     }
 
     /// Closes the database: no more writes, memtables written to tables, log synced, a mark left that all is well. Reads through other
-    /// clones fail from then on; scans that are held go on.
+    /// clones fail from then on; scans that are held go on, until another handle removes files that they have not reached.
     ///
     /// # Errors
     /// If the last steps fail, or the database had turned read-only. The database is closed all the same, and the next open recovers what was acknowledged.
@@ -350,6 +350,8 @@ impl Inner {
         let engine = &*self.engine;
         // A database that turned read-only says so again: what it could not make safe must not look closed in good order.
         let in_order = engine.gate.check_write();
+        // Held to the end: whoever closes second returns when it is done, and only then may somebody else have the database.
+        let mut lock = self.lock.lock();
         if !engine.gate.close() {
             return Ok(());
         }
@@ -358,8 +360,7 @@ impl Inner {
         self.background.stop();
         let result = in_order.and_then(|()| self.leave_clean());
         engine.bury_files();
-        // Only now may somebody else have it.
-        self.lock.lock().take();
+        lock.take();
         result
     }
 

@@ -33,7 +33,8 @@ fn check(document: &str, name: &str, written: &[u8]) {
 #[test]
 fn the_header_is_as_documented() {
     let birth = Birth { at_nanos: 5, manifest: FileNumber(6), manifest_len: 7 };
-    let header = FileHeader { kind: FileKind::Log, number: FileNumber(12), id: 0x0123_4567_89ab_cdef, birth };
+    let id = 0x0123_4567_89ab_cdef;
+    let header = FileHeader { kind: FileKind::Log, number: FileNumber(12), id, recycled: false, birth };
     check("header.md", "header", &header.encode());
 }
 

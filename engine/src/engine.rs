@@ -49,6 +49,7 @@ pub(crate) struct Engine {
     pub(crate) snapshots: SnapshotList,
     pub(crate) gate: Gate,
     pub(crate) pressure: CurrentPressure,
+    pub(crate) announcing: Mutex<()>,
     pub(crate) work: Work,
     pub(crate) syncs: SyncQueue,
     pub(crate) segments: Segments,
@@ -210,6 +211,8 @@ impl Engine {
 
     /// Recomputes what follows from the view: pressure on writes, gauges, the published picture.
     pub(crate) fn announce(&self) {
+        // One at a time: what is computed from an older view must not replace what follows from a newer one.
+        let _announcing = self.announcing.lock();
         let view = self.view.load();
         let shape = Shape::of(&view.version, &self.options);
         let pressure = Pressure::of(&view, shape.debt_bytes(&view.version, &self.options), &self.options);

@@ -45,14 +45,12 @@ pub(crate) fn run_last(engine: &Engine) -> Result<()> {
 }
 
 fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) -> Result<bool> {
-    let Some(newest) = memtables.first() else {
-        return Ok(false);
-    };
+    let Some(newest) = memtables.iter().map(|memtable| memtable.last_seq()).max() else { return Ok(false) };
     let recorder = &engine.recorder;
     recorder.set(Gauge::FlushesRunning, 1.0);
     let timer = recorder.timer(Histogram::FlushDuration);
     // Whoever reserved room in these memtables is done inserting once the last of it is visible.
-    engine.publisher.wait_for(newest.last_seq());
+    engine.publisher.wait_for(newest);
     let result = write(engine, memtables);
     timer.stop();
     recorder.set(Gauge::FlushesRunning, 0.0);
@@ -83,6 +81,8 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
         added_tables: tables.into_iter().map(|meta| (0, meta)).collect(),
         ..VersionEdit::default()
     };
+    // In doubt, the files stay: a later open finds out whether the manifest names them.
+    output.adopt();
     let installed = engine.install(edit, |view, version| {
         let flushed = |memtable: &Arc<Memtable>| memtables.iter().any(|other| Arc::ptr_eq(memtable, other));
         let immutables = view.immutables.iter().filter(|memtable| !flushed(memtable)).cloned().collect();
@@ -93,8 +93,8 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
         };
         View { active, immutables, version: version.clone() }
     });
-    if !matches!(installed, Err(Error::NoSpace { .. })) {
-        output.adopt();
+    if matches!(installed, Err(Error::NoSpace { .. })) {
+        output.disown();
     }
     installed?;
     engine.retire_logs(&logs);

@@ -3,7 +3,7 @@
 //! ```text
 //! 0   magic            8   "BETTONG" and one letter: L log, M manifest, S table, V value file
 //! 8   format version   4
-//! 12  reserved         4   zero
+//! 12  flags            4   1: a recycled file, with remains of an earlier life behind its end
 //! 16  file number      8
 //! 24  file id          8   random; salts every checksum of the file
 //! 32  written at       8   nanoseconds since 1970
@@ -58,6 +58,7 @@ pub(crate) struct FileHeader {
     pub(crate) kind: FileKind,
     pub(crate) number: FileNumber,
     pub(crate) id: u64,
+    pub(crate) recycled: bool,
     pub(crate) birth: Birth,
 }
 
@@ -76,7 +77,7 @@ impl FileHeader {
         let mut bytes = Vec::with_capacity(HEADER_BYTES as usize);
         bytes.extend_from_slice(&self.kind.magic());
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&u32::from(self.recycled).to_le_bytes());
         bytes.extend_from_slice(&self.number.0.to_le_bytes());
         bytes.extend_from_slice(&self.id.to_le_bytes());
         bytes.extend_from_slice(&self.birth.at_nanos.to_le_bytes());
@@ -108,7 +109,7 @@ impl FileHeader {
         let magic = fields.bytes(8).unwrap_or_default();
         let short = || fault(8, "the header is short");
         let version = fields.u32().ok_or_else(short)?;
-        let reserved = fields.u32().ok_or_else(short)?;
+        let flags = fields.u32().ok_or_else(short)?;
         let stored_number = fields.u64().ok_or_else(short)?;
         let id = fields.u64().ok_or_else(short)?;
         let at_nanos = fields.u64().ok_or_else(short)?;
@@ -128,13 +129,19 @@ impl FileHeader {
                 newest: FORMAT_VERSION,
             });
         }
-        if version == 0 || reserved != 0 || fields.rest().iter().any(|byte| *byte != 0) {
+        if version == 0 || flags > 1 || fields.rest().iter().any(|byte| *byte != 0) {
             return Err(fault(8, "the header has fields no version writes"));
         }
         if stored_number != number.0 {
             return Err(fault(16, "the file was renamed or swapped: its number is another one's"));
         }
-        Ok(FileHeader { kind, number, id, birth: Birth { at_nanos, manifest, manifest_len } })
+        Ok(FileHeader {
+            kind,
+            number,
+            id,
+            recycled: flags == 1,
+            birth: Birth { at_nanos, manifest, manifest_len },
+        })
     }
 }
 
@@ -147,7 +154,13 @@ mod tests {
     }
 
     fn header() -> FileHeader {
-        FileHeader { kind: FileKind::Log, number: FileNumber(12), id: 0x0123_4567_89ab_cdef, birth: birth() }
+        FileHeader {
+            kind: FileKind::Log,
+            number: FileNumber(12),
+            id: 0x0123_4567_89ab_cdef,
+            recycled: false,
+            birth: birth(),
+        }
     }
 
     fn decode(bytes: &[u8]) -> Result<FileHeader> {

@@ -63,8 +63,11 @@ impl CompactionPace {
             }
             let now = clock.monotonic_nanos();
             let ahead = self.due_nanos.saturating_sub(now);
-            if ahead < SHORTEST_WAIT_NANOS || is_urgent(engine) {
-                self.due_nanos = self.due_nanos.max(now.saturating_sub(SHORTEST_WAIT_NANOS));
+            let urgent = state.exclusive > 0 || is_urgent(engine);
+            if ahead < SHORTEST_WAIT_NANOS || urgent {
+                // What was hurried is not paid back, nor is what was idle saved up.
+                let latest = if urgent { now } else { self.due_nanos };
+                self.due_nanos = latest.max(now.saturating_sub(SHORTEST_WAIT_NANOS));
                 if now > began {
                     engine.recorder.add(Counter::CompactionThrottledNanos, now - began);
                 }
@@ -100,7 +103,12 @@ impl WritePace {
         loop {
             let ahead = due.saturating_sub(clock.monotonic_nanos());
             let slowed = matches!(engine.pressure.get(), Pressure::Slowdown { .. });
-            if ahead < SHORTEST_WAIT_NANOS || !slowed || state.closing {
+            if ahead < SHORTEST_WAIT_NANOS {
+                return;
+            }
+            if !slowed || state.closing || engine.gate.is_read_only() {
+                // The slowdown is over: what it still held against writers is forgotten.
+                *self.0.lock() = 0;
                 return;
             }
             engine.work.wait_for(&mut state, ahead);

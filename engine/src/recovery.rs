@@ -118,17 +118,23 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
     let dir = Dir::new(env.files.clone(), path);
     if options.create_if_missing {
         dir.create_all()?;
+    } else {
+        // Before the lock, which would leave a file where there is nothing.
+        let is_data = |(name, _): &(FileName, u64)| *name != FileName::Lock;
+        if !dir.list().is_ok_and(|files| files.iter().any(is_data)) {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Error::io("find a database in", path, missing));
+        }
     }
     let lock = dir.lock()?;
     let files = dir.list()?;
     let mut report = RecoveryReport { lock_time: phases.next(), ..RecoveryReport::default() };
 
     let found = manifest::load(&dir, &files)?;
-    if found.is_none() && !options.create_if_missing {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(Error::io("find a database in", path, missing));
-    }
     report.created = found.is_none();
+    if report.created {
+        dir.sync_ancestors()?;
+    }
     let mut state = found.as_ref().map_or_else(ManifestState::default, |found| found.state.clone());
     check_files(&dir, &state, &files)?;
     if let Some(found) = &found {
@@ -168,6 +174,7 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
         snapshots: SnapshotList::default(),
         gate: Gate::new(recorder),
         pressure: CurrentPressure::default(),
+        announcing: Mutex::new(()),
         work: Work::default(),
         syncs,
         segments: Segments::default(),
@@ -414,10 +421,9 @@ impl Opening<'_> {
                 let manifest = ManifestWriter::reopen(self.dir, &found)?;
                 VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
             }
-            found => {
-                let (manifest, manifest_len) =
-                    found.map_or((FileNumber(0), 0), |found| (found.number, found.length));
-                let birth = Birth { at_nanos: self.env.clock.unix_nanos(), manifest, manifest_len };
+            _ => {
+                // They know of no edit: the manifest that will name them is not written yet.
+                let birth = Birth { at_nanos: self.env.clock.unix_nanos(), ..Birth::default() };
                 let flushed = self.write_tables(state, memtables, birth)?;
                 report.tables_written = flushed.len() as u64;
                 let mut edit = VersionEdit { removed_logs: old_logs.clone(), ..VersionEdit::default() };

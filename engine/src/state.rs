@@ -57,6 +57,11 @@ impl Gate {
         // An error that says "read-only because" would only wrap its own reason.
         let reason = match &*reason {
             Error::ReadOnly(inner) => inner.clone(),
+            // Room would not bring back what is in doubt now: this one does not pass by itself.
+            Error::NoSpace { path } => {
+                let full = std::io::Error::from_raw_os_error(libc::ENOSPC);
+                Arc::new(Error::Io { action: "write to", path: path.clone(), source: full })
+            }
             _ => reason,
         };
         self.reason.lock().get_or_insert(reason);

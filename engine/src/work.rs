@@ -25,9 +25,15 @@ pub(crate) struct WorkState {
     pub(crate) busy: HashSet<FileNumber>,
     /// Manual compactions that want the tree for themselves.
     pub(crate) exclusive: usize,
-    /// The last flush or compaction failed for a reason that may pass, and is being tried again.
+    pub(crate) flush: Trouble,
+    pub(crate) compaction: Trouble,
+}
+
+/// Work that failed for a reason that may pass, and is being tried again.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
     pub(crate) blocked: Option<Arc<Error>>,
-    /// How often that happened.
+    /// How often it has failed.
     pub(crate) failures: u64,
     /// When to try again, by the monotonic clock.
     pub(crate) retry_at_nanos: u64,

@@ -114,6 +114,11 @@ impl<'a> Output<'a> {
         Ok(self.done.drain(..).map(TableMeta::of).collect())
     }
 
+    /// The manifest does not name the tables after all.
+    pub(crate) fn disown(&mut self) {
+        self.adopted = false;
+    }
+
     /// The manifest may name the tables now: they are no longer ours to remove.
     pub(crate) fn adopt(&mut self) {
         self.adopted = true;

@@ -101,10 +101,11 @@ fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Res
         added_tables: tables.iter().map(|meta| (plan.output_level, meta.clone())).collect(),
         ..VersionEdit::default()
     };
-    let installed = engine.install(edit, with_version);
     // In doubt, the files stay: a later open finds out whether the manifest names them.
-    if !matches!(installed, Err(Error::NoSpace { .. })) {
-        output.adopt();
+    output.adopt();
+    let installed = engine.install(edit, with_version);
+    if matches!(installed, Err(Error::NoSpace { .. })) {
+        output.disown();
     }
     installed?;
     count(engine, plan, &tables, &counts);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::file::{self, File, FileSystem, Lock, Mapping, uninterrupted};
 use super::names::FileName;
@@ -13,11 +13,13 @@ use crate::error::{Error, Result};
 pub(crate) struct Dir {
     files: Arc<dyn FileSystem>,
     path: Arc<Path>,
+    /// Set once a sync of the directory failed. The next one may well succeed without having made anything durable.
+    failed: Arc<OnceLock<Arc<Error>>>,
 }
 
 impl Dir {
     pub(crate) fn new(files: Arc<dyn FileSystem>, path: &Path) -> Dir {
-        Dir { files, path: path.into() }
+        Dir { files, path: path.into(), failed: Arc::default() }
     }
 
     pub(crate) fn path_of(&self, name: FileName) -> PathBuf {
@@ -72,9 +74,29 @@ impl Dir {
     }
 
     /// Makes creations, renames and removals durable.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`], now and for ever, once it failed.
     pub(crate) fn sync(&self) -> Result<()> {
-        uninterrupted(|| self.files.sync_dir(&self.path))
-            .map_err(|e| Error::io("sync directory", &self.path, e))
+        if let Some(failed) = self.failed.get() {
+            return Err(Error::ReadOnly(failed.clone()));
+        }
+        uninterrupted(|| self.files.sync_dir(&self.path)).map_err(|error| {
+            let error = Arc::new(Error::io("sync directory", &self.path, error));
+            Error::ReadOnly(self.failed.get_or_init(|| error).clone())
+        })
+    }
+
+    /// Makes the directory's own name durable, and the names above it, which may be just as new.
+    pub(crate) fn sync_ancestors(&self) -> Result<()> {
+        for dir in self.path.ancestors().skip(1) {
+            match uninterrupted(|| self.files.sync_dir(dir)) {
+                // What we may not open, we have not made.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                done => done.map_err(|error| Error::io("sync directory", dir, error))?,
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn lock(&self) -> Result<Box<dyn Lock>> {
@@ -102,6 +124,10 @@ pub(crate) struct DataFile {
 }
 
 impl DataFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn len(&self) -> Result<u64> {
         uninterrupted(|| self.file.len()).map_err(|e| self.fault("measure", e))
     }

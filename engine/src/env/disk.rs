@@ -21,15 +21,7 @@ pub(super) struct RealDisk;
 
 impl FileSystem for RealDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        if dir.is_dir() {
-            return Ok(());
-        }
-        fs::create_dir_all(dir)?;
-        // A new directory is only as durable as its own name in its parent.
-        match dir.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => self.sync_dir(parent),
-            _ => Ok(()),
-        }
+        fs::create_dir_all(dir)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {

@@ -114,7 +114,10 @@ pub(crate) fn load(dir: &Dir, files: &[(FileName, u64)]) -> Result<Option<FoundM
     let number = read_current(dir, *current_len)?;
     let name = FileName::Manifest(number);
     let path = dir.path_of(name);
-    let file = dir.open(name, false)?;
+    let file = dir.open(name, true)?;
+    // A process that was killed may have left edits in the page cache alone. What is read here is built upon, so it must be
+    // durable first.
+    file.sync()?;
     let bytes = file.contents(file.len()?, false)?;
     let header = FileHeader::decode(&bytes, FileKind::Manifest, number, &path)?;
     replay(&bytes, number, header.id, &path).map(Some)
@@ -195,7 +198,7 @@ impl ManifestWriter {
     ) -> Result<ManifestWriter> {
         let file = dir.create(FileName::Manifest(number))?;
         let id = dir.unique_id();
-        let header = FileHeader { kind: FileKind::Manifest, number, id, birth };
+        let header = FileHeader { kind: FileKind::Manifest, number, id, recycled: false, birth };
         file.write_at(0, &header.encode())?;
         let mut writer = ManifestWriter { number, file, id, end: HEADER_BYTES, reserved: 0, snapshot_end: 0 };
         writer.append(&state.as_edit())?;

@@ -161,9 +161,14 @@ impl VersionSet {
         let mut state = state.clone();
         state.next_file.0 = state.next_file.0.max(number.0 + 1);
         let dir = &self.tables.dir;
-        let Ok(manifest) = ManifestWriter::create(dir, number, &state, self.birth()) else {
-            // No harm done: the long one is in force and takes the edit; the half one goes at the next open.
-            return Ok(None);
+        let manifest = match ManifestWriter::create(dir, number, &state, self.birth()) {
+            Ok(manifest) => manifest,
+            Err(error @ Error::ReadOnly(_)) => return Err(error),
+            Err(_) => {
+                // No harm done: the long one is in force and takes the edit.
+                self.graveyard.bury(FileName::Manifest(number));
+                return Ok(None);
+            }
         };
         // From here on `CURRENT` may name the new one, so a failure must stop everything: never NoSpace, which is retried.
         ManifestWriter::enforce(dir).map_err(|error| Error::ReadOnly(Arc::new(error)))?;

@@ -13,6 +13,7 @@ pub(crate) struct LogFile {
     path: std::path::PathBuf,
     bytes: Mapping,
     id: u64,
+    recycled: bool,
 }
 
 /// How a segment's replay ended.
@@ -46,7 +47,7 @@ impl LogFile {
                 "another log under this name: the manifest knows a different id",
             ));
         }
-        Ok(LogFile { path, bytes, id })
+        Ok(LogFile { path, bytes, id, recycled: header.recycled })
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {
@@ -84,6 +85,6 @@ impl LogFile {
     }
 
     fn reader(&self, promised: u64) -> GroupReader<'_> {
-        GroupReader::new(&self.bytes, &self.path, self.id, promised)
+        GroupReader::new(&self.bytes, &self.path, self.id, promised).recycled(self.recycled)
     }
 }

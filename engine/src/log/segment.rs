@@ -44,7 +44,10 @@ impl Segment {
         };
         file.preallocate(capacity)?;
         let id = dir.unique_id();
-        file.write_at(0, &FileHeader { kind: FileKind::Log, number, id, birth }.encode())?;
+        file.write_at(
+            0,
+            &FileHeader { kind: FileKind::Log, number, id, recycled: recycled.is_some(), birth }.encode(),
+        )?;
         file.sync()?;
         dir.sync()?;
         Ok(Segment { number, id, file, written: AtomicU64::new(HEADER_BYTES), synced: AtomicU64::new(0) })

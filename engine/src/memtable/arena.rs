@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 /// Offsets are multiples of this, so that a `u32` reaches 32 GiB.
 pub(super) const UNIT_BYTES: usize = 8;
 
+/// What a `u32` of units can point to.
+const REACH_BYTES: usize = (u32::MAX as usize) * UNIT_BYTES;
+
 /// Zeroed bytes, reserved from the front. Large arenas come zeroed from the operating system and cost memory only as
 /// they are touched.
 #[derive(Debug)]
@@ -24,7 +27,8 @@ unsafe impl Sync for Arena {}
 impl Arena {
     pub(super) fn new(capacity: usize) -> Arena {
         let size = capacity.max(UNIT_BYTES).next_multiple_of(64);
-        let Ok(layout) = Layout::from_size_align(size, 64) else {
+        // No stricter alignment: beyond malloc's own, zeroed memory would be written instead of mapped, all of it, at once.
+        let Ok(layout) = Layout::from_size_align(size, UNIT_BYTES) else {
             handle_alloc_error(Layout::new::<u8>());
         };
         // SAFETY: the layout has a size above zero.
@@ -38,13 +42,13 @@ impl Arena {
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.layout.size()
+        self.layout.size().min(REACH_BYTES)
     }
 
     /// Takes `bytes` (a multiple of [`UNIT_BYTES`]) and returns where they start, or `None` if there are not as many left.
     pub(super) fn reserve(&self, bytes: usize) -> Option<usize> {
         let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(bytes).filter(|end| *end <= self.layout.size())
+            used.checked_add(bytes).filter(|end| *end <= self.layout.size().min(REACH_BYTES))
         });
         taken.ok()
     }

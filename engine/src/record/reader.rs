@@ -48,6 +48,8 @@ pub(crate) struct GroupReader<'a> {
     position: u64,
     promised: u64,
     end: Option<End>,
+    /// Remains of an earlier life may follow the end: not everything there was torn.
+    recycled: bool,
 }
 
 struct GroupHeader {
@@ -61,7 +63,13 @@ impl<'a> GroupReader<'a> {
     /// Reads `bytes`, the whole file at `path`, from behind its header on. `promised` is a length that is known to be
     /// good from elsewhere (a clean-close record), or 0.
     pub(crate) fn new(bytes: &'a [u8], path: &'a Path, file_id: u64, promised: u64) -> Self {
-        GroupReader { bytes, path, file_id, position: HEADER_BYTES, promised, end: None }
+        GroupReader { bytes, path, file_id, position: HEADER_BYTES, promised, end: None, recycled: false }
+    }
+
+    /// Says whether the file is a recycled one.
+    pub(crate) fn recycled(mut self, recycled: bool) -> Self {
+        self.recycled = recycled;
+        self
     }
 
     /// The offset behind the last group read.
@@ -113,26 +121,44 @@ impl<'a> GroupReader<'a> {
             let what = "a record that was synced does not read";
             return Err(Error::corruption(self.path, self.position, what));
         }
-        let tail = self.bytes.get(self.position as usize..).unwrap_or_default();
-        let torn_bytes = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+        let torn_bytes = if self.recycled { self.group_bytes_behind() } else { self.bytes_behind() };
         self.end = Some(End::Open { torn_bytes });
         Ok(None)
     }
 
+    /// Bytes up to the last one that is not zero.
+    fn bytes_behind(&self) -> u64 {
+        let tail = self.bytes.get(self.position as usize..).unwrap_or_default();
+        tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
+    }
+
+    /// Bytes up to the end of the last group of this life whose header can still be made out.
+    fn group_bytes_behind(&self) -> u64 {
+        let room = self.bytes.len() as u64 - self.position;
+        let ends = self.headers_behind(self.position);
+        let ends =
+            ends.map(|(at, header)| at + GROUP_HEADER_BYTES as u64 + u64::from(header.len) - self.position);
+        ends.max().unwrap_or(0).min(room)
+    }
+
     /// The largest promise of any group header that can still be made out behind `from`.
     fn promise_behind(&self, from: u64) -> u64 {
-        let mut largest = 0;
+        self.headers_behind(from).map(|(at, header)| header.promise.min(at)).max().unwrap_or(0)
+    }
+
+    /// The group headers that can be made out from `from` on, with their offsets.
+    fn headers_behind(&self, from: u64) -> impl Iterator<Item = (u64, GroupHeader)> + '_ {
         let mut at = from as usize;
-        while let Some(found) = self.bytes.get(at..).and_then(find_magic) {
-            at += found;
-            if let Some(offset) = (at as u64).checked_sub(4).filter(|offset| *offset >= from)
-                && let Some(header) = self.header_at(offset)
-            {
-                largest = largest.max(header.promise.min(offset));
+        std::iter::from_fn(move || {
+            loop {
+                at += find_magic(self.bytes.get(at..)?)?;
+                let offset = (at as u64).checked_sub(4).filter(|offset| *offset >= from);
+                at += 1;
+                if let Some(found) = offset.and_then(|offset| Some((offset, self.header_at(offset)?))) {
+                    return Some(found);
+                }
             }
-            at += 1;
-        }
-        largest
+        })
     }
 
     fn group_at(&self, offset: u64) -> Option<(Group<'a>, u64)> {

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::coding::Decoder;
-use crate::key::{InternalKey, Trailer};
+use crate::key::{InternalKey, Kind, Trailer};
 
 /// A block that contradicts itself; the reader of the table says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +193,9 @@ impl BlockCursor {
     fn go_on(&mut self, block: Block<'_>, offset: usize) -> Result<(), Damaged> {
         self.at = None;
         let entry = block.entry(offset)?;
-        if entry.shared > self.key.len() {
+        // Pointers come with the value log; until then nobody writes one.
+        let known = matches!(entry.trailer.kind(), Some(Kind::Value | Kind::Tombstone));
+        if entry.shared > self.key.len() || !known {
             return Err(Damaged);
         }
         self.key.truncate(entry.shared);

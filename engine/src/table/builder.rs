@@ -7,7 +7,7 @@ use super::index::IndexBuilder;
 use super::properties::Properties;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::header::{Birth, FORMAT_VERSION, FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{self, InternalKey, Kind, Trailer};
 use crate::options::{Compression, Options};
@@ -81,7 +81,7 @@ impl TableBuilder {
     ) -> Result<TableBuilder> {
         let file = dir.create(FileName::Table(number))?;
         let id = dir.unique_id();
-        let header = FileHeader { kind: FileKind::Table, number, id, birth };
+        let header = FileHeader { kind: FileKind::Table, number, id, recycled: false, birth };
         Ok(TableBuilder {
             file,
             number,
@@ -106,11 +106,13 @@ impl TableBuilder {
 
     /// Adds an entry; keys come in strictly ascending order.
     pub(crate) fn add(&mut self, key: InternalKey<'_>, value: &[u8]) -> Result<()> {
-        let new_user = self.properties.entries == 0 || key.user != self.last_user.as_slice();
-        debug_assert!(
-            self.properties.entries == 0 || InternalKey::new(&self.last_user, self.last_trailer) < key,
-            "keys ascend"
-        );
+        let first = self.properties.entries == 0;
+        if !first && InternalKey::new(&self.last_user, self.last_trailer) >= key {
+            // Sources are sorted, so one of them is not what it was: F30, never merged silently.
+            let what = "keys arrive out of order: a source is damaged";
+            return Err(Error::corruption(self.file.path(), self.offset(), what));
+        }
+        let new_user = first || key.user != self.last_user.as_slice();
         if new_user {
             if self.shape.filter_bits_per_key > 0 {
                 self.hashes.push(key::hash(key.user));
@@ -118,7 +120,7 @@ impl TableBuilder {
             self.last_user.clear();
             self.last_user.extend_from_slice(key.user);
         }
-        if self.properties.entries == 0 {
+        if first {
             self.properties.smallest = key.user.to_vec();
         }
         self.last_trailer = key.trailer;

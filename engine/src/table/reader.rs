@@ -329,6 +329,9 @@ impl TableReader {
         for at in 0..index.len() {
             let (_, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
             let fault = |what| Error::corruption(&self.path, handle.offset, what);
+            if !handle.fits(self.identity.bytes) {
+                return Err(self.damaged_index());
+            }
             let stored = self.source.read(handle.offset, handle.stored_len())?;
             self.check(&stored, handle, context)?;
             let bytes = self.block(index, at, context)?;

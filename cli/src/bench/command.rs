@@ -1,0 +1,262 @@
+//! The arguments, and a run from an empty directory to its report.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use bettong::{Compression, Db, Durability, LEVELS, Options, Stats, WriteOptions};
+use clap::{Args, ValueEnum};
+
+use super::keys::{KeySpace, encode};
+use super::phase::{self, Phase};
+use super::plan::{Plan, wrong};
+use super::report::{self, Report};
+use super::workload::Workload;
+use crate::fault::{Fault, Result};
+use crate::out::Out;
+use crate::payload;
+use crate::process::MemoryWatch;
+use crate::progress::Progress;
+use crate::random::{Permutation, Random};
+use crate::signal;
+use crate::store::{self, Place};
+use crate::units::parse_size;
+
+/// How long a run waits for compactions to end.
+const SETTLE_LIMIT: Duration = Duration::from_secs(600);
+/// Keys read back after a workload that wrote.
+const SAMPLE: u64 = 1000;
+
+/// Compression of table blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CompressionArg {
+    /// Blocks as they are
+    None,
+    /// LZ4 from L2 down, as by default (the values of a run do not compress)
+    Lz4,
+}
+
+/// Measure a workload
+///
+/// Runs on a fresh database, in a temporary directory unless --dir is given. Workloads that read fill the database first, in
+/// random order, and wait until it has settled. Keys have 16 bytes. Every value that is read is checked, and a wrong one
+/// fails the run with exit code 4.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  bettong bench --workload fillrandom
+  bettong bench --workload readrandom --keys 4000000 --value-size 100 --threads 2
+  bettong bench --workload all --keys 100000 --json > runs.json")]
+pub(crate) struct BenchArgs {
+    /// What to measure
+    #[arg(short, long, value_enum, value_name = "NAME")]
+    workload: Workload,
+    /// Keys in the database
+    #[arg(short, long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    keys: u64,
+    /// Bytes of a value
+    #[arg(long, default_value_t = 100, value_name = "BYTES", value_parser = value_size)]
+    value_size: u64,
+    /// Threads that share the operations
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: u64,
+    /// Operations of all threads together [default: as many as keys, a tenth of that for scans]
+    #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..))]
+    ops: Option<u64>,
+    /// Sync the log before a write counts as done
+    #[arg(long)]
+    sync: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Make the database in DIR/WORKLOAD, which must not exist, and keep it
+    #[arg(short, long)]
+    dir: Option<PathBuf>,
+    /// Seed of keys, order and values: the same seed repeats a run
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Bytes of a memtable, as in 64MiB [default: the engine's]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    memtable_bytes: Option<u64>,
+    /// Bytes of the block cache, as in 256MiB [default: the engine's]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    cache_bytes: Option<u64>,
+    /// Read tables with pread into the block cache instead of through mappings
+    #[arg(long)]
+    no_mmap: bool,
+    /// Compression of table blocks
+    #[arg(long, value_enum, default_value = "none")]
+    compression: CompressionArg,
+}
+
+fn value_size(text: &str) -> std::result::Result<u64, String> {
+    let (least, most) = (payload::LEAST_BYTES as u64, 64 << 20);
+    let size = parse_size(text)?;
+    if (least..=most).contains(&size) {
+        Ok(size)
+    } else {
+        Err(format!("must be from {least} bytes to 64 MiB"))
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &BenchArgs, out: &mut Out) -> Result<()> {
+    signal::install();
+    let workloads = match args.workload {
+        Workload::All => Workload::EACH.to_vec(),
+        one => vec![one],
+    };
+    let mut reports = Vec::new();
+    for workload in workloads {
+        let report = run_one(args, workload, out)?;
+        if !args.json {
+            report::print(out, &report)?;
+            out.flush()?;
+        }
+        reports.push(report);
+    }
+    if args.json {
+        let json = report::to_json(&reports).map_err(|e| Fault::output(e.into()))?;
+        out.line(json)?;
+    }
+    Ok(())
+}
+
+fn run_one(args: &BenchArgs, workload: Workload, out: &Out) -> Result<Report> {
+    let dir = args.dir.as_ref().map(|dir| dir.join(workload.name()));
+    if let Some(dir) = dir.as_ref().filter(|dir| dir.exists()) {
+        return Err(Fault::Usage(format!("{} exists: a run needs a fresh database", dir.display())));
+    }
+    let place = Place::new(dir.as_deref(), "bettong-bench-")?;
+    let plan = args.plan(workload, Db::open(place.path(), args.options())?);
+    let report = measure(args, &plan, out)?;
+    plan.db.close()?;
+    place.leave()?;
+    Ok(report)
+}
+
+impl BenchArgs {
+    fn options(&self) -> Options {
+        let mut options = Options::default().mapped_reads(!self.no_mmap);
+        if self.compression == CompressionArg::None {
+            options = options.compression([Compression::None; LEVELS]);
+        }
+        if let Some(bytes) = self.memtable_bytes {
+            options = options.memtable_bytes(bytes as usize);
+        }
+        if let Some(bytes) = self.cache_bytes {
+            options = options.cache_bytes(bytes as usize);
+        }
+        options
+    }
+
+    fn plan(&self, workload: Workload, db: Db) -> Plan {
+        let ops = self.ops.unwrap_or_else(|| workload.default_ops(self.keys));
+        let durability = if self.sync { Durability::Sync } else { Durability::Os };
+        Plan {
+            db,
+            workload,
+            space: if workload.is_ycsb() { KeySpace::Scattered } else { KeySpace::Ordered },
+            keys: self.keys,
+            value_size: self.value_size as usize,
+            threads: self.threads,
+            ops: ops.min(workload.most_ops(self.keys)),
+            seed: self.seed,
+            order: Permutation::new(self.keys, self.seed),
+            write: WriteOptions::new().durability(durability),
+        }
+    }
+}
+
+fn measure(args: &BenchArgs, plan: &Plan, out: &Out) -> Result<Report> {
+    let name = plan.workload.name();
+    if !plan.workload.fills() {
+        let progress = Progress::of_steps(out, plan.keys, true);
+        progress.say(format!("{name}: filling"));
+        // Nobody asks for the fill's durability, and it would take hours with a sync for each set.
+        let fill = WriteOptions::new();
+        phase::fill(&Plan { db: plan.db.clone(), write: fill, ..*plan }, &progress)?;
+        progress.say(format!("{name}: settling"));
+        store::settle(&plan.db, SETTLE_LIMIT)?;
+    }
+    let before = plan.db.metrics().snapshot();
+    let progress = Progress::of_steps(out, plan.ops, true);
+    progress.say(name);
+    let memory = MemoryWatch::start();
+    let phase = phase::measure(plan, &progress, plan.workload == Workload::Readwhilewriting)?;
+    let peak = memory.peak_bytes();
+    let stalled = Stats::from_snapshot(&plan.db.metrics().snapshot().since(&before)).stalls;
+    let settling = Instant::now();
+    if plan.workload.writes() {
+        store::settle(&plan.db, SETTLE_LIMIT)?;
+    }
+    let settled = settling.elapsed();
+    let after = plan.db.stats();
+    let window = Stats::from_snapshot(&plan.db.metrics().snapshot().since(&before));
+    let amplification =
+        if window.user_written_bytes > 0 { window.write_amplification } else { after.write_amplification };
+    let sampled = sample(plan)?;
+    let report = args.report(plan, &phase);
+    Ok(Report {
+        write_amplification: amplification,
+        space_amplification: after.space_amplification,
+        peak_rss_anon_bytes: peak,
+        stalls: stalled,
+        settle_seconds: if plan.workload.writes() { settled.as_secs_f64() } else { 0.0 },
+        values_verified: report.values_verified + sampled,
+        ..report
+    })
+}
+
+/// Reads some keys back: what was written must be there, what was deleted must be gone.
+fn sample(plan: &Plan) -> Result<u64> {
+    let mut random = Random::new(plan.seed, u64::MAX);
+    let written = if plan.workload.fills() { plan.ops } else { plan.keys };
+    for _ in 0..SAMPLE {
+        let at = random.below(written);
+        let n = if plan.workload == Workload::Fillseq { at } else { plan.order.at(at) };
+        let number = plan.number(n);
+        if plan.workload == Workload::Deletes && at < plan.ops {
+            if plan.db.get(encode(number))?.is_some() {
+                return Err(wrong(&encode(number), "was deleted and is there"));
+            }
+        } else {
+            plan.get_present(number)?;
+        }
+    }
+    Ok(SAMPLE)
+}
+
+impl BenchArgs {
+    fn report(&self, plan: &Plan, phase: &Phase) -> Report {
+        let Phase { tally, elapsed, cpu_seconds } = phase;
+        let seconds = elapsed.as_secs_f64().max(1e-9);
+        let at = |quantile| tally.latencies.value_at_quantile(quantile);
+        Report {
+            workload: plan.workload.name(),
+            keys: plan.keys,
+            value_size: plan.value_size,
+            threads: plan.threads,
+            ops: tally.ops(),
+            seed: plan.seed,
+            sync: self.sync,
+            compression: if self.compression == CompressionArg::None { "none" } else { "lz4" },
+            mapped_reads: !self.no_mmap,
+            seconds,
+            ops_per_second: tally.ops() as f64 / seconds,
+            megabytes_per_second: tally.bytes as f64 / 1e6 / seconds,
+            p50_ns: at(0.5),
+            p90_ns: at(0.9),
+            p99_ns: at(0.99),
+            p999_ns: at(0.999),
+            max_ns: tally.latencies.max(),
+            write_amplification: 0.0,
+            space_amplification: 0.0,
+            cpu_seconds_per_op: cpu_seconds.map(|seconds| seconds / tally.ops().max(1) as f64),
+            peak_rss_anon_bytes: 0,
+            stalls: 0,
+            settle_seconds: 0.0,
+            verified: true,
+            values_verified: tally.verified,
+        }
+    }
+}

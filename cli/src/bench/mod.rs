@@ -1,0 +1,26 @@
+//! `bettong bench`: workloads in a closed loop, with every value that is read checked.
+//!
+//! The names of the workloads are those of LevelDB's and RocksDB's `db_bench`, which people know, and of YCSB (Cooper et
+//! al.: "Benchmarking cloud serving systems with YCSB", ACM Symposium on Cloud Computing 2010). In order:
+//!
+//! | module | owns |
+//! |---|---|
+//! | `workload` | the list of workloads and what each needs beforehand |
+//! | `keys` | the numbers that keys stand for, and their bytes |
+//! | `plan` | one run: sizes, seed, database |
+//! | `tally` | what one thread counted |
+//! | `worker` | one thread's loop for each workload |
+//! | `phase` | all threads of one phase: start, progress, end |
+//! | `report` | the figures of a run, printed and as JSON |
+//! | `command` | the arguments, and the run from empty directory to report |
+
+mod workload;
+mod keys;
+mod plan;
+mod tally;
+mod worker;
+mod phase;
+mod report;
+mod command;
+
+pub(crate) use command::{BenchArgs, run};

@@ -1,0 +1,116 @@
+//! The figures of a run, printed and as JSON.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::fault::Result;
+use crate::out::Out;
+use crate::units;
+
+/// The version of the JSON documents. It grows when a member changes its meaning or goes away.
+pub(super) const SCHEMA_VERSION: u32 = 1;
+
+/// One run. The names are those of the JSON document.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) workload: String,
+    pub(super) keys: u64,
+    pub(super) value_size: usize,
+    pub(super) threads: u64,
+    pub(super) ops: u64,
+    pub(super) seed: u64,
+    pub(super) sync: bool,
+    pub(super) compression: &'static str,
+    pub(super) mapped_reads: bool,
+    /// Of the measured phase, from the common start to the last thread's end.
+    pub(super) seconds: f64,
+    pub(super) ops_per_second: f64,
+    /// Keys and values read or written, in units of 10⁶ bytes.
+    pub(super) megabytes_per_second: f64,
+    pub(super) p50_ns: u64,
+    pub(super) p90_ns: u64,
+    pub(super) p99_ns: u64,
+    pub(super) p999_ns: u64,
+    pub(super) max_ns: u64,
+    /// Bytes to disk per byte of the caller: of the measured phase and of settling after it if that wrote, else of the fill.
+    pub(super) write_amplification: f64,
+    /// Bytes of tables per byte of live data, after settling.
+    pub(super) space_amplification: f64,
+    /// Of the whole process, background threads included; absent where it cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cpu_seconds_per_op: Option<f64>,
+    /// The most anonymous memory seen in the measured phase; 0 where it cannot be told.
+    pub(super) peak_rss_anon_bytes: u64,
+    /// Times a write was held back in the measured phase.
+    pub(super) stalls: u64,
+    /// From the end of the measured phase until no compaction was due, if it wrote.
+    pub(super) settle_seconds: f64,
+    /// Whether every value that was read was right. (A run with a wrong one fails instead.)
+    pub(super) verified: bool,
+    /// How many values and absences were checked.
+    pub(super) values_verified: u64,
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    schema_version: u32,
+    #[serde(flatten)]
+    run: &'a Report,
+}
+
+#[derive(Serialize)]
+struct Many<'a> {
+    schema_version: u32,
+    runs: &'a [Report],
+}
+
+/// The JSON document: of one run, or of several.
+pub(super) fn to_json(reports: &[Report]) -> serde_json::Result<String> {
+    match reports {
+        [run] => serde_json::to_string(&One { schema_version: SCHEMA_VERSION, run }),
+        runs => serde_json::to_string(&Many { schema_version: SCHEMA_VERSION, runs }),
+    }
+}
+
+/// Prints a run for people.
+pub(super) fn print(out: &mut Out, report: &Report) -> Result<()> {
+    let sizes = out.sizes();
+    let time = |nanos| units::time(Duration::from_nanos(nanos));
+    let title = format!(
+        "{}  {} keys × {} B, {} thread{}",
+        report.workload,
+        units::count(report.keys),
+        report.value_size,
+        report.threads,
+        if report.threads == 1 { "" } else { "s" }
+    );
+    let title = out.heading(&title);
+    out.line(title)?;
+    out.line(format_args!(
+        "  {} ops in {:.2} s: {} ops/s, {:.1} MB/s",
+        units::count(report.ops),
+        report.seconds,
+        units::count(report.ops_per_second as u64),
+        report.megabytes_per_second
+    ))?;
+    out.line(format_args!(
+        "  latency p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
+        time(report.p50_ns),
+        time(report.p90_ns),
+        time(report.p99_ns),
+        time(report.p999_ns),
+        time(report.max_ns)
+    ))?;
+    out.line(format_args!(
+        "  write amplification {:.2}  space amplification {:.2}  stalls {}",
+        report.write_amplification, report.space_amplification, report.stalls
+    ))?;
+    let cpu = report.cpu_seconds_per_op.map_or_else(|| "–".to_owned(), |s| format!("{:.2} µs", s * 1e6));
+    out.line(format_args!(
+        "  CPU per op {cpu}  peak anonymous memory {}  settled after {:.2} s",
+        sizes.show(report.peak_rss_anon_bytes),
+        report.settle_seconds
+    ))?;
+    out.line(format_args!("  {} values checked, all right", units::count(report.values_verified)))
+}

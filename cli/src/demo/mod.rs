@@ -1,0 +1,21 @@
+//! `bettong demo`: a database under a mixed load that checks what it reads, with its metrics served meanwhile.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `ledger` | what is known of every key: the last write begun and the last one done |
+//! | `mix` | which operation comes next, on which key, with how large a value |
+//! | `worker` | one thread: operations, and the check of everything it reads |
+//! | `load` | all threads, their pace and their end |
+//! | `serve` | the metrics server and its address |
+//! | `summary` | the tables at the end, and the check that the metrics counted right |
+//! | `command` | the arguments, and the demo from beginning to end |
+
+mod ledger;
+mod mix;
+mod worker;
+mod load;
+mod serve;
+mod summary;
+mod command;
+
+pub(crate) use command::{DemoArgs, run};

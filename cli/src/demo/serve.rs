@@ -1,0 +1,34 @@
+//! The metrics server of the demo.
+
+use std::sync::Arc;
+
+use bettong_exporter::{Error, Exporter, Server};
+use bettong_metrics::Registry;
+
+use crate::fault::Result;
+use crate::out::Out;
+
+/// Where metrics are served if nobody says: the port next to that of other exporters.
+pub(super) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
+/// Where they are served if that is taken.
+const ANY_PORT: &str = "127.0.0.1:0";
+
+/// Serves the metrics on `address`, or on the default one, or next to it if that is taken.
+pub(super) fn start(registry: &Arc<Registry>, address: Option<&str>, out: &mut Out) -> Result<Server> {
+    let exporter = || Exporter::new(registry.clone());
+    if let Some(address) = address {
+        return Ok(exporter().listen(address)?);
+    }
+    match exporter().listen(DEFAULT_ADDRESS) {
+        Err(Error::Bind { .. }) => {
+            out.note(format_args!("{DEFAULT_ADDRESS} is taken: another port is used"));
+            Ok(exporter().listen(ANY_PORT)?)
+        }
+        started => Ok(started?),
+    }
+}
+
+/// The addresses to look at.
+pub(super) fn urls(server: &Server) -> [String; 3] {
+    ["/metrics", "/metrics.json", "/livez"].map(|path| format!("http://{}{path}", server.local_addr()))
+}

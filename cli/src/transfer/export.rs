@@ -1,0 +1,231 @@
+//! The database into records.
+//!
+//! A file is written beside its place and moved there when it is complete: a fault leaves what was there before.
+
+use std::fs::{File, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use bettong::Item;
+use clap::Args;
+use tempfile::NamedTempFile;
+
+use super::file::{FileFormat, is_standard};
+use crate::fault::{Fault, Result};
+use crate::out::Out;
+use crate::progress::Progress;
+use crate::range::RangeArgs;
+use crate::signal;
+use crate::store::{FormatArgs, StoreArgs};
+use crate::text::{Format, json_member};
+use crate::units;
+
+/// Records between two looks at signals and progress.
+const REPORT_EVERY: u64 = 1024;
+
+/// Write all records to a file, in key order
+///
+/// NDJSON has a pair a line, as `import` reads it. CSV has the columns key and value, with their bytes as they are. With --raw
+/// only the values are written, each on a line: what `import --key-field` stored comes out byte for byte, in key order.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  bettong export -d data all.ndjson
+  bettong export -d data --prefix user: users.csv
+  bettong export -d data --raw | jq .name")]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// The file; `-` is standard output
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// How records are written [default: csv if the file is named so, else ndjson]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    output_format: Option<FileFormat>,
+    /// Values only, one a line, as they are
+    #[arg(long, conflicts_with = "output_format")]
+    raw: bool,
+    #[command(flatten)]
+    range: RangeArgs,
+    /// How --prefix, --from and --to are typed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Exports a database.
+pub(crate) fn export(args: &ExportArgs, out: &mut Out) -> Result<()> {
+    signal::install();
+    let form = args.form();
+    if is_standard(&args.file) && form != Form::Pairs {
+        out.refuse_terminal("CSV and --raw write bytes as they are")?;
+    }
+    let range = args.range.parse(FormatArgs { format: args.format })?;
+    let db = args.store.open()?;
+    let scan = db.scan(range.bounds());
+    let progress = Progress::of_bytes(out, None);
+    let count = if is_standard(&args.file) {
+        write(scan, form, out, &progress, &|source| Fault::output(source))?
+    } else {
+        let failed = |source| Fault::io("write", &args.file, source);
+        let mut target = Target::open(&args.file).map_err(failed)?;
+        let count = write(scan, form, &mut target, &progress, &failed)?;
+        target.keep(&args.file).map_err(failed)?;
+        count
+    };
+    drop(progress);
+    out.note(format_args!("exported {count} records"));
+    Ok(())
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Pairs,
+    Rows,
+    Values,
+}
+
+impl ExportArgs {
+    fn form(&self) -> Form {
+        match self.output_format.unwrap_or_else(|| FileFormat::of(&self.file)) {
+            _ if self.raw => Form::Values,
+            FileFormat::Ndjson => Form::Pairs,
+            FileFormat::Csv => Form::Rows,
+        }
+    }
+}
+
+fn write(
+    items: impl Iterator<Item = bettong::Result<Item>>,
+    form: Form,
+    to: &mut dyn Write,
+    progress: &Progress,
+    failed: &dyn Fn(io::Error) -> Fault,
+) -> Result<u64> {
+    let (mut count, mut bytes) = (0_u64, 0_u64);
+    let mut line = Vec::new();
+    if form == Form::Rows {
+        to.write_all(b"key,value\n").map_err(failed)?;
+    }
+    for item in items {
+        let item = item?;
+        line.clear();
+        form.render(item.key(), item.value()?, &mut line)?;
+        to.write_all(&line).map_err(failed)?;
+        count += 1;
+        bytes += line.len() as u64;
+        if count.is_multiple_of(REPORT_EVERY) {
+            signal::check()?;
+            progress.set(bytes);
+            progress.say(format!("{} records", units::count(count)));
+        }
+    }
+    to.flush().map_err(failed)?;
+    Ok(count)
+}
+
+impl Form {
+    /// One record with its line ending.
+    fn render(self, key: &[u8], value: &[u8], line: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Form::Pairs => {
+                line.extend_from_slice(
+                    format!("{{{},{}}}", json_member("key", key), json_member("value", value)).as_bytes(),
+                );
+            }
+            Form::Rows => {
+                quote(key, line);
+                line.push(b',');
+                quote(value, line);
+            }
+            Form::Values if value.contains(&b'\n') => {
+                let key = Format::Utf8.show(key);
+                let why = format!("the value of {key} has several lines: export without --raw");
+                return Err(Fault::Failed(why));
+            }
+            Form::Values => line.extend_from_slice(value),
+        }
+        line.push(b'\n');
+        Ok(())
+    }
+}
+
+/// A CSV field: in quotes where it has to be, quotes within doubled.
+fn quote(field: &[u8], line: &mut Vec<u8>) {
+    if !field.iter().any(|byte| matches!(byte, b'"' | b',' | b'\n' | b'\r')) && !field.is_empty() {
+        return line.extend_from_slice(field);
+    }
+    line.push(b'"');
+    for byte in field {
+        line.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
+    }
+    line.push(b'"');
+}
+
+/// A file that is being written.
+enum Target {
+    /// Beside its place.
+    Beside(BufWriter<NamedTempFile>),
+    /// In its place, because that is no ordinary file: a pipe, a device.
+    There(BufWriter<File>),
+}
+
+impl Target {
+    fn open(file: &Path) -> io::Result<Target> {
+        if file.exists() && !file.is_file() {
+            return Ok(Target::There(BufWriter::new(File::options().write(true).open(file)?)));
+        }
+        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".bettong-export-").permissions(Permissions::from_mode(0o666));
+        Ok(Target::Beside(BufWriter::new(builder.tempfile_in(dir)?)))
+    }
+
+    fn keep(self, file: &Path) -> io::Result<()> {
+        match self {
+            Target::There(mut writer) => writer.flush(),
+            Target::Beside(writer) => {
+                let written = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+                written.as_file().sync_all()?;
+                written.persist(file).map(drop).map_err(|error| error.error)
+            }
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Target::Beside(writer) => writer.write(bytes),
+            Target::There(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Target::Beside(writer) => writer.flush(),
+            Target::There(writer) => writer.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(form: Form, key: &[u8], value: &[u8]) -> Vec<u8> {
+        let mut line = Vec::new();
+        form.render(key, value, &mut line).unwrap();
+        line
+    }
+
+    #[test]
+    fn each_form_is_a_line() {
+        assert_eq!(rendered(Form::Pairs, b"k\n", b"\xff"), b"{\"key\":\"k\\n\",\"value_base64\":\"/w==\"}\n");
+        assert_eq!(rendered(Form::Rows, b"k,", b"say \"x\"\n"), b"\"k,\",\"say \"\"x\"\"\n\"\n");
+        assert_eq!(rendered(Form::Rows, b"k", b""), b"k,\"\"\n");
+        assert_eq!(rendered(Form::Values, b"k", b"{\"a\":1}"), b"{\"a\":1}\n");
+        assert!(Form::Values.render(b"k", b"two\nlines", &mut Vec::new()).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! The benchmark, small.
+
+use crate::tool::{Place, arg, run};
+
+const NAMES: [&str; 15] = [
+    "fillseq",
+    "fillrandom",
+    "overwrite",
+    "readrandom",
+    "readmissing",
+    "readseq",
+    "seekrandom",
+    "deletes",
+    "readwhilewriting",
+    "ycsb-a",
+    "ycsb-b",
+    "ycsb-c",
+    "ycsb-d",
+    "ycsb-e",
+    "ycsb-f",
+];
+
+fn check(report: &serde_json::Value, name: &str, threads: u64) {
+    assert_eq!((report["workload"].as_str(), report["threads"].as_u64()), (Some(name), Some(threads)));
+    assert_eq!((&report["keys"], &report["value_size"]), (&2000.into(), &100.into()), "{name}");
+    let ops = if ["seekrandom", "ycsb-e"].contains(&name) { 200 } else { 2000 };
+    assert_eq!((&report["ops"], &report["verified"]), (&ops.into(), &true.into()), "{name}");
+    for figure in ["seconds", "ops_per_second", "p50_ns", "p99_ns", "p999_ns", "max_ns", "values_verified"] {
+        assert!(report[figure].as_f64().unwrap() > 0.0, "{name}: {figure} in {report}");
+    }
+    for figure in ["write_amplification", "space_amplification", "peak_rss_anon_bytes"] {
+        assert!(report[figure].as_f64().is_some(), "{name}: {figure} in {report}");
+    }
+    assert!(report["ops_per_second"].as_f64().unwrap() < 1e9, "{name}: {report}");
+}
+
+#[test]
+fn every_workload_runs_with_one_thread_and_with_two() {
+    for threads in [1, 2] {
+        let count = threads.to_string();
+        let args = ["bench", "--workload", "all", "--keys", "2000", "--threads", &count, "--json"];
+        let document = run(args).expect(0).json();
+        assert_eq!(document["schema_version"], 1);
+        let runs = document["runs"].as_array().unwrap();
+        assert_eq!(runs.len(), NAMES.len());
+        for (report, name) in runs.iter().zip(NAMES) {
+            check(report, name, threads);
+        }
+    }
+}
+
+#[test]
+fn one_workload_is_one_document_and_options_are_heard() {
+    let place = Place::new();
+    let common = ["--keys", "500", "--value-size", "1KiB", "--ops", "300", "--json", "--dir"];
+    let options =
+        ["--sync", "--no-mmap", "--compression", "lz4", "--memtable-bytes", "1MiB", "--cache-bytes", "1MiB"];
+    let dir = place.path("runs");
+    let args = ["bench", "-w", "overwrite"].into_iter().chain(common).chain([arg(&dir)]).chain(options);
+    let report = run(args.clone()).expect(0).json();
+    assert_eq!((&report["schema_version"], &report["ops"]), (&1.into(), &300.into()));
+    assert_eq!((&report["sync"], &report["mapped_reads"]), (&true.into(), &false.into()));
+    assert!(run(args).expect(2).stderr.contains("exists"));
+    let kept = dir.join("overwrite");
+    assert_eq!(run(["count", "-d", arg(&kept)]).expect(0).text(), "500\n");
+}
+
+#[test]
+fn people_get_lines() {
+    let text = run(["bench", "-w", "readrandom", "--keys", "500", "--bytes"]).expect(0);
+    for part in ["readrandom  500 keys × 100 B, 1 thread", "ops/s", "p99.9", "CPU per op", "all right"] {
+        assert!(text.text().contains(part), "{part}: {text:?}");
+    }
+}
