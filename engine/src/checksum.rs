@@ -26,8 +26,9 @@ pub(crate) fn mix(value: u64) -> u64 {
 mod tests {
     use super::*;
 
+    /// F29: a block that was written to the wrong place.
     #[test]
-    fn the_same_bytes_elsewhere_have_another_checksum() {
+    fn f29_the_same_bytes_elsewhere_have_another_checksum() {
         let here = salted(b"block", 7, 4096);
         assert_ne!(here, salted(b"block", 7, 8192), "another offset");
         assert_ne!(here, salted(b"block", 8, 4096), "another file");

@@ -242,6 +242,41 @@ fn f17_damage_in_one_block_leaves_the_others_readable() {
     assert!(matches!(report.faults[..], [Error::Corruption { .. }]), "{:?}", report.faults);
 }
 
+/// F13, F14: only the youngest log may be torn. If an older one is, and a younger one was ever synced, it is corruption;
+/// if nothing was ever synced, the older one is where the prefix ends.
+#[test]
+fn f13_f14_an_older_log_that_is_torn_is_corruption_once_a_younger_one_was_synced() {
+    for synced in [true, false] {
+        let disk = SimDisk::new(7);
+        let db = sim_db(&disk, options().memtable_bytes(4 << 10).max_immutable_memtables(4)).unwrap();
+        for n in 0..60u32 {
+            db.set(n.to_be_bytes(), [n as u8; 100]).unwrap();
+        }
+        if synced {
+            db.sync().unwrap();
+            db.set(b"promises", b"what was synced").unwrap();
+        }
+        disk.kill();
+        let logs = data_files(&disk).into_iter().filter(|path| path.extension() == Some("log".as_ref()));
+        let older = logs.min().unwrap();
+        let whole = disk.read(&older).unwrap();
+        for cut in [0, 64, used(&whole) / 2, used(&whole) - 1] {
+            let mut torn = whole[..cut].to_vec();
+            torn.resize(whole.len(), 0);
+            match sim_db(&damaged(&disk, &older, &torn), options()) {
+                Err(error) => assert!(is_typed(&error) && (synced || cut < 64), "cut at {cut}: {error:?}"),
+                Ok(db) => {
+                    assert!(!synced, "cut at {cut}: what was synced is gone, and nobody said so");
+                    let left = crate::support::contents(&db);
+                    let prefix = (0..left.len() as u32).map(|n| n.to_be_bytes().to_vec());
+                    assert!(left.keys().cloned().eq(prefix), "cut at {cut}: no prefix");
+                    assert!(db.recovery().dropped_logs > 0);
+                }
+            }
+        }
+    }
+}
+
 /// G5: after a kill, damage to what was synced is corruption; the process had promised it.
 #[test]
 fn g5_damage_to_synced_records_of_a_killed_process_is_corruption_not_a_shorter_prefix() {

@@ -204,9 +204,9 @@ fn g1_g3_g5_after_thousands_of_crashes_every_state_is_a_prefix_that_keeps_what_w
     });
 }
 
-/// F75: every operation of a short history is a crash point, and nothing that was not synced survives; then everything does.
+/// F46, F75, F79, F80: every operation of a short history is a crash point, and nothing that was not synced survives; then everything does.
 #[test]
-fn f75_a_crash_at_every_change_of_a_short_history_leaves_a_prefix() {
+fn f46_f75_f79_f80_a_crash_at_every_change_of_a_short_history_leaves_a_prefix() {
     for keep in [0, 100] {
         let mut at = 0;
         loop {

@@ -176,3 +176,44 @@ fn a_group_that_promises_its_own_bytes_is_corruption() {
     commit(&mut bytes, 1, b"k", b"v", HEADER_BYTES + 1);
     assert!(matches!(read(&bytes, 0), Err(Error::Corruption { .. })));
 }
+
+/// F7: a group of a type that no version writes is no group, even if its checksum is right.
+#[test]
+fn f7_an_unknown_type_does_not_read() {
+    let mut bytes = file(2, true);
+    let start = file(1, true).len();
+    bytes[start + 6] = 9;
+    let checksum = checksum::salted(&bytes[start + 4..start + GROUP_HEADER_BYTES], ID, start as u64);
+    bytes[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
+    assert_eq!(read(&bytes, 0).unwrap().0, vec![1, 2], "the last group: torn, as far as anybody can tell");
+    commit(&mut bytes, 5, b"k", b"v", start as u64 + 1);
+    assert!(matches!(read(&bytes, 0), Err(Error::Corruption { .. })), "a promised one: corruption");
+}
+
+/// F8: a write that was retried at another place leaves a copy that does not read there.
+#[test]
+fn f8_a_duplicated_group_is_not_read_twice() {
+    let bytes = file(2, false);
+    let first = file(1, false).len();
+    let twice = [&bytes[..], &bytes[first..]].concat();
+    let (seqs, end) = read(&twice, 0).unwrap();
+    assert_eq!(seqs, vec![1, 2, 3, 4]);
+    assert_eq!(end, End::Open { torn_bytes: (bytes.len() - first) as u64 });
+}
+
+#[test]
+fn of_a_recycled_file_only_groups_of_this_life_count_as_torn() {
+    let mut bytes = file(1, false);
+    let end = bytes.len();
+    bytes.extend_from_slice(&[0xee; 3000]);
+    let torn = |bytes: &[u8]| {
+        let mut reader = GroupReader::new(bytes, Path::new("x"), ID, 0).recycled(true);
+        while reader.next().unwrap().is_some() {}
+        reader.end()
+    };
+    assert_eq!(torn(&bytes), Some(End::Open { torn_bytes: 0 }));
+    let mut next = bytes[..end].to_vec();
+    commit(&mut next, 3, b"key", &[1; 100], 0);
+    bytes[end..end + 60].copy_from_slice(&next[end..end + 60]);
+    assert_eq!(torn(&bytes), Some(End::Open { torn_bytes: (next.len() - end) as u64 }));
+}
