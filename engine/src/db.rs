@@ -277,7 +277,7 @@ impl Db {
         self.inner.background.compact(end(range.start_bound()), end(range.end_bound()))
     }
 
-    /// Reads every table and the log, and checks all checksums, orders and counts.
+    /// Reads every table and checks all checksums, orders, filters and counts. The log is checked when it is replayed.
     ///
     /// # Errors
     /// [`Error::Closed`]. Damage is no error of this call: it is what the report lists.

@@ -34,7 +34,8 @@ impl Item {
         &self.key
     }
 
-    /// The value. It is fetched when it is asked for, so a walk over keys alone reads no large values.
+    /// The value. Small ones were copied with the key, larger ones are borrowed from where they lie, so a walk over keys
+    /// alone does not read them.
     ///
     /// # Errors
     /// [`Error::Corruption`] or [`Error::Io`] if it cannot be read.
