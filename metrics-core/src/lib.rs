@@ -47,8 +47,8 @@ pub mod registry;
 pub mod recorder;
 
 pub use catalog::{
-    Counter, CounterCell, Desc, ErrorLabel, Family, Gauge, GaugeCell, Histogram, HistogramCell, Home, Kind,
-    Label, Labels, Operation, Unit,
+    Counter, CounterCell, Desc, ErrorLabel, Family, Gauge, GaugeCell, Group, Histogram, HistogramCell, Home,
+    IoFile, IoOperation, Kind, Label, Labels, Operation, Unit,
 };
 pub use clock::{Clock, ClockSource, Ticks};
 pub use histogram::{Bucket, HistogramSnapshot};

@@ -98,14 +98,14 @@ pub struct Desc {
     pub unit: Unit,
     /// One sentence without a full stop: what is counted, per what.
     pub help: &'static str,
-    /// At most three labels.
+    /// At most four labels.
     pub labels: &'static [Label],
     /// Where its cells live.
     pub home: Home,
 }
 
 /// The most labels a family has.
-pub(crate) const MAX_LABELS: usize = 3;
+pub(crate) const MAX_LABELS: usize = 4;
 
 impl Desc {
     /// Number of series: the product of the label set sizes.
@@ -148,7 +148,7 @@ impl Desc {
     }
 }
 
-/// The labels of one series, as name and value, in catalogue order. At most three, without allocation.
+/// The labels of one series, as name and value, in catalogue order. At most four, without allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Labels<'a> {
     pairs: [(&'a str, &'a str); MAX_LABELS],
@@ -181,12 +181,12 @@ impl<'a> Labels<'a> {
 }
 
 /// Declares one kind's enum, its cell type and its table from rows of
-/// `Variant "name" Unit home [label values, …] "help";`.
+/// `Variant Group "name" Unit home [label values, …] "help";`.
 macro_rules! families {
     (
         $(#[$kind_doc:meta])* enum $kind:ident;
         $(#[$cell_doc:meta])* struct $cell:ident;
-        $($variant:ident $name:literal $unit:ident $home:ident [$($label:ident $values:ident),*] $help:literal;)+
+        $($variant:ident $group:ident $name:literal $unit:ident $home:ident [$($label:ident $values:ident),*] $help:literal;)+
     ) => {
         $(#[$kind_doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,6 +239,13 @@ macro_rules! families {
                 }
             }
 
+            /// The chapter of the catalogue that the family belongs to.
+            pub const fn group(self) -> Group {
+                match self {
+                    $(Self::$variant => Group::$group,)+
+                }
+            }
+
             /// The series whose first label has index `i`, and further labels index 0.
             #[inline]
             pub const fn at(self, i: usize) -> $cell {
@@ -255,7 +262,7 @@ macro_rules! families {
             /// indices of labels the family does not have are ignored.
             #[inline]
             pub const fn at3(self, i: usize, j: usize, k: usize) -> $cell {
-                $cell(self.base() + self.desc().position([i, j, k]))
+                $cell(self.base() + self.desc().position([i, j, k, 0]))
             }
 
             /// The cells of all series of the family, in the order of [`Desc::labels_of`].

@@ -2,6 +2,7 @@
 //! [`Operation`]; what background and rare paths time lives once per database.
 
 use super::family::{Desc, Home, Label, Unit, families};
+use super::group::Group;
 use super::labels::{self, Operation};
 
 families! {
@@ -10,26 +11,47 @@ families! {
     /// One series of a histogram family.
     struct HistogramCell;
 
-    GetLatency "db_get_latency_seconds" Nanoseconds Shard [] "Latency of gets";
-    SetLatency "db_set_latency_seconds" Nanoseconds Shard [] "Latency of sets, to the durability asked for";
-    DeleteLatency "db_delete_latency_seconds" Nanoseconds Shard [] "Latency of deletes, to the durability asked for";
-    BatchLatency "db_batch_latency_seconds" Nanoseconds Shard [] "Latency of batches, to the durability asked for";
-    ScanLatency "db_scan_latency_seconds" Nanoseconds Shard [] "Time to create a scan and position it on its first row";
+    GetLatency Operations "db_get_latency_seconds" Nanoseconds Shard [] "Latency of gets";
+    SetLatency Operations "db_set_latency_seconds" Nanoseconds Shard [] "Latency of sets, to the durability asked for";
+    DeleteLatency Operations "db_delete_latency_seconds" Nanoseconds Shard [] "Latency of deletes, to the durability asked for";
+    BatchLatency Operations "db_batch_latency_seconds" Nanoseconds Shard [] "Latency of batches, to the durability asked for";
+    ScanLatency Operations "db_scan_latency_seconds" Nanoseconds Shard [] "Time to create a scan and position it on its first row";
 
-    WalSyncDuration "db_wal_sync_duration_seconds" Nanoseconds Shared [] "Time of one sync of the write-ahead log";
-    WalAppendDuration "db_wal_append_duration_seconds" Nanoseconds Shared []
+    WalSyncDuration Writes "db_wal_sync_duration_seconds" Nanoseconds Shared [] "Time of one sync of the write-ahead log";
+    WalAppendDuration Writes "db_wal_append_duration_seconds" Nanoseconds Shared []
         "Time to write one commit group to the write-ahead log";
-    CommitGroupWriters "db_commit_group_writers" Count Shared [] "Writers in one commit group";
-    CommitGroupBytes "db_commit_group_bytes" Bytes Shared [] "Bytes of one commit group";
-    WriteStallDuration "db_write_stall_duration_seconds" Nanoseconds Shared
+    CommitGroupWriters Writes "db_commit_group_writers" Count Shared [] "Writers in one commit group";
+    CommitGroupBytes Writes "db_commit_group_bytes" Bytes Shared [] "Bytes of one commit group";
+    WriteStallDuration Writes "db_write_stall_duration_seconds" Nanoseconds Shared
         [cause STALL_CAUSE, condition STALL_CONDITION] "Time a writer was held back by one stall";
-    FlushDuration "db_flush_duration_seconds" Nanoseconds Shared [] "Time of one flush";
-    CompactionDuration "db_compaction_duration_seconds" Nanoseconds Shared [] "Time of one compaction";
-    CompactionWriteAmplification "db_compaction_write_amplification" Thousandths Shared []
+    FlushDuration Memory "db_flush_duration_seconds" Nanoseconds Shared [] "Time of one flush";
+    CompactionDuration Compaction "db_compaction_duration_seconds" Nanoseconds Shared [] "Time of one compaction";
+    CompactionWriteAmplification Compaction "db_compaction_write_amplification" Thousandths Shared []
         "Output bytes per input byte of one compaction";
-    TableOpenDuration "db_table_open_duration_seconds" Nanoseconds Shared []
+    TableOpenDuration Tables "db_table_open_duration_seconds" Nanoseconds Shared []
         "Time to open a table and read its footer, index and filter";
-    FsyncDuration "db_fsync_duration_seconds" Nanoseconds Shared [file FILE] "Time of one sync by kind of file";
+    FsyncDuration Disk "db_fsync_duration_seconds" Nanoseconds Shared [file IO_FILE] "Time of one sync by kind of file";
+
+    IteratorStepLatency Operations "db_iterator_step_latency_seconds" Nanoseconds Shared [] "Time of one step of an iterator";
+    GetServedLatency Operations "db_get_served_latency_seconds" Nanoseconds Shared [source GET_SOURCE]
+        "Latency of gets by where the search ended";
+    GetStageDuration Operations "db_get_stage_duration_seconds" Nanoseconds Shared [stage GET_STAGE]
+        "Time that gets spent in each stage of the search";
+    GetTablesChecked Operations "db_get_tables_checked" Count Shared [] "Tables that one get looked into";
+    GetBlocksRead Operations "db_get_blocks_read" Count Shared [] "Blocks that one get read from disk";
+    KeySize Operations "db_key_size_bytes" Bytes Shared [] "Size of the keys written";
+    ValueSize Operations "db_value_size_bytes" Bytes Shared [] "Size of the values written";
+    CommitStageDuration Writes "db_commit_stage_duration_seconds" Nanoseconds Shared [stage COMMIT_STAGE]
+        "Time that writes spent in each stage of their commit";
+    LevelReadLatency Levels "db_level_read_latency_seconds" Nanoseconds Shared [level LEVEL]
+        "Time to read one block of the level from its file";
+    IoLatency Disk "db_io_latency_seconds" Nanoseconds Shared [operation IO_OPERATION]
+        "Time of one call of the file system";
+    VlogReadLatency ValueLog "db_vlog_read_latency_seconds" Nanoseconds Shared [] "Time to read one value from the value log";
+    VlogSyncDuration ValueLog "db_vlog_sync_duration_seconds" Nanoseconds Shared [] "Time of one sync of the value log";
+    VlogGcDuration ValueLog "db_vlog_gc_duration_seconds" Nanoseconds Shared [] "Time of one collection of the value log";
+    SpaceReclaimDuration ValueLog "db_space_reclaim_duration_seconds" Nanoseconds Shared []
+        "Time to give the space of one file back, or to use it again";
 }
 
 impl Histogram {

@@ -3,6 +3,7 @@
 use super::counters::Counter;
 use super::family::{Desc, Kind};
 use super::gauges::Gauge;
+use super::group::Group;
 use super::histograms::Histogram;
 
 /// A family of any kind.
@@ -31,6 +32,15 @@ impl Family {
             Self::Counter(family) => family.desc(),
             Self::Gauge(family) => family.desc(),
             Self::Histogram(family) => family.desc(),
+        }
+    }
+
+    /// The chapter of the catalogue that it belongs to.
+    pub const fn group(self) -> Group {
+        match self {
+            Self::Counter(family) => family.group(),
+            Self::Gauge(family) => family.group(),
+            Self::Histogram(family) => family.group(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! formats, the documentation and the tests all read the same table.
 
 mod labels;
+mod group;
 mod family;
 mod counters;
 mod gauges;
@@ -14,9 +15,10 @@ mod index;
 pub use counters::{Counter, CounterCell};
 pub use family::{Desc, Home, Kind, Label, Labels, Unit};
 pub use gauges::{Gauge, GaugeCell};
+pub use group::Group;
 pub use histograms::{Histogram, HistogramCell};
 pub use index::Family;
-pub use labels::{ErrorLabel, Operation};
+pub use labels::{ErrorLabel, IoFile, IoOperation, Operation};
 
 #[cfg(test)]
 mod tests;

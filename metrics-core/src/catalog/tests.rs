@@ -146,4 +146,9 @@ fn enum_indices_match_their_label_sets() {
     assert_eq!(kinds[ErrorLabel::NoSpace.index()], "no_space");
     assert_eq!(kinds[ErrorLabel::Other.index()], "other");
     assert_eq!(kinds.len(), ErrorLabel::Other.index() + 1);
+    let [operations, files] = Counter::IoOperations.desc().labels else { panic!("two labels") };
+    assert_eq!(operations.values[IoOperation::Unlink.index()], "unlink");
+    assert_eq!(operations.values.len(), IoOperation::ALL.len());
+    assert_eq!(files.values[IoFile::Directory.index()], "directory");
+    assert_eq!(files.values.len(), IoFile::Other.index() + 1);
 }
