@@ -7,9 +7,14 @@
 //! clock's nanoseconds since the first use.
 //!
 //! The stamps of two cores may differ by a few nanoseconds, so a difference can come out negative: it counts as zero.
+//!
+//! A counter that turns out not to run evenly (a virtual machine moved to another host) is given up at run time, by
+//! [`Drift`](crate::drift::Drift): stamps are the monotonic clock's from then on, and `db_clock_info` says so. Stamps of
+//! the two kinds differ in their highest bit, and nothing is made of a difference between one of each.
 
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 #[cfg(target_arch = "x86_64")]
@@ -29,9 +34,30 @@ const FRACTION_BITS: u32 = 32;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
+/// The flag of the process's clock.
+static DISTRUSTED: AtomicBool = AtomicBool::new(false);
+
+/// Marks the stamps of the monotonic clock. Neither clock counts so far in a century.
+const MONOTONIC: u64 = 1 << 63;
+
 /// A moment, in ticks of the [`Clock`] that took it. Meaningful only to a clock of the same process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticks(u64);
+
+impl Ticks {
+    /// Stands for no stamp: no clock ever reads so.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// The bits of the stamp, for a place in an atomic cell.
+    pub(crate) const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The stamp with these bits.
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+}
 
 /// Where time stamps come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +85,8 @@ pub struct Clock {
     frequency_hz: u64,
     nanos_per_tick: u64,
     anchor: Instant,
+    /// Set when the time-stamp counter was caught running unevenly.
+    distrusted: &'static AtomicBool,
 }
 
 impl Clock {
@@ -72,40 +100,70 @@ impl Clock {
     /// Takes a stamp.
     #[inline]
     pub fn now(self) -> Ticks {
-        match self.source {
+        match self.source() {
             #[cfg(target_arch = "x86_64")]
             ClockSource::Tsc => Ticks(time_stamp_counter()),
             #[cfg(not(target_arch = "x86_64"))]
-            ClockSource::Tsc => Ticks(0),
-            ClockSource::Monotonic => Ticks(saturating_nanos(self.anchor)),
+            ClockSource::Tsc => Ticks::NONE,
+            ClockSource::Monotonic => Ticks(saturating_nanos(self.anchor) | MONOTONIC),
         }
     }
 
-    /// Nanoseconds from `earlier` to `later`; 0 if `later` is the smaller stamp, `u64::MAX` at most.
+    /// Nanoseconds from `earlier` to `later`; 0 if `later` is the smaller stamp or the clock changed its source in between,
+    /// `u64::MAX` at most.
     #[inline]
     pub fn nanos_between(self, earlier: Ticks, later: Ticks) -> u64 {
         let ticks = later.0.saturating_sub(earlier.0);
-        let nanos = (u128::from(ticks) * u128::from(self.nanos_per_tick)) >> FRACTION_BITS;
-        u64::try_from(nanos).unwrap_or(u64::MAX)
+        match (earlier.0 & MONOTONIC, later.0 & MONOTONIC) {
+            (0, 0) => {
+                let nanos = (u128::from(ticks) * u128::from(self.nanos_per_tick)) >> FRACTION_BITS;
+                u64::try_from(nanos).unwrap_or(u64::MAX)
+            }
+            (MONOTONIC, MONOTONIC) => ticks,
+            _ => 0,
+        }
     }
 
-    /// Where this clock's stamps come from.
+    /// Where this clock's stamps come from now.
+    #[inline]
     pub fn source(self) -> ClockSource {
-        self.source
+        // Relaxed: the flag guards nothing but itself, and stamps say by which clock they were taken.
+        if self.distrusted.load(Ordering::Relaxed) { ClockSource::Monotonic } else { self.source }
     }
 
     /// Ticks per second: measured for the time-stamp counter, 10⁹ for the monotonic clock.
     pub fn frequency_hz(self) -> u64 {
-        self.frequency_hz
+        match self.source() {
+            ClockSource::Tsc => self.frequency_hz,
+            ClockSource::Monotonic => NANOS_PER_SECOND,
+        }
     }
 
-    fn monotonic() -> Self {
+    /// Gives the time-stamp counter up, for this process and for ever.
+    pub(crate) fn distrust(self) {
+        self.distrusted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn monotonic() -> Self {
         Self {
             source: ClockSource::Monotonic,
             frequency_hz: NANOS_PER_SECOND,
             nanos_per_tick: 1 << FRACTION_BITS,
             anchor: Instant::now(),
+            distrusted: &DISTRUSTED,
         }
+    }
+
+    /// The same clock with a flag of its own, for a test that gives it up.
+    #[cfg(test)]
+    pub(crate) fn with_own_flag(self) -> Self {
+        Self { distrusted: Box::leak(Box::default()), ..self }
+    }
+
+    /// The same clock, believed to tick `percent` as fast as it does: a counter whose rate changed.
+    #[cfg(test)]
+    pub(crate) fn at_rate(self, percent: u64) -> Self {
+        Self { nanos_per_tick: self.nanos_per_tick / 100 * percent, ..self }
     }
 
     #[cfg(not(target_arch = "x86_64"))]
@@ -132,6 +190,7 @@ impl Clock {
             frequency_hz,
             nanos_per_tick,
             anchor,
+            distrusted: &DISTRUSTED,
         })
     }
 }
@@ -232,7 +291,7 @@ mod tests {
     #[test]
     fn the_longest_difference_does_not_overflow() {
         let slow = Clock { nanos_per_tick: 10 << FRACTION_BITS, ..Clock::monotonic() };
-        assert_eq!(slow.nanos_between(Ticks(0), Ticks(u64::MAX)), u64::MAX);
+        assert_eq!(slow.nanos_between(Ticks(0), Ticks(MONOTONIC - 1)), u64::MAX);
     }
 
     #[test]
@@ -246,6 +305,21 @@ mod tests {
             measured.abs_diff(real) < real / 100
         };
         assert!((0..20).any(agrees), "{clock:?}");
+    }
+
+    #[test]
+    fn a_counter_given_up_gives_way_to_the_monotonic_clock_and_stamps_are_not_mixed() {
+        let clock = Clock::global().with_own_flag();
+        let before = clock.now();
+        clock.distrust();
+        assert_eq!((clock.source(), clock.frequency_hz()), (ClockSource::Monotonic, NANOS_PER_SECOND));
+        let after = clock.now();
+        if before.0 & MONOTONIC == 0 {
+            assert_eq!(clock.nanos_between(before, after), 0);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert!(clock.nanos_between(after, clock.now()) >= 2_000_000);
+        assert!(!DISTRUSTED.load(Ordering::Relaxed));
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //!    comparison and no reference count.
 //! 2. On a miss the thread looks into its list of leases, and leases a shard if it has none of this database.
 //! 3. When the thread ends, its list is dropped and every shard returned.
+//! 4. A thread that is already tearing down its thread-local storage has no list any more: it leases a shard for the
+//!    length of one call.
 //!
 //! A lease keeps its shard alive after the database is gone; it is let go on the thread's next miss, or with the thread.
 
-use crate::cell::Writers;
 use crate::shard::{Shard, ShardPool};
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -28,17 +29,12 @@ pub(crate) struct Pool {
     shards: Arc<ShardPool>,
 }
 
-/// A shard, and whether the calling thread is its only writer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lent<'a> {
-    pub(crate) shard: &'a Shard,
-    pub(crate) writers: Writers,
-}
-
-/// One shard held by this thread.
+/// The shards of one database held by this thread.
 struct Lease {
     id: PoolId,
-    shard: Arc<Shard>,
+    counting: Arc<Shard>,
+    /// Leased the first time that nothing is to be counted.
+    sink: Option<Arc<Shard>>,
 }
 
 /// The shards held by this thread. Dropped when the thread ends.
@@ -61,7 +57,7 @@ impl Pool {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // Uniqueness is all that is asked of the number, hence relaxed.
-        Self { id: PoolId(NEXT.fetch_add(1, Ordering::Relaxed)), shards: Arc::new(ShardPool::new()) }
+        Self { id: PoolId(NEXT.fetch_add(1, Ordering::Relaxed)), shards: Arc::default() }
     }
 
     /// The shards of the pool.
@@ -69,50 +65,66 @@ impl Pool {
         &self.shards
     }
 
-    /// This thread's shard. The first call on a thread leases it, later ones find it in about a nanosecond.
+    /// This thread's shard, if it is the one used last: found in about a nanosecond.
     #[inline]
-    pub(crate) fn mine(&self) -> Lent<'_> {
+    pub(crate) fn latest(&self) -> Option<&Shard> {
         LATEST.with(|latest| {
-            if latest.id.get() == self.id {
-                // SAFETY: the pointer was stored together with the id, from a shard in the list of the pool with that
-                // id. An id names one pool for ever, that pool is `self.shards`, and its list never lets go of a
-                // shard: it lives as long as the borrow of `self`.
-                let shard = unsafe { &*latest.shard.get() };
-                Lent { shard, writers: Writers::One }
-            } else {
-                self.look_up(latest)
-            }
+            // SAFETY: the pointer was stored together with the id, from a shard in a list of the pool with that id. An id
+            // names one pool for ever, that pool is `self.shards`, and its lists never let go of a shard: it lives as
+            // long as the borrow of `self`.
+            (latest.id.get() == self.id).then(|| unsafe { &*latest.shard.get() })
         })
     }
 
-    /// Finds or leases this thread's shard, and remembers it in `latest`.
+    /// Calls `work` with this thread's shard.
+    #[inline]
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&Shard) -> R) -> R {
+        match self.latest() {
+            Some(shard) => work(shard),
+            None => self.with_found(work),
+        }
+    }
+
     #[cold]
-    fn look_up(&self, latest: &Latest) -> Lent<'_> {
+    #[inline(never)]
+    fn with_found<R>(&self, work: impl FnOnce(&Shard) -> R) -> R {
+        if let Some(shard) = self.find(true) {
+            return work(shard);
+        }
+        let shard = self.shards.counting.lease();
+        let result = work(&shard);
+        shard.give_back();
+        result
+    }
+
+    /// Finds or leases this thread's shard and remembers it as the one used last: the one that counts, or its sink. `None`
+    /// if the thread cannot hold a lease any more.
+    #[cold]
+    pub(crate) fn find(&self, counting: bool) -> Option<&Shard> {
         let found = LEASES.try_with(|leases| {
-            // Borrowed already only if an allocator that counts with us is called from here: it gets the overflow.
+            // Borrowed already only if an allocator that counts with us is called from here.
             let mut leases = leases.0.try_borrow_mut().ok()?;
             // A shard held by nobody else belongs to a database that is gone.
-            leases.retain(|lease| Arc::strong_count(&lease.shard) > 1);
-            let known =
-                leases.iter().find(|lease| lease.id == self.id).map(|lease| Arc::as_ptr(&lease.shard));
-            let shard = known.unwrap_or_else(|| {
-                let shard = self.shards.lease();
-                let pointer = Arc::as_ptr(&shard);
-                leases.push(Lease { id: self.id, shard });
-                pointer
+            leases.retain(|lease| Arc::strong_count(&lease.counting) > 1);
+            let at = leases.iter().position(|lease| lease.id == self.id).unwrap_or_else(|| {
+                leases.push(Lease { id: self.id, counting: self.shards.counting.lease(), sink: None });
+                leases.len() - 1
             });
-            latest.shard.set(shard);
-            latest.id.set(self.id);
+            let lease = leases.get_mut(at)?;
+            let shard = if counting {
+                &lease.counting
+            } else {
+                lease.sink.get_or_insert_with(|| self.shards.list(false).lease())
+            };
+            let shard = Arc::as_ptr(shard);
+            LATEST.with(|latest| {
+                latest.shard.set(shard);
+                latest.id.set(self.id);
+            });
             Some(shard)
         });
-        match found.ok().flatten() {
-            Some(shard) => {
-                // SAFETY: as in `mine`: the pointer is to a shard that the list of `self.shards` keeps alive.
-                let shard = unsafe { &*shard };
-                Lent { shard, writers: Writers::One }
-            }
-            None => Lent { shard: self.shards.overflow(), writers: Writers::Many },
-        }
+        // SAFETY: as in `latest`: the pointer is to a shard that a list of `self.shards` keeps alive.
+        found.ok().flatten().map(|shard| unsafe { &*shard })
     }
 }
 
@@ -121,7 +133,10 @@ impl Drop for Leases {
         // First forget, then return: destructors that run after this one must not write a shard that is someone else's.
         LATEST.with(|latest| latest.id.set(NOBODY));
         for lease in self.0.get_mut() {
-            lease.shard.give_back();
+            lease.counting.give_back();
+            if let Some(sink) = &lease.sink {
+                sink.give_back();
+            }
         }
     }
 }
@@ -130,57 +145,80 @@ impl Drop for Leases {
 mod tests {
     use super::*;
 
+    fn mine(pool: &Pool) -> *const Shard {
+        pool.with(ptr::from_ref)
+    }
+
     #[test]
     fn a_thread_keeps_its_shard_of_each_pool() {
         let (first, second) = (Pool::new(), Pool::new());
-        let (a, b) = (ptr::from_ref(first.mine().shard), ptr::from_ref(second.mine().shard));
+        let (a, b) = (mine(&first), mine(&second));
         assert!(!ptr::eq(a, b));
         for _ in 0..3 {
-            assert!(ptr::eq(first.mine().shard, a));
-            assert!(ptr::eq(second.mine().shard, b));
+            assert!(ptr::eq(mine(&first), a));
+            assert!(ptr::eq(mine(&second), b));
         }
-        assert_eq!((first.shards().leasable().count(), second.shards().leasable().count()), (1, 1));
+        assert_eq!((first.shards().counting.iter().count(), second.shards().counting.iter().count()), (1, 1));
+    }
+
+    #[test]
+    fn a_thread_can_turn_to_its_sink_and_back() {
+        let pool = Pool::new();
+        let counting = mine(&pool);
+        let sink = ptr::from_ref(pool.find(false).unwrap());
+        assert!(!ptr::eq(sink, counting));
+        assert!(ptr::eq(mine(&pool), sink));
+        assert!(ptr::eq(pool.find(true).unwrap(), counting));
+        assert!(ptr::eq(mine(&pool), counting));
+        assert_eq!((pool.shards().counting.iter().count(), pool.shards().all().count()), (1, 2));
     }
 
     #[test]
     fn leases_of_dropped_pools_are_let_go_on_the_next_miss() {
         for _ in 0..100 {
-            assert_eq!(Pool::new().mine().writers, Writers::One);
+            Pool::new().with(|_| ());
         }
         let held = LEASES.with(|leases| leases.0.borrow().len());
         assert!(held <= 2, "{held} leases held");
     }
 
     #[test]
-    fn a_thread_returns_its_shard_when_it_ends() {
+    fn a_thread_returns_its_shards_when_it_ends() {
         let pool = Pool::new();
         for _ in 0..10 {
             let pool = pool.clone();
-            std::thread::spawn(move || pool.mine().writers).join().unwrap();
+            std::thread::spawn(move || (pool.find(true).is_some(), pool.find(false).is_some()))
+                .join()
+                .unwrap();
         }
-        assert_eq!(pool.shards().leasable().count(), 1);
-        assert_eq!(pool.shards().leasable().filter(|shard| shard.is_leased()).count(), 0);
+        assert_eq!(pool.shards().all().count(), 2);
+        assert_eq!(pool.shards().all().filter(|shard| shard.is_leased()).count(), 0);
     }
 
     #[test]
-    fn a_thread_that_is_ending_writes_the_overflow_shard() {
-        struct Late(Pool, std::sync::mpsc::Sender<Writers>);
+    fn a_thread_that_is_ending_leases_for_the_length_of_a_call() {
+        struct Late(Pool, std::sync::mpsc::Sender<bool>);
         impl Drop for Late {
             fn drop(&mut self) {
-                self.1.send(self.0.mine().writers).unwrap();
+                self.0.with(|shard| self.1.send(shard.is_leased()).unwrap());
+                self.1.send(self.0.find(true).is_some()).unwrap();
             }
         }
         thread_local!(static LATE: RefCell<Option<Late>> = const { RefCell::new(None) });
 
         let pool = Pool::new();
         let (sender, receiver) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            // Registered before the leases, so destroyed after or before them: either way it must be safe to count.
-            LATE.with(|late| *late.borrow_mut() = Some(Late(pool.clone(), sender)));
-            assert_eq!(pool.mine().writers, Writers::One);
+        std::thread::spawn({
+            let pool = pool.clone();
+            move || {
+                // Registered before the leases, so destroyed after them: it must be safe to count all the same.
+                LATE.with(|late| *late.borrow_mut() = Some(Late(pool.clone(), sender)));
+                pool.with(|_| ());
+            }
         })
         .join()
         .unwrap();
-        assert_eq!(receiver.recv().unwrap(), Writers::Many);
+        assert_eq!((receiver.recv(), receiver.recv()), (Ok(true), Ok(false)));
+        assert_eq!(pool.shards().counting.iter().filter(|shard| shard.is_leased()).count(), 0);
     }
 }

@@ -10,14 +10,25 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`clock`] | time stamps: calibrated TSC, or the monotonic clock |
+//! | `drift` | whether the time-stamp counter still runs evenly |
+//! | [`instrumentation`] | how much is recorded |
 //! | `cell` | the ways to change one atomic cell |
 //! | [`catalog`] | the closed table of metric families |
 //! | [`histogram`] | log-linear buckets, recorded and read back |
+//! | `cost` | what recording costs here, and how often it may be done |
+//! | `stratum` | one kind of operation in one shard: a counter that is its own sampler |
+//! | [`strata`] | how operations were timed, and how far their latencies can be off |
+//! | `trace` | where the time of one operation goes |
+//! | `ring` | the newest few of a stream of things |
+//! | [`slow`] | operations over the slow threshold |
 //! | `shard` | the cells of one thread, and the pool that lends them |
 //! | `lease` | which shard the running thread writes |
 //! | [`published`] | the state of the tree, as the engine last announced it |
 //! | [`snapshot`] | all values at one moment, and differences between two moments |
-//! | [`registry`] | one database's cells, and the walk that reads them |
+//! | [`registry`] | one database's cells, and how much is recorded in them |
+//! | `walk` | the walk that reads a registry |
+//! | `watch` | what is only seen by looking again and again |
+//! | `watcher` | the thread that watches all registries of the process |
 //! | [`recorder`] | the engine's handle, and its timers |
 //!
 //! # Examples
@@ -36,23 +47,37 @@
 //! ```
 
 pub mod clock;
+mod drift;
+pub mod instrumentation;
 mod cell;
 pub mod catalog;
 pub mod histogram;
+mod cost;
+mod stratum;
+pub mod strata;
+mod trace;
+mod ring;
+pub mod slow;
 mod shard;
 mod lease;
 pub mod published;
 pub mod snapshot;
 pub mod registry;
+mod walk;
+mod watch;
+mod watcher;
 pub mod recorder;
 
 pub use catalog::{
-    Counter, CounterCell, Desc, ErrorLabel, Family, Gauge, GaugeCell, Group, Histogram, HistogramCell, Home,
-    IoFile, IoOperation, Kind, Label, Labels, Operation, Unit,
+    Counter, CounterCell, Desc, ErrorLabel, Family, Gauge, GaugeCell, GetSource, Group, Histogram,
+    HistogramCell, Home, IoFile, IoOperation, Kind, Label, Labels, Operation, Stage, Unit,
 };
 pub use clock::{Clock, ClockSource, Ticks};
 pub use histogram::{Bucket, HistogramSnapshot};
+pub use instrumentation::{Instrumentation, UnknownLevel};
 pub use published::{LevelState, PublishedState, TableState};
-pub use recorder::{OperationTimer, Recorder, Stopwatch};
+pub use recorder::{OperationTimer, Recorder, Session, Stopwatch, TimerParts};
 pub use registry::Registry;
+pub use slow::SlowOperation;
 pub use snapshot::{MetricsSnapshot, Sample, Value, Window};
+pub use strata::Strata;

@@ -1,25 +1,31 @@
-//! One database's cells, and the walk that reads them.
+//! One database's cells, and how much is recorded in them.
 //!
 //! A registry belongs to a database, never to the process: two databases in one process do not mix their numbers.
-//! [`Registry::snapshot`] loads every cell with plain loads. It takes no lock, so neither an engine thread that records
-//! nor one that leases its first shard can make it wait, nor the other way round.
 //!
-//! Memory: 36 KiB for each shared histogram in use, and the shards of the threads (4 KiB each, and 36 KiB for each kind
-//! of operation the thread has finished). The gauges `db_instrumentation_bytes` and `_shards` say how much it is.
+//! Memory: 36 KiB for each shared histogram in use, and the shards of the threads (5 KiB each, and 36 KiB for each kind
+//! of operation the thread has timed, twice that if some were slow). The gauges `db_instrumentation_bytes` and `_shards`
+//! say how much it is.
 
-use crate::catalog::{Counter, Gauge, GaugeCell, Histogram, Operation};
-use crate::cell;
+use crate::catalog::{Gauge, GaugeCell, GetSource, Histogram, HistogramCell, Operation};
+use crate::cell::Writers;
 use crate::clock::{Clock, Ticks};
-use crate::histogram::{HistogramSnapshot, LazyHistogram, Tally};
+use crate::cost::{Costs, FIRST_INTERVAL};
+use crate::histogram::LazyHistogram;
+use crate::instrumentation::Instrumentation;
 use crate::lease::Pool;
 use crate::published::PublishedState;
+use crate::ring::Ring;
 use crate::shard::Shard;
-use crate::snapshot::{Flow, MetricsSnapshot, Window, derive_amplifications, store};
+use crate::slow::SlowOperation;
+use crate::trace::Traced;
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+/// From how long on an operation counts as slow, unless it is set.
+const SLOW_THRESHOLD: Duration = Duration::from_millis(10);
 
 /// Everything one database counts, times and announces.
 pub struct Registry {
@@ -27,11 +33,18 @@ pub struct Registry {
     clock: Clock,
     created: Ticks,
     pool: Pool,
+    /// The index of the [`Instrumentation`] in force.
+    level: AtomicU64,
+    /// The mean number of operations per sample, for each kind of operation.
+    intervals: [AtomicU64; Operation::ALL.len()],
+    slow_threshold_nanos: AtomicU64,
     /// The bits of an `f64` each.
     gauges: [AtomicU64; Gauge::CELLS],
     /// The histograms that live once per database.
     histograms: [LazyHistogram; Histogram::SHARED_CELLS],
     published: ArcSwap<PublishedState>,
+    slow: Ring<SlowOperation>,
+    costs: Costs,
 }
 
 impl Registry {
@@ -39,21 +52,100 @@ impl Registry {
     ///
     /// The first registry of a process calibrates the clock, which takes about 4 ms.
     pub fn new(name: impl Into<String>) -> Arc<Self> {
+        Self::with_level(name, Instrumentation::default())
+    }
+
+    /// A registry that records as much as `level` says.
+    pub fn with_level(name: impl Into<String>, level: Instrumentation) -> Arc<Self> {
         let clock = Clock::global();
         Arc::new(Self {
             name: name.into().into(),
             clock,
             created: clock.now(),
             pool: Pool::new(),
+            level: AtomicU64::new(level as u64),
+            intervals: [const { AtomicU64::new(FIRST_INTERVAL) }; Operation::ALL.len()],
+            slow_threshold_nanos: AtomicU64::new(nanos(SLOW_THRESHOLD)),
             gauges: [const { AtomicU64::new(0) }; Gauge::CELLS],
             histograms: std::array::from_fn(|_| LazyHistogram::default()),
             published: ArcSwap::default(),
+            slow: Ring::default(),
+            costs: Costs::of(clock),
         })
     }
 
     /// The name of the database.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// How much is recorded.
+    #[inline]
+    pub fn level(&self) -> Instrumentation {
+        // Relaxed: whoever must not miss a change asks `level_now`.
+        Instrumentation::at(self.level.load(Ordering::Relaxed))
+    }
+
+    /// How much is recorded, in the order of all changes.
+    pub(crate) fn level_now(&self) -> Instrumentation {
+        Instrumentation::at(self.level.load(Ordering::SeqCst))
+    }
+
+    /// Where the level is stored: whoever changes it makes everybody look again.
+    pub(crate) fn level_cell(&self) -> &AtomicU64 {
+        &self.level
+    }
+
+    /// Makes every thread look at level and intervals at its next operation.
+    pub(crate) fn look_again(&self) {
+        self.pool.shards().all().for_each(Shard::look_again);
+    }
+
+    /// The mean number of operations of this kind per timed one, as long as they stay on the fast path.
+    pub fn sampling_interval(&self, operation: Operation) -> u64 {
+        match self.level() {
+            Instrumentation::Full => 1,
+            _ => self.interval(operation),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn interval(&self, operation: Operation) -> u64 {
+        self.intervals.get(operation.index()).map_or(1, |interval| interval.load(Ordering::Relaxed))
+    }
+
+    /// Sets the mean number of operations per sample.
+    pub(crate) fn set_interval(&self, operation: Operation, interval: u64) {
+        if let Some(cell) = self.intervals.get(operation.index()) {
+            cell.store(interval, Ordering::Relaxed);
+        }
+    }
+
+    /// From how long on an operation is counted and kept as slow. 10 ms unless it is set.
+    pub fn slow_threshold(&self) -> Duration {
+        Duration::from_nanos(self.slow_threshold_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Sets from how long on an operation is slow.
+    pub fn set_slow_threshold(&self, threshold: Duration) {
+        self.slow_threshold_nanos.store(nanos(threshold), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_slow(&self, nanos: u64) -> bool {
+        nanos >= self.slow_threshold_nanos.load(Ordering::Relaxed)
+    }
+
+    /// The newest operations over the slow threshold (128 at most), oldest first. `db_slow_operations_total` counts all.
+    pub fn slow_operations(&self) -> Vec<Arc<SlowOperation>> {
+        self.slow.values()
+    }
+
+    pub(crate) fn remember_slow(&self, operation: SlowOperation) {
+        self.slow.push(operation);
     }
 
     /// Announces the state of the tree: it takes the place of what was announced before. Readers that still look at
@@ -67,57 +159,29 @@ impl Registry {
         self.published.load_full()
     }
 
-    /// Reads every value. Takes no lock; the time grows with the number of shards, some 10 µs each.
-    pub fn snapshot(&self) -> MetricsSnapshot {
-        let wall_start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let begun = self.clock.now();
-        let mut sums = Sums::default();
-        for shard in self.pool.shards().shards() {
-            sums.add(shard);
-        }
-        let shared = self.histograms.iter().map(|histogram| {
-            sums.scratch.clear();
-            histogram.add_to(&mut sums.scratch);
-            HistogramSnapshot::from_tally(&sums.scratch)
-        });
-        let latencies = sums.latencies.iter().map(HistogramSnapshot::from_tally);
-        let histograms = latencies.chain(shared).collect();
-        let mut counters = sums.counters;
-        count_finished(&mut counters, &sums.flows);
-        let mut gauges = self.read_gauges();
-        let ended = self.clock.now();
-        let span_nanos = self.clock.nanos_between(self.created, ended);
-        store(&mut gauges, Gauge::UptimeSeconds, seconds(span_nanos));
-        for (flow, cell) in sums.flows.iter().zip(Gauge::OperationsInFlight.cells()) {
-            store(&mut gauges, cell, number(flow.entered.saturating_sub(flow.exited)));
-        }
-        derive_amplifications(&counters, &mut gauges);
-        self.describe_instrumentation(&mut gauges);
-        MetricsSnapshot {
-            database: Arc::clone(&self.name),
-            window: Window {
-                start: wall_start,
-                end: wall_start + seconds(self.clock.nanos_between(begun, ended)),
-            },
-            span_nanos,
-            flows: sums.flows,
-            counters,
-            gauges,
-            histograms,
-            published: self.published(),
-            clock: self.clock,
-            clock_frequency: self.clock.frequency_hz().to_string(),
-        }
-    }
-
     /// The database's clock.
     pub(crate) fn clock(&self) -> Clock {
         self.clock
     }
 
+    /// When the registry was made.
+    pub(crate) fn created(&self) -> Ticks {
+        self.created
+    }
+
     /// The database's shards.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// What recording costs here.
+    pub(crate) fn costs(&self) -> Costs {
+        self.costs
+    }
+
+    /// The histograms that live once per database.
+    pub(crate) fn histograms(&self) -> &[LazyHistogram] {
+        &self.histograms
     }
 
     /// The histogram at `position` among those that live once per database.
@@ -126,17 +190,37 @@ impl Registry {
         self.histograms.get(position)
     }
 
+    /// Records what was traced of one operation.
+    pub(crate) fn record_trace(&self, operation: Operation, nanos: u64, traced: &Traced) {
+        let record = |cell: HistogramCell, value| {
+            let shared = cell.position().checked_sub(Histogram::SHARD_CELLS);
+            if let Some(histogram) = shared.and_then(|shared| self.histogram(shared)) {
+                histogram.record_n(value, traced.weight, Writers::Many);
+            }
+        };
+        for (stage, nanos) in traced.stages() {
+            stage.histogram(operation).into_iter().for_each(|cell| record(cell, nanos));
+        }
+        if let (Operation::Get, Some(source)) = (operation, traced.source) {
+            record(Histogram::GetServedLatency.series(source), nanos);
+            if source >= GetSource::Level(0).index() {
+                record(Histogram::GetTablesChecked.at(0), traced.tables);
+                record(Histogram::GetBlocksRead.at(0), traced.blocks);
+            }
+        }
+    }
+
     /// Stores a gauge. What is not a finite number is not stored: formats have no place for it.
-    pub(crate) fn set(&self, gauge: GaugeCell, value: f64) {
-        if let Some(cell) = self.gauges.get(gauge.position()).filter(|_| value.is_finite()) {
+    pub(crate) fn set(&self, gauge: impl Into<GaugeCell>, value: f64) {
+        if let Some(cell) = self.gauges.get(gauge.into().position()).filter(|_| value.is_finite()) {
             // A gauge publishes nothing but itself, hence relaxed.
             cell.store(value.to_bits(), Ordering::Relaxed);
         }
     }
 
     /// Adds to a gauge, atomically. A sum that is not finite is not stored.
-    pub(crate) fn shift(&self, gauge: GaugeCell, difference: f64) {
-        if let Some(cell) = self.gauges.get(gauge.position()) {
+    pub(crate) fn shift(&self, gauge: impl Into<GaugeCell>, difference: f64) {
+        if let Some(cell) = self.gauges.get(gauge.into().position()) {
             let sum = |bits| Some(f64::from_bits(bits) + difference).filter(|sum| sum.is_finite());
             // `Err` means that the sum was not finite, and the gauge is as it was.
             let _ =
@@ -144,22 +228,14 @@ impl Registry {
         }
     }
 
-    fn read_gauges(&self) -> Vec<f64> {
-        self.gauges.iter().map(|cell| f64::from_bits(cell.load(Ordering::Relaxed))).collect()
+    #[cfg(test)]
+    pub(crate) fn gauge(&self, gauge: impl Into<GaugeCell>) -> f64 {
+        let cell = self.gauges.get(gauge.into().position());
+        cell.map_or(0.0, |cell| f64::from_bits(cell.load(Ordering::Relaxed)))
     }
 
-    /// The gauges about the build, the clock and the instrumentation itself.
-    fn describe_instrumentation(&self, gauges: &mut [f64]) {
-        store(gauges, Gauge::BuildInfo, 1.0);
-        store(gauges, Gauge::ClockInfo, 1.0);
-        let pool = self.pool.shards();
-        let shard_bytes: usize = pool.shards().map(Shard::bytes).sum();
-        let histogram_bytes: usize = self.histograms.iter().map(LazyHistogram::heap_bytes).sum();
-        let bytes = size_of::<Self>() + shard_bytes + histogram_bytes;
-        store(gauges, Gauge::InstrumentationBytes, number(bytes as u64));
-        let (leased, free): (Vec<_>, Vec<_>) = pool.leasable().partition(|shard| shard.is_leased());
-        store(gauges, Gauge::InstrumentationShards.at(0), number(leased.len() as u64));
-        store(gauges, Gauge::InstrumentationShards.at(1), number(free.len() as u64));
+    pub(crate) fn gauges(&self) -> Vec<f64> {
+        self.gauges.iter().map(|cell| f64::from_bits(cell.load(Ordering::Relaxed))).collect()
     }
 }
 
@@ -167,66 +243,12 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry")
             .field("name", &self.name)
+            .field("level", &self.level())
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
 }
 
-/// The sums over the shards while a snapshot is being taken.
-struct Sums {
-    flows: [Flow; Operation::ALL.len()],
-    counters: Vec<u64>,
-    latencies: [Tally; Histogram::SHARD_CELLS],
-    scratch: Tally,
-}
-
-impl Default for Sums {
-    fn default() -> Self {
-        Self {
-            flows: Default::default(),
-            counters: vec![0; Counter::CELLS],
-            latencies: std::array::from_fn(|_| Tally::new()),
-            scratch: Tally::new(),
-        }
-    }
-}
-
-impl Sums {
-    /// Adds one shard. An operation stores `entered`, then its results, then its latency, then `exited`; loading them
-    /// the other way round makes exited ≤ latencies ≤ results ≤ entered hold in every shard, and so in the sum.
-    fn add(&mut self, shard: &Shard) {
-        for (operation, flow) in Operation::ALL.into_iter().zip(&mut self.flows) {
-            flow.exited = flow.exited.wrapping_add(cell::read(&shard.operation(operation).exited));
-        }
-        for (position, tally) in self.latencies.iter_mut().enumerate() {
-            if let Some(histogram) = shard.histogram(position) {
-                histogram.add_to(tally);
-            }
-        }
-        for (counter, sum) in shard.counters().iter().zip(&mut self.counters) {
-            *sum = sum.wrapping_add(cell::read(counter));
-        }
-        for (operation, flow) in Operation::ALL.into_iter().zip(&mut self.flows) {
-            flow.entered = flow.entered.wrapping_add(cell::read(&shard.operation(operation).entered));
-        }
-    }
-}
-
-/// Adds the finished operations to the counters of operations, whose own cells hold only what the engine added itself:
-/// the members of batches.
-fn count_finished(counters: &mut [u64], flows: &[Flow]) {
-    for (operation, flow) in Operation::ALL.into_iter().zip(flows) {
-        if let Some(counter) = counters.get_mut(Counter::operations(operation).at(0).position()) {
-            *counter = counter.wrapping_add(flow.exited);
-        }
-    }
-}
-
-fn seconds(nanos: u64) -> f64 {
-    number(nanos) / 1e9
-}
-
-#[expect(clippy::cast_precision_loss, reason = "gauges are floating-point numbers")]
-fn number(count: u64) -> f64 {
-    count as f64
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

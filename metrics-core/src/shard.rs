@@ -8,58 +8,72 @@
 //! appends a new one; a snapshot walks it with plain loads and can neither block nor be blocked. Shards are freed when
 //! the last of the pool and the threads that hold them lets go.
 //!
-//! One shard of every pool is leased to nobody: the overflow shard, written with locked instructions by threads that
-//! are already tearing down their thread-local storage and can no longer lease.
+//! A second list holds the *sinks*: shards that threads write while nothing is to be counted. No snapshot reads them.
 //!
-//! Memory: about 4 KiB a shard, and 36 KiB more for each kind of operation its thread has finished.
+//! Memory: about 5 KiB a shard, and 36 KiB more for each kind of operation and stratum its thread has timed.
 
-use crate::catalog::{Counter, CounterCell, Histogram, Operation};
+use crate::catalog::{Counter, CounterCell, GetSource, Operation};
 use crate::cell::{self, Writers};
 use crate::histogram::LazyHistogram;
+use crate::stratum::OperationCells;
+use crate::trace::Trace;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// What every operation touches, first and last. A block of its own for each operation: two cache lines, since
-/// processors fetch lines in pairs. The cells of a sampler belong here too.
-#[derive(Debug, Default)]
-#[repr(C, align(128))]
-pub(crate) struct OperationCells {
-    /// Operations begun.
-    pub(crate) entered: AtomicU64,
-    /// Operations finished; never above `entered` for a reader that loads it first.
-    pub(crate) exited: AtomicU64,
-}
+/// Ends of gets: where, and whether a value or a tombstone was found there. The last one is nowhere.
+const GET_ENDS: usize = GetSource::COUNT * 2;
 
 /// The cells of one thread.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Shard {
     operations: [OperationCells; Operation::ALL.len()],
+    /// How gets ended: one cell says both what `db_get_served_total` and what `db_get_results_total` want to know.
+    gets: [AtomicU64; GET_ENDS],
     counters: [AtomicU64; Counter::CELLS],
-    histograms: [LazyHistogram; Histogram::SHARD_CELLS],
+    fast: [LazyHistogram; Operation::ALL.len()],
+    slow: [LazyHistogram; Operation::ALL.len()],
+    trace: Trace,
     leased: AtomicBool,
+    /// Leased by a thread that is ending, whose operation gives it back.
+    for_one_operation: AtomicBool,
+}
+
+/// What is timed of one kind of operation in one shard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timed<'a> {
+    pub(crate) cells: &'a OperationCells,
+    pub(crate) fast: &'a LazyHistogram,
+    pub(crate) slow: &'a LazyHistogram,
 }
 
 impl Shard {
-    fn new(leased: bool) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             operations: Default::default(),
+            gets: [const { AtomicU64::new(0) }; GET_ENDS],
             counters: [const { AtomicU64::new(0) }; Counter::CELLS],
-            histograms: Default::default(),
-            leased: AtomicBool::new(leased),
+            fast: Default::default(),
+            slow: Default::default(),
+            trace: Trace::default(),
+            leased: AtomicBool::new(false),
+            for_one_operation: AtomicBool::new(false),
         }
     }
 
     /// The hot cells of `operation`.
     #[inline]
     pub(crate) fn operation(&self, operation: Operation) -> &OperationCells {
-        let [get, set, delete, batch, scan] = &self.operations;
-        match operation {
-            Operation::Get => get,
-            Operation::Set => set,
-            Operation::Delete => delete,
-            Operation::Batch => batch,
-            Operation::Scan => scan,
+        pick(&self.operations, operation)
+    }
+
+    /// The cells and latencies of `operation`.
+    #[inline]
+    pub(crate) fn timed(&self, operation: Operation) -> Timed<'_> {
+        Timed {
+            cells: pick(&self.operations, operation),
+            fast: pick(&self.fast, operation),
+            slow: pick(&self.slow, operation),
         }
     }
 
@@ -68,18 +82,38 @@ impl Shard {
         &self.counters
     }
 
+    /// How gets ended: value and tombstone for each source.
+    pub(crate) fn gets(&self) -> &[AtomicU64] {
+        &self.gets
+    }
+
+    /// The trace of the operation under way.
+    pub(crate) fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     /// Adds `n` to a counter.
     #[inline]
-    pub(crate) fn add(&self, counter: CounterCell, n: u64, writers: Writers) {
+    pub(crate) fn add(&self, counter: CounterCell, n: u64) {
         if let Some(counter) = self.counters.get(counter.position()) {
-            cell::raise(counter, n, writers);
+            cell::raise(counter, n, Writers::One);
         }
     }
 
-    /// The histogram at `position` among those kept in shards.
+    /// Counts the end of a get.
     #[inline]
-    pub(crate) fn histogram(&self, position: usize) -> Option<&LazyHistogram> {
-        self.histograms.get(position)
+    pub(crate) fn add_get(&self, source: GetSource, tombstone: bool) {
+        if let Some(end) = self.gets.get(source.index() * 2 + usize::from(tombstone)) {
+            cell::raise(end, 1, Writers::One);
+        }
+    }
+
+    /// Makes the next operation of every kind look at the level in force.
+    pub(crate) fn look_again(&self) {
+        for cells in &self.operations {
+            // Sequentially consistent, like what it announces: see `Recorder::plan_next_look`.
+            cells.next_look.store(0, Ordering::SeqCst);
+        }
     }
 
     /// Whether a thread is writing the shard.
@@ -87,8 +121,14 @@ impl Shard {
         self.leased.load(Ordering::Relaxed)
     }
 
+    /// Whether the operation that ends is to give the shard back.
+    pub(crate) fn is_for_one_operation(&self) -> bool {
+        self.for_one_operation.load(Ordering::Relaxed)
+    }
+
     /// Returns the shard, with its values. Releases the last stores to the thread that leases it next.
     pub(crate) fn give_back(&self) {
+        self.for_one_operation.store(false, Ordering::Relaxed);
         self.leased.store(false, Ordering::Release);
     }
 
@@ -101,68 +141,94 @@ impl Shard {
 
     /// Bytes of memory, histograms included.
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.histograms.iter().map(LazyHistogram::heap_bytes).sum::<usize>()
+        size_of::<Self>() + self.fast.iter().chain(&self.slow).map(LazyHistogram::heap_bytes).sum::<usize>()
     }
 }
 
-/// One link of the list of shards.
+/// The element of `operation`.
+#[inline]
+fn pick<T>(all: &[T; Operation::ALL.len()], operation: Operation) -> &T {
+    let [get, set, delete, batch, scan] = all;
+    match operation {
+        Operation::Get => get,
+        Operation::Set => set,
+        Operation::Delete => delete,
+        Operation::Batch => batch,
+        Operation::Scan => scan,
+    }
+}
+
+/// One link of a list of shards.
 #[derive(Debug)]
 struct Node {
     shard: Arc<Shard>,
     next: OnceLock<Box<Self>>,
 }
 
-/// All shards of one database.
-#[derive(Debug)]
-pub(crate) struct ShardPool {
-    overflow: Shard,
+/// A list of shards that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct ShardList {
     head: OnceLock<Box<Node>>,
 }
 
-impl ShardPool {
-    /// A pool without shards, but for the overflow shard.
-    pub(crate) fn new() -> Self {
-        Self { overflow: Shard::new(false), head: OnceLock::new() }
-    }
+/// All shards of one database.
+#[derive(Debug, Default)]
+pub(crate) struct ShardPool {
+    /// Those that count.
+    pub(crate) counting: ShardList,
+    /// Those that are written while nothing is to be counted.
+    pub(crate) sinks: ShardList,
+}
 
+impl ShardList {
     /// A shard that nobody else writes until it is given back.
     pub(crate) fn lease(&self) -> Arc<Shard> {
+        Arc::clone(self.lease_shard())
+    }
+
+    /// A shard that is given back by the timer of the one operation it is for.
+    pub(crate) fn lease_for_one_operation(&self) -> &Shard {
+        let shard = self.lease_shard();
+        shard.for_one_operation.store(true, Ordering::Relaxed);
+        shard
+    }
+
+    fn lease_shard(&self) -> &Arc<Shard> {
         let mut link = &self.head;
         loop {
             if let Some(node) = link.get() {
                 if node.shard.try_lease() {
-                    return Arc::clone(&node.shard);
+                    return &node.shard;
                 }
                 link = &node.next;
                 continue;
             }
-            let shard = Arc::new(Shard::new(true));
-            let node = Box::new(Node { shard: Arc::clone(&shard), next: OnceLock::new() });
-            // If another thread appended first, go on from its shard; ours was never seen and is dropped.
-            if link.set(node).is_ok() {
-                return shard;
-            }
+            // Appended free: whoever appends, all of us try to lease it.
+            let node = Box::new(Node { shard: Arc::new(Shard::new()), next: OnceLock::new() });
+            link.set(node).ok();
         }
     }
 
-    /// The shard of threads that can no longer lease one; many threads write it.
-    pub(crate) fn overflow(&self) -> &Shard {
-        &self.overflow
-    }
-
-    /// The shards that are or were leased.
-    pub(crate) fn leasable(&self) -> impl Iterator<Item = &Shard> {
+    /// All shards of the list, in the order in which they were made.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Shard> {
         let nodes = std::iter::successors(self.head.get(), |node| node.next.get());
         nodes.map(|node| &*node.shard)
     }
+}
 
-    /// Every shard, the overflow shard first.
-    pub(crate) fn shards(&self) -> impl Iterator<Item = &Shard> {
-        std::iter::once(&self.overflow).chain(self.leasable())
+impl ShardPool {
+    /// The list to lease from.
+    pub(crate) fn list(&self, counting: bool) -> &ShardList {
+        if counting { &self.counting } else { &self.sinks }
+    }
+
+    /// The shards of both lists.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Shard> {
+        self.counting.iter().chain(self.sinks.iter())
     }
 }
 
-impl Drop for ShardPool {
+impl Drop for ShardList {
     fn drop(&mut self) {
         // Link by link: dropping the head would recurse as deep as the list is long.
         let mut next = self.head.take();
@@ -178,9 +244,9 @@ mod tests {
 
     #[test]
     fn a_returned_shard_is_lent_again_with_its_values() {
-        let pool = ShardPool::new();
+        let pool = ShardList::default();
         let shard = pool.lease();
-        shard.add(Counter::GetResults.at(1), 7, Writers::One);
+        shard.add(Counter::GetResults.at(1), 7);
         shard.give_back();
         let again = pool.lease();
         assert!(Arc::ptr_eq(&shard, &again));
@@ -189,15 +255,15 @@ mod tests {
 
     #[test]
     fn a_shard_has_one_holder_at_a_time() {
-        let pool = ShardPool::new();
+        let pool = ShardList::default();
         let (first, second) = (pool.lease(), pool.lease());
         assert!(!Arc::ptr_eq(&first, &second));
-        assert_eq!(pool.leasable().filter(|shard| shard.is_leased()).count(), 2);
+        assert_eq!(pool.iter().filter(|shard| shard.is_leased()).count(), 2);
     }
 
     #[test]
     fn threads_leasing_at_once_get_different_shards() {
-        let pool = ShardPool::new();
+        let pool = ShardList::default();
         let barrier = std::sync::Barrier::new(8);
         let shards: Vec<_> = std::thread::scope(|scope| {
             let lease = || {
@@ -210,14 +276,14 @@ mod tests {
         for (i, shard) in shards.iter().enumerate() {
             assert!(shards.iter().skip(i + 1).all(|other| !Arc::ptr_eq(shard, other)));
         }
-        assert_eq!(pool.leasable().count(), 8);
+        assert_eq!(pool.iter().count(), 8);
     }
 
     #[test]
     fn a_long_list_is_dropped_without_recursion() {
-        let pool = ShardPool::new();
+        let pool = ShardList::default();
         let mut link = &pool.head;
-        let shard = Arc::new(Shard::new(false));
+        let shard = Arc::new(Shard::new());
         for _ in 0..200_000 {
             link = &link
                 .get_or_init(|| Box::new(Node { shard: Arc::clone(&shard), next: OnceLock::new() }))

@@ -10,6 +10,7 @@ use crate::catalog::{Counter, CounterCell, Family, Gauge, GaugeCell, HistogramCe
 use crate::clock::Clock;
 use crate::histogram::HistogramSnapshot;
 use crate::published::PublishedState;
+use crate::strata::Strata;
 use std::sync::Arc;
 
 /// The time during which a snapshot was taken, in seconds since the Unix epoch.
@@ -35,6 +36,7 @@ pub struct MetricsSnapshot {
     pub(crate) window: Window,
     pub(crate) span_nanos: u64,
     pub(crate) flows: [Flow; Operation::ALL.len()],
+    pub(crate) strata: [Strata; Operation::ALL.len()],
     pub(crate) counters: Vec<u64>,
     pub(crate) gauges: Vec<f64>,
     pub(crate) histograms: Vec<HistogramSnapshot>,
@@ -117,6 +119,11 @@ impl MetricsSnapshot {
         self.flow(operation).exited
     }
 
+    /// How the operations of this kind were timed: those ever finished or, in a difference, those finished in between.
+    pub fn strata(&self, operation: Operation) -> Strata {
+        self.strata.get(operation.index()).copied().unwrap_or_default()
+    }
+
     /// The state of the tree as announced last.
     pub fn published(&self) -> &Arc<PublishedState> {
         &self.published
@@ -148,7 +155,7 @@ impl MetricsSnapshot {
     }
 
     /// What changed after `previous` was taken from the same registry: counters and histograms are differences, and
-    /// the derived amplifications are those of the window alone. All other gauges are as they are now.
+    /// the derived amplifications and rank errors are those of the window alone. All other gauges are as they are now.
     #[must_use]
     pub fn since(&self, previous: &Self) -> Self {
         let pairs = self.counters.iter().zip(&previous.counters);
@@ -157,9 +164,17 @@ impl MetricsSnapshot {
         let histograms = pairs.map(|(now, before)| now.since(before)).collect();
         let mut gauges = self.gauges.clone();
         derive_amplifications(&counters, &mut gauges);
+        let mut strata = self.strata;
+        for (now, before) in strata.iter_mut().zip(&previous.strata) {
+            *now = now.since(before);
+        }
+        for (strata, cell) in strata.iter().zip(Gauge::LatencyRankErrorRatio.cells()) {
+            store(&mut gauges, cell, strata.rank_error());
+        }
         Self {
             window: Window { start: previous.window.end, end: self.window.end },
             span_nanos: self.span_nanos.saturating_sub(previous.span_nanos),
+            strata,
             counters,
             gauges,
             histograms,
@@ -213,7 +228,6 @@ pub(crate) fn derive_amplifications(counters: &[u64], gauges: &mut [f64]) {
 }
 
 /// `above / below`, and 0 where nothing is below.
-#[expect(clippy::cast_precision_loss, reason = "a quotient needs no more than 52 bits")]
 fn quotient(above: u64, below: u64) -> f64 {
     if below == 0 { 0.0 } else { above as f64 / below as f64 }
 }

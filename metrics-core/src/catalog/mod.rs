@@ -5,20 +5,24 @@
 //! formats, the documentation and the tests all read the same table.
 
 mod labels;
+mod get_source;
 mod group;
 mod family;
 mod counters;
 mod gauges;
 mod histograms;
+mod stage;
 mod index;
 
 pub use counters::{Counter, CounterCell};
 pub use family::{Desc, Home, Kind, Label, Labels, Unit};
 pub use gauges::{Gauge, GaugeCell};
+pub use get_source::GetSource;
 pub use group::Group;
 pub use histograms::{Histogram, HistogramCell};
 pub use index::Family;
 pub use labels::{ErrorLabel, IoFile, IoOperation, Operation};
+pub use stage::Stage;
 
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ pub(super) const BUCKETS: usize =
 
 /// The bucket of `value`, below [`BUCKETS`]; the last one for values above [`HIGHEST_VALUE`].
 #[inline]
-pub(super) fn index_of(value: u64) -> usize {
+pub(crate) fn index_of(value: u64) -> usize {
     let value = value.min(HIGHEST_VALUE);
     let smallest_shifted = BUCKETS_PER_OCTAVE as u64;
     let shift = (value | smallest_shifted).ilog2() + 1 - KEPT_BITS;

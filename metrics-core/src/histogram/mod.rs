@@ -4,10 +4,14 @@
 //! 1/128 (0.78 %) as wide as its values are large, and its midpoint is within 0.4 % of any of them.
 
 mod buckets;
+mod epoch;
 mod recording;
 mod reading;
 
+pub(crate) use buckets::index_of as bucket_of;
 pub use buckets::{Bucket, HIGHEST_VALUE};
+pub use epoch::EPOCH_SECONDS;
+pub(crate) use epoch::advance as advance_epoch;
 pub use reading::{HistogramSnapshot, RELATIVE_ERROR};
 pub(crate) use recording::{LazyHistogram, Tally};
 

@@ -22,11 +22,13 @@ pub struct HistogramSnapshot {
     min: u64,
     max: u64,
     overflows: u64,
+    recent_max: Option<u64>,
 }
 
 impl HistogramSnapshot {
     /// A histogram without observations.
-    pub const EMPTY: Self = Self { counts: Vec::new(), count: 0, sum: 0, min: 0, max: 0, overflows: 0 };
+    pub const EMPTY: Self =
+        Self { counts: Vec::new(), count: 0, sum: 0, min: 0, max: 0, overflows: 0, recent_max: None };
 
     pub(crate) fn from_tally(tally: &Tally) -> Self {
         let mut counts = Vec::new();
@@ -44,6 +46,7 @@ impl HistogramSnapshot {
             min: if tally.min == u64::MAX { 0 } else { tally.min },
             max: tally.max,
             overflows: tally.overflows,
+            recent_max: tally.recent_max,
             counts,
         }
     }
@@ -68,6 +71,12 @@ impl HistogramSnapshot {
     /// the largest value ever was observed in between.
     pub fn max(&self) -> Option<u64> {
         (self.count > 0).then_some(self.max)
+    }
+
+    /// The largest observation of the last 10 to 15 seconds, exactly (but at most [`HIGHEST_VALUE`] − 1); where nothing is
+    /// watched, the largest ever. The same in a difference.
+    pub fn recent_max(&self) -> Option<u64> {
+        self.recent_max
     }
 
     /// Observations above [`HIGHEST_VALUE`]. They are counted in the last bucket as well.
@@ -144,6 +153,7 @@ impl HistogramSnapshot {
             min: if fell { self.min } else { lowest.max(self.min) },
             max: if rose { self.max } else { highest.min(self.max) },
             overflows: self.overflows.saturating_sub(previous.overflows),
+            recent_max: self.recent_max,
             counts,
         }
     }

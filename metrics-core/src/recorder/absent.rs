@@ -1,0 +1,168 @@
+//! The handle that records nothing: the size-zero twin of [`live`](https://docs.rs/bettong-metrics), method by method.
+
+use crate::catalog::{CounterCell, ErrorLabel, GaugeCell, GetSource, HistogramCell, Operation, Stage};
+use crate::clock::Ticks;
+use crate::registry::Registry;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Records nothing, in no time.
+#[derive(Clone, Debug)]
+pub struct Recorder;
+
+impl Registry {
+    /// A handle that records nothing.
+    pub fn recorder(self: &Arc<Self>) -> Recorder {
+        Recorder
+    }
+}
+
+#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
+impl Recorder {
+    /// Nothing.
+    #[inline(always)]
+    pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn record(&self, _cell: impl Into<HistogramCell>, _value: u64) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn record_n(&self, _cell: impl Into<HistogramCell>, _value: u64, _n: u64) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn set(&self, _cell: impl Into<GaugeCell>, _value: f64) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn shift(&self, _cell: impl Into<GaugeCell>, _difference: f64) {}
+
+    /// A timer that times nothing.
+    #[inline(always)]
+    pub fn start(&self, _operation: Operation) -> OperationTimer<'_> {
+        OperationTimer(PhantomData)
+    }
+
+    /// A timer that times nothing.
+    #[inline(always)]
+    pub fn resume<'a>(&'a self, _operation: Operation, _parts: TimerParts<'a>) -> OperationTimer<'a> {
+        OperationTimer(PhantomData)
+    }
+
+    /// A handle that records nothing.
+    #[inline(always)]
+    pub fn session(&self) -> Session<'_> {
+        Session(PhantomData)
+    }
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn fail(&self, _operation: Operation, _kind: ErrorLabel) {}
+
+    /// A stopwatch that stands still.
+    #[inline(always)]
+    pub fn timer(&self, _cell: impl Into<HistogramCell>) -> Stopwatch<'_> {
+        Stopwatch(PhantomData)
+    }
+
+    /// No time stamp.
+    #[inline(always)]
+    pub fn now(&self) -> Ticks {
+        Ticks::NONE
+    }
+
+    /// 0.
+    #[inline(always)]
+    pub fn nanos_since(&self, _earlier: Ticks) -> u64 {
+        0
+    }
+}
+
+/// Nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerParts<'a>(PhantomData<&'a ()>);
+
+/// Times nothing.
+#[derive(Debug)]
+#[must_use = "as the timer that times something"]
+pub struct OperationTimer<'a>(PhantomData<(&'a (), *const ())>);
+
+#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
+impl<'a> OperationTimer<'a> {
+    /// Nothing.
+    #[inline(always)]
+    pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn served(&self, _source: GetSource, _tombstone: bool) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn leave_fast_path(&self) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn mark(&self, _stage: Stage) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn table_checked(&self) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn block_read(&self) {}
+
+    /// 0.
+    #[inline(always)]
+    pub fn traced_weight(&self) -> u64 {
+        0
+    }
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn into_parts(self) -> TimerParts<'a> {
+        TimerParts(PhantomData)
+    }
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn finish(self) {}
+}
+
+/// Records nothing.
+#[derive(Debug)]
+pub struct Session<'a>(PhantomData<(&'a (), *const ())>);
+
+#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
+impl Session<'_> {
+    /// A timer that times nothing.
+    #[inline(always)]
+    pub fn start(&self, _operation: Operation) -> OperationTimer<'_> {
+        OperationTimer(PhantomData)
+    }
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
+}
+
+/// Stands still.
+#[derive(Debug)]
+#[must_use = "as the stopwatch that runs"]
+pub struct Stopwatch<'a>(PhantomData<&'a ()>);
+
+#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
+impl Stopwatch<'_> {
+    /// 0.
+    #[inline(always)]
+    pub fn stop(self) -> u64 {
+        0
+    }
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn discard(self) {}
+}

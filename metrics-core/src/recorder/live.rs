@@ -1,0 +1,458 @@
+//! The handle that records.
+//!
+//! An operation that is not looked at costs a dozen plain instructions on lines that the thread owns:
+//!
+//! 1. [`Recorder::start`] finds the thread's shard and raises `entered`;
+//! 2. the operation counts its results through the timer, which remembers the shard;
+//! 3. dropping the timer raises the number of operations finished.
+//!
+//! When `entered` reaches `next_look`, [`Recorder::start`] takes the way through [`Recorder::start_looking`], which reads the
+//! level in force, takes a time stamp, and draws the next look. An operation that leaves the fast path says so
+//! ([`OperationTimer::leave_fast_path`]) and is timed from there.
+//!
+//! The order of these stores is what a snapshot relies on when it promises finished ≤ results ≤ entered.
+
+use crate::catalog::{
+    Counter, CounterCell, ErrorLabel, GaugeCell, GetSource, Histogram, HistogramCell, Operation, Stage,
+};
+use crate::cell::{self, Writers};
+use crate::clock::{Clock, Ticks};
+use crate::instrumentation::Instrumentation;
+use crate::lease::Pool;
+use crate::registry::Registry;
+use crate::shard::Shard;
+use crate::slow::SlowOperation;
+use crate::stratum::NEVER;
+use crate::trace::TRACED;
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Records what one database does. Cloning it is cheap; every part of the engine keeps its own.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    pool: Pool,
+    clock: Clock,
+    registry: Arc<Registry>,
+}
+
+impl Registry {
+    /// A handle that records into this registry.
+    pub fn recorder(self: &Arc<Self>) -> Recorder {
+        Recorder { pool: self.pool().clone(), clock: self.clock(), registry: Arc::clone(self) }
+    }
+}
+
+impl Recorder {
+    /// Adds `n` to a counter, in the calling thread's shard.
+    #[inline]
+    pub fn add(&self, cell: impl Into<CounterCell>, n: u64) {
+        if self.registry.level().counts() {
+            self.pool.with(|shard| shard.add(cell.into(), n));
+        }
+    }
+
+    /// Records one observation, in the raw unit of its family: nanoseconds, bytes, thousandths, or a plain number.
+    #[inline]
+    pub fn record(&self, cell: impl Into<HistogramCell>, value: u64) {
+        self.record_n(cell, value, 1);
+    }
+
+    /// Records an observation that stands for `n`, as one of a sample does.
+    pub fn record_n(&self, cell: impl Into<HistogramCell>, value: u64, n: u64) {
+        if !self.registry.level().counts() {
+            return;
+        }
+        // The histograms in shards hold the latencies of operations, which timers record.
+        let shared = cell.into().position().checked_sub(Histogram::SHARD_CELLS);
+        if let Some(histogram) = shared.and_then(|shared| self.registry.histogram(shared)) {
+            histogram.record_n(value, n, Writers::Many);
+        }
+    }
+
+    /// Stores a gauge. A value that is not a finite number is ignored.
+    pub fn set(&self, cell: impl Into<GaugeCell>, value: f64) {
+        self.registry.set(cell.into(), value);
+    }
+
+    /// Adds `difference`, which may be negative, to a gauge that several threads change.
+    pub fn shift(&self, cell: impl Into<GaugeCell>, difference: f64) {
+        self.registry.shift(cell.into(), difference);
+    }
+
+    /// Counts an operation as entered, and times it if it is its turn. It is finished when the timer is dropped.
+    #[inline]
+    pub fn start(&self, operation: Operation) -> OperationTimer<'_> {
+        if let Some(shard) = self.pool.latest() {
+            let cells = shard.operation(operation);
+            let entered = cells.entered.load(Ordering::Relaxed).wrapping_add(1);
+            if entered < cells.next_look.load(Ordering::Relaxed) {
+                cells.entered.store(entered, Ordering::Release);
+                return self.resume(operation, TimerParts { shard, started: Ticks::NONE });
+            }
+        }
+        let parts = self.start_looking(operation);
+        self.resume(operation, parts)
+    }
+
+    /// The timer that was taken apart: see [`OperationTimer::into_parts`].
+    #[inline]
+    pub fn resume<'a>(&'a self, operation: Operation, parts: TimerParts<'a>) -> OperationTimer<'a> {
+        let TimerParts { shard, started } = parts;
+        OperationTimer {
+            recorder: self,
+            shard,
+            operation,
+            started: Cell::new(started),
+            slow: Cell::new(false),
+            one_thread: PhantomData,
+        }
+    }
+
+    /// Starts an operation whose turn it is, or whose thread has to look for its shard.
+    #[cold]
+    #[inline(never)]
+    fn start_looking(&self, operation: Operation) -> TimerParts<'_> {
+        let counting = self.registry.level().counts();
+        if let Some(shard) = self.pool.find(counting) {
+            let started = self.enter(shard, operation);
+            return TimerParts { shard, started };
+        }
+        // The thread is ending. Its timer gives the shard back: see `OperationTimer::finish_timed`.
+        let shard = self.pool.shards().list(counting).lease_for_one_operation();
+        cell::raise(&shard.operation(operation).entered, 1, Writers::One);
+        TimerParts { shard, started: self.clock.now() }
+    }
+
+    /// Counts an operation as entered in `shard`; takes a stamp if it is to be timed.
+    fn enter(&self, shard: &Shard, operation: Operation) -> Ticks {
+        let cells = shard.operation(operation);
+        let entered = cells.entered.load(Ordering::Relaxed).wrapping_add(1);
+        cells.entered.store(entered, Ordering::Release);
+        if entered < cells.next_look.load(Ordering::Relaxed) {
+            return Ticks::NONE;
+        }
+        let level = self.plan_next_look(shard, operation, entered);
+        if !level.times() {
+            cells.pause(shard.timed(operation).fast);
+            return Ticks::NONE;
+        }
+        let now = self.clock.now();
+        let interval = self.registry.interval(operation);
+        match level {
+            Instrumentation::Full => shard.trace().begin(1, now),
+            _ if cells.samples.load(Ordering::Relaxed).is_multiple_of(TRACED) => {
+                shard.trace().begin(interval * TRACED, now);
+            }
+            _ => {}
+        }
+        now
+    }
+
+    /// Decides when the next operation is looked at, by the level in force; returns that level.
+    ///
+    /// A change of level stores the level and then makes every shard look again; here the look is stored and then the level
+    /// loaded once more. All four are sequentially consistent, so either the change is seen here, or its look comes last.
+    fn plan_next_look(&self, shard: &Shard, operation: Operation, entered: u64) -> Instrumentation {
+        let cells = shard.operation(operation);
+        loop {
+            let level = self.registry.level_now();
+            let next = match level {
+                Instrumentation::Off | Instrumentation::Counters => NEVER,
+                Instrumentation::Sampled => entered + cells.draw_gap(self.registry.interval(operation)),
+                Instrumentation::Full => 0,
+            };
+            cells.next_look.store(next, Ordering::SeqCst);
+            if self.registry.level_now() == level {
+                return level;
+            }
+        }
+    }
+
+    /// A handle for a loop on one thread that does nothing else: it has a shard of its own and looks for none.
+    pub fn session(&self) -> Session<'_> {
+        Session { recorder: self, shard: self.pool.shards().counting.lease(), one_thread: PhantomData }
+    }
+
+    /// Counts an operation that failed. It is timed and counted as finished all the same, by its timer. Scans are
+    /// counted among the errors of gets, batches among those of sets.
+    #[cold]
+    pub fn fail(&self, operation: Operation, kind: ErrorLabel) {
+        self.add(Counter::errors(operation).at(kind.index()), 1);
+    }
+
+    /// Starts to time something that is recorded in nanoseconds when the stopwatch is stopped or dropped.
+    #[inline]
+    pub fn timer(&self, cell: impl Into<HistogramCell>) -> Stopwatch<'_> {
+        Stopwatch { recorder: self, cell: cell.into(), started: self.clock.now(), running: true }
+    }
+
+    /// A time stamp.
+    #[inline]
+    pub fn now(&self) -> Ticks {
+        self.clock.now()
+    }
+
+    /// Nanoseconds from `earlier` until now; never negative.
+    #[inline]
+    pub fn nanos_since(&self, earlier: Ticks) -> u64 {
+        self.clock.nanos_between(earlier, self.clock.now())
+    }
+}
+
+/// What an [`OperationTimer`] is made of: two words that travel in registers.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerParts<'a> {
+    shard: &'a Shard,
+    started: Ticks,
+}
+
+/// An operation under way on this thread. Dropping it counts the operation as finished and, if it was timed, records its
+/// latency.
+///
+/// It stays on its thread, because it writes the thread's shard:
+/// ```compile_fail
+/// let registry = bettong_metrics::Registry::new("orders");
+/// let recorder = registry.recorder();
+/// let timer = recorder.start(bettong_metrics::Operation::Get);
+/// std::thread::scope(|scope| { scope.spawn(move || timer.finish()); });
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping the timer at once times nothing"]
+pub struct OperationTimer<'a> {
+    recorder: &'a Recorder,
+    shard: &'a Shard,
+    operation: Operation,
+    /// [`Ticks::NONE`] if the operation is not timed, or not yet.
+    started: Cell<Ticks>,
+    slow: Cell<bool>,
+    one_thread: PhantomData<*const ()>,
+}
+
+impl<'a> OperationTimer<'a> {
+    /// Adds `n` to a counter, without looking for the shard again. The counts of an operation added here are in every
+    /// snapshot that counts the operation as finished.
+    #[inline]
+    pub fn add(&self, cell: impl Into<CounterCell>, n: u64) {
+        self.shard.add(cell.into(), n);
+    }
+
+    /// Counts where a get found its key, and whether it found a value or a tombstone there.
+    #[inline]
+    pub fn served(&self, source: GetSource, tombstone: bool) {
+        self.shard.add_get(source, tombstone);
+        if self.is_timed() {
+            self.shard.trace().serve(source);
+        }
+    }
+
+    /// The operation has to wait, or to read a file: from now on it is timed, and recorded for what it is.
+    #[inline]
+    pub fn leave_fast_path(&self) {
+        if !self.slow.get() {
+            self.become_slow();
+        }
+    }
+
+    #[cold]
+    fn become_slow(&self) {
+        if !self.recorder.registry.level().times() {
+            return;
+        }
+        self.slow.set(true);
+        let trace = self.shard.trace();
+        if !self.is_timed() {
+            let now = self.recorder.clock.now();
+            self.started.set(now);
+            trace.begin(1, now);
+        } else if trace.is_on() {
+            trace.promote();
+        } else {
+            trace.begin(1, self.recorder.clock.now());
+        }
+    }
+
+    /// Ends a stage of the operation, which began where the last one ended. Free if the operation is not traced.
+    #[inline]
+    pub fn mark(&self, stage: Stage) {
+        if self.is_timed() {
+            self.shard.trace().mark(stage, self.recorder.clock);
+        }
+    }
+
+    /// A get looks into a table.
+    #[inline]
+    pub fn table_checked(&self) {
+        if self.is_timed() {
+            self.shard.trace().count_table();
+        }
+    }
+
+    /// A get reads a block from a file.
+    #[inline]
+    pub fn block_read(&self) {
+        if self.is_timed() {
+            self.shard.trace().count_block();
+        }
+    }
+
+    /// How many operations a value recorded of this one stands for; 0 if it is not traced.
+    #[inline]
+    pub fn traced_weight(&self) -> u64 {
+        if self.is_timed() { self.shard.trace().weight() } else { 0 }
+    }
+
+    #[inline]
+    fn is_timed(&self) -> bool {
+        self.started.get() != Ticks::NONE
+    }
+
+    /// Takes the timer apart without finishing the operation. For the end of a function's fast path: a timer that is lent to
+    /// another function lives in memory, one that is taken apart and resumed there stays in registers until then.
+    #[inline]
+    pub fn into_parts(self) -> TimerParts<'a> {
+        let parts = TimerParts { shard: self.shard, started: self.started.get() };
+        debug_assert!(!self.slow.get(), "an operation leaves the fast path after its timer is resumed");
+        #[expect(clippy::mem_forget, reason = "the operation goes on, under the timer that is resumed")]
+        std::mem::forget(self);
+        parts
+    }
+
+    /// Finishes the operation; the same as dropping the timer.
+    #[inline]
+    pub fn finish(self) {}
+
+    #[cold]
+    #[inline(never)]
+    fn finish_timed(recorder: &Recorder, shard: &Shard, operation: Operation, started: Ticks, slow: bool) {
+        let nanos = recorder.clock.nanos_between(started, recorder.clock.now());
+        let (registry, timed) = (&recorder.registry, shard.timed(operation));
+        let traced = shard.trace().end();
+        if registry.level().times() {
+            if let Some(traced) = &traced {
+                registry.record_trace(operation, nanos, traced);
+            }
+            if registry.is_slow(nanos) {
+                shard.add(Counter::SlowOperations.at(operation.index()), 1);
+                registry.remember_slow(SlowOperation::new(operation, nanos, traced.as_ref()));
+            }
+            if slow {
+                timed.cells.finish_slow(timed.slow, nanos);
+            } else {
+                timed.cells.finish_sample(timed.fast, nanos);
+            }
+        } else {
+            // The level changed meanwhile, or the thread is ending.
+            timed.cells.finish_fast();
+        }
+        if shard.is_for_one_operation() {
+            shard.give_back();
+        }
+    }
+}
+
+impl Drop for OperationTimer<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_timed() {
+            let (started, slow) = (self.started.get(), self.slow.get());
+            Self::finish_timed(self.recorder, self.shard, self.operation, started, slow);
+        } else {
+            self.shard.operation(self.operation).finish_fast();
+        }
+    }
+}
+
+/// A handle with a shard of its own, for one thread that does the same thing again and again. Its values stay when it is
+/// dropped.
+///
+/// # Examples
+/// ```
+/// use bettong_metrics::{Counter, Operation, Registry};
+///
+/// let registry = Registry::new("orders");
+/// let recorder = registry.recorder();
+/// let session = recorder.session();
+/// for _ in 0..1_000 {
+///     let timer = session.start(Operation::Get);
+///     timer.add(Counter::UserReadBytes, 100);
+/// }
+/// assert_eq!(registry.snapshot().counter(Counter::GetOperations), 1_000);
+/// ```
+#[derive(Debug)]
+pub struct Session<'a> {
+    recorder: &'a Recorder,
+    shard: Arc<Shard>,
+    one_thread: PhantomData<*const ()>,
+}
+
+impl Session<'_> {
+    /// As [`Recorder::start`].
+    #[inline]
+    pub fn start(&self, operation: Operation) -> OperationTimer<'_> {
+        let cells = self.shard.operation(operation);
+        let entered = cells.entered.load(Ordering::Relaxed).wrapping_add(1);
+        let started = if entered < cells.next_look.load(Ordering::Relaxed) {
+            cells.entered.store(entered, Ordering::Release);
+            Ticks::NONE
+        } else if self.recorder.registry.level().counts() {
+            self.recorder.enter(&self.shard, operation)
+        } else {
+            return self.recorder.start(operation);
+        };
+        self.recorder.resume(operation, TimerParts { shard: &self.shard, started })
+    }
+
+    /// As [`Recorder::add`].
+    #[inline]
+    pub fn add(&self, cell: impl Into<CounterCell>, n: u64) {
+        if self.recorder.registry.level().counts() {
+            self.shard.add(cell.into(), n);
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.shard.give_back();
+    }
+}
+
+/// Times something that is no operation: a sync, a flush, a stall. Records nanoseconds when stopped or dropped, on
+/// whichever thread that happens.
+#[derive(Debug)]
+#[must_use = "dropping the stopwatch at once times nothing"]
+pub struct Stopwatch<'a> {
+    recorder: &'a Recorder,
+    cell: HistogramCell,
+    started: Ticks,
+    running: bool,
+}
+
+impl Stopwatch<'_> {
+    /// Records the time since the start and returns it, in nanoseconds.
+    pub fn stop(mut self) -> u64 {
+        self.record()
+    }
+
+    /// Records nothing.
+    pub fn discard(mut self) {
+        self.running = false;
+    }
+
+    fn record(&mut self) -> u64 {
+        let nanos = self.recorder.nanos_since(self.started);
+        self.recorder.record(self.cell, nanos);
+        self.running = false;
+        nanos
+    }
+}
+
+impl Drop for Stopwatch<'_> {
+    fn drop(&mut self) {
+        if self.running {
+            self.record();
+        }
+    }
+}

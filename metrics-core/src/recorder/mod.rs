@@ -1,0 +1,14 @@
+//! The engine's handle on its registry, and the timers it hands out.
+//!
+//! With the feature `off` the handle is of size zero and its methods are empty: the engine compiles to what it would be
+//! without instrumentation. This is the one place that knows of the feature.
+
+#[cfg(not(feature = "off"))]
+mod live;
+#[cfg(not(feature = "off"))]
+pub use live::{OperationTimer, Recorder, Session, Stopwatch, TimerParts};
+
+#[cfg(feature = "off")]
+mod absent;
+#[cfg(feature = "off")]
+pub use absent::{OperationTimer, Recorder, Session, Stopwatch, TimerParts};

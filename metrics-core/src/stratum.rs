@@ -1,0 +1,233 @@
+//! The cells of one kind of operation in one shard: a counter that is its own sampler, and two strata of latencies.
+//!
+//! - *Slow* operations left the fast path (they read a file, waited for a lock, stalled, synced). Each is timed and recorded
+//!   with weight 1.
+//! - *Fast* operations are sampled. A sample stands for itself and for the fast operations that end before the next
+//!   sample, so the weights of all samples add up to the exact number of fast operations at any moment.
+//!
+//! An operation is looked at when `entered` reaches `next_look`. The next look is then drawn uniformly from 1 to 2N − 1
+//! operations ahead: N on average, and in step with no workload.
+//!
+//! The weight of the newest sample still grows. It is not in a bucket yet but follows from two cells:
+//!
+//! ```text
+//!   latest = (bucket, settled)        weight so far = fast − settled
+//!
+//!   fast operation   1  2  3  4  5  6  7  8
+//!   sampled          x        x                  settled = 3 when the second sample was taken
+//!   weights          3        5 so far           buckets hold 3, the reader adds 5 to the bucket of `latest`
+//! ```
+//!
+//! The owner first raises the bucket of the sample that is complete, then replaces `latest`. A reader loads `fast`, then
+//! `latest`, then the buckets: if these add up to `settled`, nothing happened in between and it adds the weight so far. If
+//! they add up to more, the owner has settled that sample meanwhile; the reader loads its bucket again, since it may have
+//! passed it too early. Either way no operation is lost or counted twice, and no bucket ever shrinks.
+//!
+//! Sampling weights after Horvitz and Thompson, "A Generalization of Sampling Without Replacement", JASA 1952.
+
+use crate::cell::{self, Writers};
+use crate::histogram::{LazyHistogram, Tally, bucket_of};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Never looked at.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// What every operation touches, first and last. A block of its own for each operation: two cache lines, since processors
+/// fetch lines in pairs.
+#[derive(Debug, Default)]
+#[repr(C, align(128))]
+pub(crate) struct OperationCells {
+    /// Operations begun.
+    pub(crate) entered: AtomicU64,
+    /// The value of `entered` at which the next operation is looked at.
+    pub(crate) next_look: AtomicU64,
+    /// Operations finished on the fast path.
+    pub(crate) fast: AtomicU64,
+    /// Operations finished off the fast path.
+    pub(crate) slow: AtomicU64,
+    /// The newest sample, see [`Latest`].
+    latest: AtomicU64,
+    /// Fast operations that no sample stands for: they ended while operations were not timed.
+    unsampled: AtomicU64,
+    /// Samples of fast operations.
+    pub(crate) samples: AtomicU64,
+    /// The sum of the samples, in nanoseconds.
+    pub(crate) sampled_nanos: AtomicU64,
+    /// The sum of the slow operations, in nanoseconds.
+    pub(crate) slow_nanos: AtomicU64,
+    /// The state of the generator that draws gaps; never 0 once used.
+    random: AtomicU64,
+}
+
+/// The newest sample: its bucket, and the fast operations that older samples stand for, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Latest {
+    bucket: Option<usize>,
+    settled: u64,
+}
+
+impl Latest {
+    const SETTLED_BITS: u32 = 50;
+    const SETTLED: u64 = (1 << Self::SETTLED_BITS) - 1;
+
+    /// The bucket is stored from 1, so that a fresh cell has none.
+    fn pack(self) -> u64 {
+        let bucket = self.bucket.map_or(0, |bucket| bucket as u64 + 1);
+        bucket << Self::SETTLED_BITS | self.settled & Self::SETTLED
+    }
+    fn unpack(word: u64) -> Self {
+        let bucket = (word >> Self::SETTLED_BITS) as usize;
+        Self { bucket: bucket.checked_sub(1), settled: word & Self::SETTLED }
+    }
+}
+
+impl OperationCells {
+    /// Counts a fast operation that was not looked at.
+    #[inline]
+    pub(crate) fn finish_fast(&self) {
+        cell::raise(&self.fast, 1, Writers::One);
+    }
+
+    /// Counts a fast operation that was timed; the sample of `nanos` stands for it and for those to come.
+    pub(crate) fn finish_sample(&self, fast: &LazyHistogram, nanos: u64) {
+        let settled = self.settle(fast);
+        fast.note(nanos);
+        self.latest.store(Latest { bucket: Some(bucket_of(nanos)), settled }.pack(), Ordering::Release);
+        cell::raise(&self.samples, 1, Writers::One);
+        cell::raise(&self.sampled_nanos, nanos, Writers::One);
+        self.finish_fast();
+    }
+
+    /// Counts an operation that left the fast path.
+    pub(crate) fn finish_slow(&self, slow: &LazyHistogram, nanos: u64) {
+        slow.record(nanos, Writers::One);
+        cell::raise(&self.slow_nanos, nanos, Writers::One);
+        if Latest::unpack(self.latest.load(Ordering::Relaxed)).bucket.is_none() {
+            // Fast operations still wait for their first sample: the next operation is looked at.
+            self.next_look.store(0, Ordering::Relaxed);
+        }
+        cell::raise(&self.slow, 1, Writers::One);
+    }
+
+    /// Ends the newest sample: what is finished from now on is counted and not timed.
+    pub(crate) fn pause(&self, fast: &LazyHistogram) {
+        let settled = self.settle(fast);
+        self.latest.store(Latest { bucket: None, settled }.pack(), Ordering::Release);
+    }
+
+    /// Gives the newest sample its final weight; returns the number of fast operations that samples stand for, or never will.
+    fn settle(&self, fast: &LazyHistogram) -> u64 {
+        let Latest { bucket, settled } = Latest::unpack(self.latest.load(Ordering::Relaxed));
+        let finished = self.fast.load(Ordering::Relaxed);
+        let weight = (finished & Latest::SETTLED).wrapping_sub(settled) & Latest::SETTLED;
+        match bucket {
+            Some(bucket) => fast.raise(bucket, weight),
+            None => cell::raise(&self.unsampled, weight, Writers::One),
+        }
+        finished
+    }
+
+    /// Draws a gap from 1 to 2 × `interval` − 1, each as likely as the others (xorshift64, Marsaglia 2003).
+    pub(crate) fn draw_gap(&self, interval: u64) -> u64 {
+        let mut x = self.random.load(Ordering::Relaxed);
+        if x == 0 {
+            // Any number but 0, another for every cell.
+            x = (std::ptr::from_ref(self) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        }
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.store(x, Ordering::Relaxed);
+        // The high half of a product scales without a division.
+        let gaps = interval.saturating_mul(2).saturating_sub(1).max(1);
+        1 + scale(x, gaps)
+    }
+
+    /// Adds what fast operations took to `tally`, given that `finished` of them were counted by `fast` before.
+    pub(crate) fn add_fast_to(&self, fast: &LazyHistogram, finished: u64, tally: &mut Tally) {
+        let Latest { bucket, settled } = Latest::unpack(cell::read(&self.latest));
+        let unsampled = cell::read(&self.unsampled);
+        let seen = fast.add_to_watching(tally, bucket);
+        let Some(bucket) = bucket else { return };
+        if seen.total == (settled.wrapping_sub(unsampled)) & Latest::SETTLED {
+            let weight = (finished & Latest::SETTLED).saturating_sub(settled);
+            tally.raise(bucket, weight);
+        } else {
+            tally.raise(bucket, fast.count(bucket).saturating_sub(seen.watched));
+        }
+    }
+}
+
+/// `x` as a share of 2⁶⁴, of `n`.
+fn scale(x: u64, n: u64) -> u64 {
+    ((u128::from(x) * u128::from(n)) >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::histogram::HistogramSnapshot;
+
+    fn read(cells: &OperationCells, fast: &LazyHistogram) -> HistogramSnapshot {
+        let mut tally = Tally::new();
+        cells.add_fast_to(fast, cell::read(&cells.fast), &mut tally);
+        HistogramSnapshot::from_tally(&tally)
+    }
+
+    #[test]
+    fn a_sample_stands_for_the_operations_until_the_next_one() {
+        let (cells, fast) = (OperationCells::default(), LazyHistogram::default());
+        cells.finish_sample(&fast, 100);
+        (0..4).for_each(|_| cells.finish_fast());
+        assert_eq!(read(&cells, &fast).cumulative(&[100]), [5]);
+        cells.finish_sample(&fast, 200);
+        cells.finish_fast();
+        let snapshot = read(&cells, &fast);
+        assert_eq!((snapshot.count(), snapshot.cumulative(&[100, 200])), (7, vec![5, 7]));
+        assert_eq!((snapshot.min(), snapshot.max()), (Some(100), Some(200)));
+    }
+
+    #[test]
+    fn operations_that_end_while_timing_is_paused_have_no_latency() {
+        let (cells, fast) = (OperationCells::default(), LazyHistogram::default());
+        cells.finish_fast();
+        assert_eq!(read(&cells, &fast).count(), 0);
+        cells.finish_sample(&fast, 100);
+        cells.pause(&fast);
+        (0..10).for_each(|_| cells.finish_fast());
+        assert_eq!(read(&cells, &fast).count(), 1);
+        cells.finish_sample(&fast, 300);
+        cells.finish_fast();
+        assert_eq!(read(&cells, &fast).cumulative(&[100, 300]), [1, 3]);
+        assert_eq!(cells.fast.load(Ordering::Relaxed), 14);
+    }
+
+    #[test]
+    fn gaps_are_uniform_between_one_and_twice_the_interval() {
+        let cells = OperationCells::default();
+        for interval in [1, 2, 64, 4096] {
+            let gaps: Vec<_> = (0..40_000).map(|_| cells.draw_gap(interval)).collect();
+            assert!(gaps.iter().all(|gap| (1..2 * interval).contains(gap)));
+            let mean = gaps.iter().sum::<u64>() as f64 / 40_000.0;
+            assert!((mean - interval as f64).abs() < 0.02 * interval as f64, "{interval}: {mean}");
+            let low = gaps.iter().filter(|gap| **gap <= interval / 2).count();
+            assert!(interval < 64 || (9_500..10_500).contains(&low), "{interval}: {low}");
+        }
+    }
+
+    #[test]
+    fn a_slow_first_operation_does_not_leave_the_fast_ones_without_a_sample() {
+        let (cells, slow) = (OperationCells::default(), LazyHistogram::default());
+        cells.next_look.store(500, Ordering::Relaxed);
+        cells.finish_slow(&slow, 9_000);
+        assert_eq!(cells.next_look.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn the_word_of_the_newest_sample_holds_every_bucket() {
+        for bucket in [None, Some(0), Some(bucket_of(u64::MAX))] {
+            let latest = Latest { bucket, settled: Latest::SETTLED };
+            assert_eq!(Latest::unpack(latest.pack()), latest);
+        }
+    }
+}

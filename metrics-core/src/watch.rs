@@ -1,0 +1,241 @@
+//! What is only seen by looking again and again: operations that hang, the mean latency by Little's law, and how often to
+//! sample.
+//!
+//! Every tick looks at the cells of all shards; no operation takes a stamp or a lock for it.
+//!
+//! - *Stuck*: a shard in which nothing began and nothing ended for [`STUCK_AFTER`], though something is under way.
+//! - *Little's law*: the mean number in flight divided by the rate is the mean latency (Little, "A Proof for the Queuing
+//!   Formula L = λW", 1961). It checks the histograms without sharing a clock or a sample with them.
+//! - *Interval*: the mean latency and the costs on this machine give the number of operations per sample that stays within
+//!   the budget, once a second.
+
+use crate::catalog::{Gauge, Operation};
+use crate::cell;
+use crate::registry::Registry;
+use crate::shard::Shard;
+use crate::strata::Strata;
+use std::time::{Duration, Instant};
+
+/// How long an operation may be under way, alone on its thread, before it counts as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(1);
+
+/// How often intervals are set anew.
+const PERIOD: Duration = Duration::from_secs(1);
+
+const KINDS: usize = Operation::ALL.len();
+
+/// What one shard was like when it last changed.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    entered: u64,
+    exited: u64,
+    since: Instant,
+}
+
+/// What was seen of one registry.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    shards: Vec<[Seen; KINDS]>,
+    /// The sum over the ticks of the period, by kind of operation.
+    in_flight: [u64; KINDS],
+    ticks: u32,
+    period_began: Instant,
+    at_period: [Strata; KINDS],
+}
+
+impl Watch {
+    pub(crate) fn new(registry: &Registry, now: Instant) -> Self {
+        Self {
+            shards: Vec::new(),
+            in_flight: [0; KINDS],
+            ticks: 0,
+            period_began: now,
+            at_period: read_strata(registry),
+        }
+    }
+
+    /// Looks once; `true` at the end of a period.
+    pub(crate) fn look(&mut self, registry: &Registry, now: Instant) -> bool {
+        self.look_at_shards(registry, now);
+        let elapsed = now.duration_since(self.period_began);
+        if elapsed < PERIOD {
+            return false;
+        }
+        self.end_period(registry, elapsed);
+        self.period_began = now;
+        true
+    }
+
+    fn look_at_shards(&mut self, registry: &Registry, now: Instant) {
+        let mut stuck = [0_u32; KINDS];
+        for (at, shard) in registry.pool().shards().counting.iter().enumerate() {
+            let read = Operation::ALL.map(|operation| look_at(shard, operation, now));
+            let Some(seen) = self.shards.get_mut(at) else {
+                self.shards.push(read);
+                continue;
+            };
+            let looks = seen.iter_mut().zip(read).zip(self.in_flight.iter_mut().zip(&mut stuck));
+            for ((seen, read), (in_flight, stuck)) in looks {
+                let under_way = read.entered.saturating_sub(read.exited);
+                *in_flight += under_way;
+                if (read.entered, read.exited) != (seen.entered, seen.exited) {
+                    *seen = read;
+                } else if under_way > 0 && now.duration_since(seen.since) >= STUCK_AFTER {
+                    *stuck += 1;
+                }
+            }
+        }
+        self.ticks += 1;
+        for (stuck, gauge) in stuck.into_iter().zip(Gauge::OperationsStuck.cells()) {
+            registry.set(gauge, f64::from(stuck));
+        }
+    }
+
+    fn end_period(&mut self, registry: &Registry, elapsed: Duration) {
+        let strata = read_strata(registry);
+        let ticks = f64::from(self.ticks.max(1));
+        let mut look_again = false;
+        let kinds = Operation::ALL.into_iter().zip(strata.iter().zip(&self.at_period)).zip(self.in_flight);
+        for ((operation, (now, before)), in_flight) in kinds {
+            let period = now.since(before);
+            let rate = float(period.finished()) / elapsed.as_secs_f64();
+            let latency = if rate > 0.0 { float(in_flight) / ticks / rate } else { 0.0 };
+            registry.set(Gauge::LatencyLittlesLaw.at(operation.index()), latency);
+            look_again |= set_interval(registry, operation, &period);
+        }
+        if look_again {
+            registry.look_again();
+        }
+        self.at_period = strata;
+        self.in_flight = [0; KINDS];
+        self.ticks = 0;
+    }
+}
+
+/// Sets how often an operation is sampled; `true` if threads that go by the old interval would be late.
+fn set_interval(registry: &Registry, operation: Operation, period: &Strata) -> bool {
+    let costs = registry.costs();
+    let before = registry.interval(operation);
+    let interval = match period.mean_fast_nanos() {
+        Some(mean) => costs.interval(mean),
+        None => before,
+    };
+    registry.set_interval(operation, interval);
+    if let Some(mean) = period.mean_nanos() {
+        let slow = float(period.slow) / float(period.finished().max(1));
+        let overhead = costs.overhead(mean, registry.sampling_interval(operation), slow);
+        registry.set(Gauge::InstrumentationOverheadRatio.at(operation.index()), overhead);
+    }
+    interval < before / 2
+}
+
+fn look_at(shard: &Shard, operation: Operation, now: Instant) -> Seen {
+    let cells = shard.operation(operation);
+    let exited = cell::read(&cells.fast) + cell::read(&cells.slow);
+    Seen { entered: cell::read(&cells.entered), exited, since: now }
+}
+
+fn read_strata(registry: &Registry) -> [Strata; KINDS] {
+    let mut strata = [Strata::default(); KINDS];
+    for shard in registry.pool().shards().counting.iter() {
+        for (operation, strata) in Operation::ALL.into_iter().zip(&mut strata) {
+            let cells = shard.operation(operation);
+            strata.fast += cell::read(&cells.fast);
+            strata.slow += cell::read(&cells.slow);
+            strata.add_timing(cells);
+        }
+    }
+    strata
+}
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(all(test, not(feature = "off")))]
+#[expect(clippy::float_cmp, reason = "small integers, and what is stored is read back")]
+mod tests {
+    use super::*;
+    use crate::instrumentation::Instrumentation;
+
+    const TICK: Duration = Duration::from_millis(10);
+
+    #[test]
+    fn an_operation_that_does_not_end_is_stuck_until_it_does() {
+        let registry = Registry::new("test");
+        let recorder = registry.recorder();
+        let start = Instant::now();
+        let mut watch = Watch::new(&registry, start);
+        let stuck = || registry.gauge(Gauge::OperationsStuck.at(Operation::Set.index()));
+        let timer = recorder.start(Operation::Set);
+        for tick in 1..=100 {
+            watch.look(&registry, start + tick * TICK);
+            assert_eq!(stuck(), 0.0, "tick {tick}");
+        }
+        watch.look(&registry, start + 101 * TICK);
+        assert_eq!(stuck(), 1.0);
+        timer.finish();
+        watch.look(&registry, start + 102 * TICK);
+        assert_eq!(stuck(), 0.0);
+    }
+
+    #[test]
+    fn a_thread_that_goes_on_working_is_never_stuck() {
+        let registry = Registry::new("test");
+        let recorder = registry.recorder();
+        let start = Instant::now();
+        let mut watch = Watch::new(&registry, start);
+        for tick in 1..=300 {
+            let timer = recorder.start(Operation::Get);
+            watch.look(&registry, start + tick * TICK);
+            timer.finish();
+            assert_eq!(registry.gauge(Gauge::OperationsStuck.at(0)), 0.0);
+        }
+    }
+
+    #[test]
+    fn littles_law_gives_the_mean_latency_without_a_clock() {
+        let registry = Registry::with_level("test", Instrumentation::Counters);
+        let recorder = registry.recorder();
+        let start = Instant::now();
+        let mut watch = Watch::new(&registry, start);
+        // 50 operations in a second, each under way for two ticks of 10 ms.
+        for pair in 0..50 {
+            let timer = recorder.start(Operation::Get);
+            watch.look(&registry, start + (2 * pair + 1) * TICK);
+            watch.look(&registry, start + (2 * pair + 2) * TICK);
+            timer.finish();
+        }
+        // The last look came before the last operation ended, and the first one made the shard known.
+        let latency = registry.gauge(Gauge::LatencyLittlesLaw.at(0));
+        assert!((0.019..0.0205).contains(&latency), "{latency}");
+    }
+
+    #[test]
+    fn the_interval_follows_the_latency() {
+        let registry = Registry::new("test");
+        let recorder = registry.recorder();
+        let start = Instant::now();
+        let mut watch = Watch::new(&registry, start);
+        for _ in 0..200_000 {
+            recorder.start(Operation::Get).finish();
+        }
+        assert!(watch.look(&registry, start + PERIOD));
+        let fast = registry.sampling_interval(Operation::Get);
+        assert!(fast > 64, "{fast}");
+        for _ in 0..20_000 {
+            let timer = recorder.start(Operation::Get);
+            let began = recorder.now();
+            while recorder.nanos_since(began) < 20_000 {}
+            timer.finish();
+        }
+        assert!(watch.look(&registry, start + 2 * PERIOD));
+        assert!(
+            registry.sampling_interval(Operation::Get) < 8,
+            "{}",
+            registry.sampling_interval(Operation::Get)
+        );
+        assert!(registry.gauge(Gauge::InstrumentationOverheadRatio.at(0)) < 0.05);
+        registry.set_level(Instrumentation::Full);
+        assert_eq!(registry.sampling_interval(Operation::Get), 1);
+    }
+}
