@@ -6,12 +6,12 @@
 //! 3. In order: the write becomes visible.
 //! 4. If it asked for [`Durability::Sync`]: group commit.
 
-use bettong_metrics::{Counter, Gauge, Histogram};
+use bettong_metrics::{Counter, Gauge, Histogram, OperationTimer, Stage};
 
 use crate::batch::Op;
 use crate::engine::{CommitState, Engine};
 use crate::error::Result;
-use crate::key::{InternalKey, SeqNo, Trailer};
+use crate::key::{InternalKey, Kind, SeqNo, Trailer};
 use crate::log::writer::LogWriter;
 use crate::memtable::Memtable;
 use crate::metric::WriteOrigin;
@@ -45,9 +45,14 @@ pub(crate) fn commit<'a>(
     engine: &Engine,
     ops: impl Iterator<Item = Op<'a>> + Clone,
     durability: Durability,
+    timer: &OperationTimer<'_>,
 ) -> Result<Commit> {
     let lengths = ops.clone().map(|op| (op.key.len(), op.value.len()));
-    let mut commit = engine.commit.lock();
+    let mut commit = engine.commit.try_lock().unwrap_or_else(|| {
+        timer.leave_fast_path();
+        engine.commit.lock()
+    });
+    timer.mark(Stage::Queue);
     engine.gate.check_write()?;
     let first = commit.next_seq;
     let needed = Memtable::bytes_needed(first, lengths);
@@ -82,30 +87,55 @@ pub(crate) fn commit<'a>(
     }
     commit.next_seq = last.plus(1);
     drop(commit);
+    timer.mark(Stage::WalAppend);
 
     if let Some(mut room) = room {
         for (op, seq) in numbered() {
             view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
         }
     }
+    timer.mark(Stage::Memtable);
     engine.publisher.publish(first, last);
+    timer.mark(Stage::Publish);
     drop(view);
-    count_commit(engine, appended.bytes, ops);
+    count_commit(engine, appended.bytes, ops, timer);
     if durability == Durability::Sync {
+        timer.leave_fast_path();
         engine.wait_durable(appended.end)?;
+        timer.mark(Stage::WalSync);
     }
     Ok(Commit::Done)
 }
 
-fn count_commit<'a>(engine: &Engine, log_bytes: u64, ops: impl Iterator<Item = Op<'a>>) {
+fn count_commit<'a>(
+    engine: &Engine,
+    log_bytes: u64,
+    ops: impl Iterator<Item = Op<'a>> + Clone,
+    timer: &OperationTimer<'_>,
+) {
+    let payload = ops.clone().map(|op| (op.key.len() + op.value.len()) as u64).sum();
+    timer.add(Counter::UserWrittenBytes, payload);
+    timer.add(Counter::WalPayloadBytes, payload);
+    timer.add(Counter::WalWrittenBytes, log_bytes);
+    timer.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
+    timer.add(Counter::WalRecords, 1);
+    let weight = timer.traced_weight();
+    if weight > 0 {
+        record_sizes(engine, log_bytes, ops, weight);
+    }
+}
+
+/// Records the sizes of a write that stands for `weight` writes.
+#[cold]
+fn record_sizes<'a>(engine: &Engine, log_bytes: u64, ops: impl Iterator<Item = Op<'a>>, weight: u64) {
     let recorder = &engine.recorder;
-    let payload = ops.map(|op| (op.key.len() + op.value.len()) as u64).sum();
-    recorder.add(Counter::UserWrittenBytes, payload);
-    recorder.add(Counter::WalPayloadBytes, payload);
-    recorder.add(Counter::WalWrittenBytes, log_bytes);
-    recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
-    recorder.add(Counter::WalRecords, 1);
-    recorder.record(Histogram::CommitGroupBytes, log_bytes);
+    recorder.record_n(Histogram::CommitGroupBytes, log_bytes, weight);
+    for op in ops {
+        recorder.record_n(Histogram::KeySize, op.key.len() as u64, weight);
+        if op.kind == Kind::Value {
+            recorder.record_n(Histogram::ValueSize, op.value.len() as u64, weight);
+        }
+    }
 }
 
 /// Closes the active memtable and its log segment, and opens the next of both, with room for at least `needed` bytes.

@@ -4,12 +4,13 @@ use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Operation, Registry};
+use bettong_metrics::{Counter, Operation, OperationTimer, Registry, Stage};
 
 use crate::background::Background;
 use crate::batch::{Op, WriteBatch};
 use crate::commit::{Commit, RotationReason, commit};
 use crate::engine::Engine;
+use crate::env::Threads;
 use crate::env::file::Lock;
 use crate::env::names::{FileName, FileNumber};
 #[expect(unused_imports, reason = "the documentation links to its variants")]
@@ -77,9 +78,15 @@ impl Db {
         let path = path.as_ref();
         let last_part = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = if options.name.is_empty() { last_part.unwrap_or_default() } else { options.name.clone() };
-        let registry = Registry::new(name);
-        let opened = recovery::open(path, options, &registry.recorder())?;
+        let registry = Registry::with_level(name, options.instrumentation);
+        registry.set_slow_threshold(options.slow_threshold);
+        let opened = recovery::open(path, options, &registry)?;
         let engine = Arc::new(opened.engine);
+        if engine.env.threads == Threads::Background {
+            let watched = Arc::downgrade(&engine);
+            registry
+                .watch(move || watched.upgrade().into_iter().for_each(|engine| engine.set_memory_gauges()));
+        }
         let background = Background::start(engine.clone())?;
         let lock = parking_lot::Mutex::new(Some(opened.lock));
         Ok(Db { inner: Arc::new(Inner { engine, background, report: opened.report, lock }) })
@@ -134,11 +141,12 @@ impl Db {
         options: WriteOptions,
     ) -> Result<()> {
         let engine = &*self.inner.engine;
-        let _timer = engine.recorder.start(operation);
+        let timer = engine.recorder.start(operation);
         let op = Op { kind, keyspace: DEFAULT_KEYSPACE, key, value };
+        let bytes = key.len() + value.len();
         let result = check_key(key)
             .and_then(|()| check_value(value))
-            .and_then(|()| self.commit(&std::iter::once(op), key.len() + value.len(), options));
+            .and_then(|()| self.commit(&std::iter::once(op), bytes, options, &timer));
         result.inspect_err(|error| engine.recorder.fail(operation, error.label()))
     }
 
@@ -161,7 +169,7 @@ impl Db {
             if batch.is_empty() {
                 return engine.gate.check_write();
             }
-            self.commit(&batch.ops(), batch.payload_bytes(), options)
+            self.commit(&batch.ops(), batch.payload_bytes(), options, &timer)
         });
         if result.is_ok() {
             timer.add(Counter::SetOperations, batch.sets() as u64);
@@ -175,16 +183,23 @@ impl Db {
         ops: &(impl Iterator<Item = Op<'a>> + Clone),
         bytes: usize,
         options: WriteOptions,
+        timer: &OperationTimer<'_>,
     ) -> Result<()> {
         let engine = &*self.inner.engine;
         let durability = options.durability.unwrap_or(engine.options.durability);
         loop {
             if !engine.pressure.is_none() {
+                timer.leave_fast_path();
                 self.inner.background.under_pressure(bytes)?;
+                timer.mark(Stage::Stall);
             }
-            match commit(engine, ops.clone(), durability)? {
+            match commit(engine, ops.clone(), durability, timer)? {
                 Commit::Done => return Ok(()),
-                Commit::NoRoom => self.inner.background.wait_for_room(StallCause::Memtables)?,
+                Commit::NoRoom => {
+                    timer.leave_fast_path();
+                    self.inner.background.wait_for_room(StallCause::Memtables)?;
+                    timer.mark(Stage::Stall);
+                }
             }
         }
     }
@@ -294,7 +309,7 @@ impl Db {
     /// The metrics of this database: hand them to an exporter.
     pub fn metrics(&self) -> Arc<Registry> {
         self.inner.engine.set_memory_gauges();
-        self.inner.engine.recorder.registry().clone()
+        self.inner.engine.registry.clone()
     }
 
     /// Figures for programs and, printed with `{}`, for people.
@@ -334,8 +349,13 @@ impl Inner {
     #[inline]
     fn get_in(&self, view: &crate::view::View, key: &[u8], seq: SeqNo) -> Result<Option<Value>> {
         let engine = &*self.engine;
-        let timer = engine.recorder.start(Operation::Get);
-        let result = engine.gate.check_read().and_then(|()| read::get::get(view, key, seq, &timer));
+        let result = match engine.gate.check_read() {
+            Ok(()) => read::get::get(view, key, seq, &engine.recorder),
+            Err(error) => {
+                engine.recorder.start(Operation::Get).finish();
+                Err(error)
+            }
+        };
         result.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
     }
 

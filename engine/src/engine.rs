@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Gauge, Histogram, LevelState, PublishedState, Recorder, TableState};
+use bettong_metrics::{
+    Counter, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, TableState,
+};
 use parking_lot::Mutex;
 
 use crate::env::names::{FileName, FileNumber};
@@ -40,6 +42,7 @@ pub(crate) struct Engine {
     pub(crate) env: Env,
     pub(crate) dir: Dir,
     pub(crate) recorder: Recorder,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) tables: TableContext,
     pub(crate) graveyard: Arc<Graveyard>,
     // Each guards itself.
@@ -218,7 +221,7 @@ impl Engine {
         let pressure = Pressure::of(&view, shape.debt_bytes(&view.version, &self.options), &self.options);
         self.pressure.set(pressure);
         self.set_gauges(&view, &shape);
-        self.recorder.registry().publish(self.published(&view));
+        self.registry.publish(self.published(&view));
     }
 
     fn set_gauges(&self, view: &View, shape: &Shape) {

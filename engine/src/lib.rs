@@ -76,6 +76,7 @@ mod db;
 mod doc_examples;
 
 pub use batch::WriteBatch;
+pub use bettong_metrics::Instrumentation;
 pub use db::{Db, Snapshot};
 pub use error::{Error, ErrorKind, Result};
 pub use limits::{MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES};

@@ -53,26 +53,6 @@ pub(crate) const MISS: usize = 1;
 /// Label `result` of background work.
 pub(crate) const OK: usize = 0;
 
-/// Why a get ended: label `source` of `db_get_served_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GetSource {
-    Memtable,
-    Immutable,
-    Level(usize),
-    Miss,
-}
-
-impl GetSource {
-    pub(crate) fn label(self) -> usize {
-        match self {
-            GetSource::Memtable => 0,
-            GetSource::Immutable => 1,
-            GetSource::Level(level) => 2 + level,
-            GetSource::Miss => 9,
-        }
-    }
-}
-
 /// Label `cause` of write stalls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]

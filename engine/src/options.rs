@@ -1,6 +1,9 @@
 //! What a database is opened with, and what a single write may ask for.
 
 use std::fmt;
+use std::time::Duration;
+
+use bettong_metrics::Instrumentation;
 
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -43,6 +46,8 @@ pub enum Compression {
 pub struct Options {
     pub(crate) env: Env,
     pub(crate) name: String,
+    pub(crate) instrumentation: Instrumentation,
+    pub(crate) slow_threshold: Duration,
     pub(crate) create_if_missing: bool,
     pub(crate) durability: Durability,
     pub(crate) memtable_bytes: usize,
@@ -71,6 +76,8 @@ impl Default for Options {
         Options {
             env: Env::disk(),
             name: String::new(),
+            instrumentation: Instrumentation::default(),
+            slow_threshold: Duration::from_millis(10),
             create_if_missing: true,
             durability: Durability::Os,
             memtable_bytes: 64 << 20,
@@ -126,6 +133,12 @@ setters! {
     create_if_missing: bool;
     /// The durability of writes that ask for none. Default: [`Durability::Os`].
     durability: Durability;
+    /// How much is counted and timed: see [`Instrumentation`]. Default: `Sampled`, which costs at most about 1 % of any operation.
+    /// More shows more of fast operations, less costs less. Can be changed while the database is open, through
+    /// [`Registry::set_level`](bettong_metrics::Registry::set_level) of [`Db::metrics`](crate::Db::metrics).
+    instrumentation: Instrumentation;
+    /// From how long on an operation is counted as slow and kept, with its stages, among the newest 128. Default: 10 ms.
+    slow_threshold: Duration;
     /// Whether table files are read through memory mappings (default) or with `pread` into the block cache. Mappings make
     /// reads shorter by a copy and a system call; without them a disk that fails under a mapped page gives a typed error
     /// instead of SIGBUS.
@@ -248,8 +261,10 @@ impl Options {
 
     /// The options as names and values, for the `OPTIONS` file and the JSON snapshot.
     pub(crate) fn describe(&self) -> Vec<(String, String)> {
-        let pairs: [(&str, &dyn fmt::Debug); 22] = [
+        let pairs: [(&str, &dyn fmt::Debug); 24] = [
             ("name", &self.name),
+            ("instrumentation", &self.instrumentation),
+            ("slow_threshold", &self.slow_threshold),
             ("create_if_missing", &self.create_if_missing),
             ("durability", &self.durability),
             ("memtable_bytes", &self.memtable_bytes),

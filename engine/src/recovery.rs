@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bettong_metrics::{Counter, Gauge, Recorder};
+use bettong_metrics::{Counter, Gauge, Recorder, Registry};
 use parking_lot::Mutex;
 
 use crate::compaction::retain::{Retain, Verdict};
@@ -112,7 +112,8 @@ pub(crate) struct Opened {
 ///
 /// # Errors
 /// [`Error::Locked`], [`Error::Corruption`], [`Error::UnsupportedVersion`], [`Error::Io`]; the directory is unchanged then.
-pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result<Opened> {
+pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> Result<Opened> {
+    let recorder = &registry.recorder();
     let env = options.env.clone();
     let mut phases = Phases::new(&env);
     let dir = Dir::new(env.files.clone(), path);
@@ -166,6 +167,7 @@ pub(crate) fn open(path: &Path, options: Options, recorder: &Recorder) -> Result
         env,
         dir,
         recorder: recorder.clone(),
+        registry: registry.clone(),
         tables,
         graveyard,
         set,

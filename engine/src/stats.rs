@@ -81,7 +81,7 @@ pub struct Stats {
 impl Stats {
     pub(crate) fn of(engine: &Engine) -> Stats {
         engine.announce();
-        Stats::from_snapshot(&engine.recorder.registry().snapshot())
+        Stats::from_snapshot(&engine.registry.snapshot())
     }
 
     /// The same figures from a snapshot, or from the difference of two.

@@ -18,6 +18,7 @@
 //! | `cost` | what recording costs here, and how often it may be done |
 //! | `stratum` | one kind of operation in one shard: a counter that is its own sampler |
 //! | [`strata`] | how operations were timed, and how far their latencies can be off |
+//! | `step` | which steps of an iterator are timed |
 //! | `trace` | where the time of one operation goes |
 //! | `ring` | the newest few of a stream of things |
 //! | [`slow`] | operations over the slow threshold |
@@ -55,6 +56,7 @@ pub mod histogram;
 mod cost;
 mod stratum;
 pub mod strata;
+mod step;
 mod trace;
 mod ring;
 pub mod slow;
@@ -80,4 +82,5 @@ pub use recorder::{OperationTimer, Recorder, Session, Stopwatch, TimerParts};
 pub use registry::Registry;
 pub use slow::SlowOperation;
 pub use snapshot::{MetricsSnapshot, Sample, Value, Window};
+pub use step::StepSampler;
 pub use strata::Strata;

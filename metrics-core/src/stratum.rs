@@ -127,20 +127,20 @@ impl OperationCells {
         finished
     }
 
-    /// Draws a gap from 1 to 2 × `interval` − 1, each as likely as the others (xorshift64, Marsaglia 2003).
+    /// Draws the gap to the next look.
     pub(crate) fn draw_gap(&self, interval: u64) -> u64 {
-        let mut x = self.random.load(Ordering::Relaxed);
-        if x == 0 {
-            // Any number but 0, another for every cell.
-            x = (std::ptr::from_ref(self) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut random = self.random();
+        let gap = draw_gap(&mut random, interval);
+        self.random.store(random, Ordering::Relaxed);
+        gap
+    }
+
+    /// The state of the generator: any number but 0, another for every cell and every time it is used.
+    pub(crate) fn random(&self) -> u64 {
+        match self.random.load(Ordering::Relaxed) {
+            0 => (std::ptr::from_ref(self) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            random => random,
         }
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.random.store(x, Ordering::Relaxed);
-        // The high half of a product scales without a division.
-        let gaps = interval.saturating_mul(2).saturating_sub(1).max(1);
-        1 + scale(x, gaps)
     }
 
     /// Adds what fast operations took to `tally`, given that `finished` of them were counted by `fast` before.
@@ -158,9 +158,14 @@ impl OperationCells {
     }
 }
 
-/// `x` as a share of 2⁶⁴, of `n`.
-fn scale(x: u64, n: u64) -> u64 {
-    ((u128::from(x) * u128::from(n)) >> 64) as u64
+/// Draws a gap from 1 to 2 × `interval` − 1, each as likely as the others (xorshift64, Marsaglia, "Xorshift RNGs", 2003).
+pub(crate) fn draw_gap(random: &mut u64, interval: u64) -> u64 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    let gaps = interval.saturating_mul(2).saturating_sub(1).max(1);
+    // The high half of the product is the number as a share of 2⁶⁴, of the gaps: no division.
+    1 + ((u128::from(*random) * u128::from(gaps)) >> 64) as u64
 }
 
 #[cfg(test)]

@@ -92,6 +92,12 @@ impl TableFile {
         }
     }
 
+    /// Whether the reader is open: if not, the next call of [`TableFile::reader`] reads the file.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.reader.get().is_some()
+    }
+
     /// The reader, opened at first use.
     ///
     /// # Errors

@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, OperationTimer};
+use bettong_metrics::{Counter, GetSource, Operation, OperationTimer, Recorder, Stage, TimerParts};
 
 use crate::error::Result;
 use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::table_file::TableFile;
-use crate::metric::{GetSource, ReadOrigin};
+use crate::metric::ReadOrigin;
 use crate::table::reader::ReadContext;
 use crate::value::Value;
 use crate::view::View;
-
-const HIT: usize = 0;
-const TOMBSTONE: usize = 1;
-const MISS: usize = 2;
 
 /// Label `result` of filter checks.
 const NEGATIVE: usize = 0;
@@ -22,47 +18,65 @@ const TRUE_POSITIVE: usize = 1;
 const FALSE_POSITIVE: usize = 2;
 
 /// The value of `user` in `view` at `seq`.
-pub(crate) fn get(view: &View, user: &[u8], seq: SeqNo, timer: &OperationTimer<'_>) -> Result<Option<Value>> {
-    let (found, source) = find(view, user, seq, timer)?;
-    timer.add(Counter::GetServed.at(source.label()), 1);
-    let (result, value) = match found {
-        Some((trailer, value)) if trailer.kind() == Some(Kind::Value) => (HIT, Some(value)),
-        Some(_) => (TOMBSTONE, None),
-        None => (MISS, None),
-    };
-    timer.add(Counter::GetResults.at(result), 1);
-    if let Some(value) = &value {
-        timer.add(Counter::UserReadBytes, value.len() as u64);
+#[inline]
+pub(crate) fn get(view: &View, user: &[u8], seq: SeqNo, recorder: &Recorder) -> Result<Option<Value>> {
+    let timer = recorder.start(Operation::Get);
+    if let Some((trailer, value)) = view.active.get(user, seq) {
+        return Ok(end(&timer, GetSource::Memtable, trailer, || view.active.lend(value)));
     }
-    Ok(value)
+    get_beyond(view, user, seq, recorder, timer.into_parts())
 }
 
-type Found = Option<(Trailer, Value)>;
-
-fn find(view: &View, user: &[u8], seq: SeqNo, timer: &OperationTimer<'_>) -> Result<(Found, GetSource)> {
-    if let Some((trailer, value)) = view.active.get(user, seq) {
-        return Ok((Some((trailer, view.active.lend(value))), GetSource::Memtable));
-    }
+/// Goes on where the active memtable knows nothing of the key.
+#[inline(never)]
+fn get_beyond(
+    view: &View,
+    user: &[u8],
+    seq: SeqNo,
+    recorder: &Recorder,
+    begun: TimerParts<'_>,
+) -> Result<Option<Value>> {
+    let timer = recorder.resume(Operation::Get, begun);
     for memtable in &view.immutables {
         if let Some((trailer, value)) = memtable.get(user, seq) {
-            return Ok((Some((trailer, memtable.lend(value))), GetSource::Immutable));
+            return Ok(end(&timer, GetSource::Immutable, trailer, || memtable.lend(value)));
         }
     }
+    timer.mark(Stage::Memtable);
     let hash = key::hash(user);
     let target = InternalKey::seek(user, seq);
     for (at, level) in view.version.levels.iter().enumerate() {
         let found = if at == 0 {
             let covering = level.tables.iter().filter(|table| table.meta.covers(user));
-            find_first(covering, at, hash, target, timer)?
+            find_first(covering, at, hash, target, &timer)?
         } else {
-            find_first(level.table_for(user).into_iter(), at, hash, target, timer)?
+            find_first(level.table_for(user).into_iter(), at, hash, target, &timer)?
         };
-        if found.is_some() {
-            return Ok((found, GetSource::Level(at)));
+        if let Some((trailer, value)) = found {
+            return Ok(end(&timer, GetSource::Level(at), trailer, || value));
         }
     }
-    Ok((None, GetSource::Miss))
+    timer.served(GetSource::Miss, false);
+    Ok(None)
 }
+
+/// Counts how a get ends that found something; a tombstone is no value.
+#[inline]
+fn end(
+    timer: &OperationTimer<'_>,
+    source: GetSource,
+    trailer: Trailer,
+    value: impl FnOnce() -> Value,
+) -> Option<Value> {
+    let value = (trailer.kind() == Some(Kind::Value)).then(value);
+    timer.served(source, value.is_none());
+    if let Some(value) = &value {
+        timer.add(Counter::UserReadBytes, value.len() as u64);
+    }
+    value
+}
+
+type Found = Option<(Trailer, Value)>;
 
 fn find_first<'a>(
     tables: impl Iterator<Item = &'a Arc<TableFile>>,
@@ -74,24 +88,30 @@ fn find_first<'a>(
     let context = ReadContext { level, origin: ReadOrigin::Get };
     let mut probed = false;
     for table in tables {
+        if !table.is_open() {
+            timer.leave_fast_path();
+        }
         let reader = table.reader()?;
         let filtered = reader.may_contain(hash);
+        timer.mark(Stage::Filter);
         if filtered == Some(false) {
             timer.add(Counter::FilterChecks.at2(level, NEGATIVE), 1);
             continue;
         }
-        probed = true;
-        let found = reader.get(target, context)?;
+        if !probed {
+            probed = true;
+            timer.add(Counter::LevelProbes.at(level), 1);
+        }
+        timer.table_checked();
+        let found = reader.get(target, context, timer)?;
         if filtered.is_some() {
             // A key whose only versions are newer than the snapshot counts as false: the filter cannot know better.
             let outcome = if found.is_some() { TRUE_POSITIVE } else { FALSE_POSITIVE };
             timer.add(Counter::FilterChecks.at2(level, outcome), 1);
         }
         if found.is_some() {
-            timer.add(Counter::LevelProbes.at(level), 1);
             return Ok(found);
         }
     }
-    timer.add(Counter::LevelProbes.at(level), u64::from(probed));
     Ok(None)
 }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Gauge, Operation, Recorder};
+use bettong_metrics::{Counter, Gauge, Histogram, Operation, Recorder, StepSampler};
 
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
@@ -20,6 +20,12 @@ use crate::view::View;
 const SHADOWED: usize = 0;
 const TOMBSTONE: usize = 1;
 const NEWER: usize = 2;
+
+const FORWARD: usize = 0;
+const BACKWARD: usize = 1;
+
+/// How many steps are counted here before the metrics hear of them.
+const STEPS_KEPT: u64 = 1024;
 
 /// One key and its value.
 #[derive(Clone, Debug)]
@@ -70,6 +76,7 @@ pub struct Scan {
     /// Why the first step fails, if it does.
     refused: Option<Error>,
     recorder: Recorder,
+    sampler: StepSampler,
     counts: Counts,
 }
 
@@ -135,6 +142,7 @@ impl Scan {
             done: false,
             refused: allowed.err(),
             recorder: recorder.clone(),
+            sampler: recorder.step_sampler(),
             counts: Counts::default(),
         }
     }
@@ -181,6 +189,7 @@ impl Scan {
 
     /// Places a merge for walking on from the lower bound.
     fn place_front(&self) -> Result<MergeIter> {
+        self.recorder.add(Counter::IteratorSeeks.at(FORWARD), 1);
         let mut merge = self.merge()?;
         match &self.lower {
             // Keys are never longer than they may be, so nothing lies between a key and the same key with a zero byte.
@@ -196,6 +205,7 @@ impl Scan {
 
     /// Places a merge for walking back from the upper bound.
     fn place_back(&self) -> Result<MergeIter> {
+        self.recorder.add(Counter::IteratorSeeks.at(BACKWARD), 1);
         let mut merge = self.merge()?;
         match &self.upper {
             Bound::Included(upper) => {
@@ -236,7 +246,7 @@ impl Scan {
                 self.front_key.get_or_insert_default().clear();
                 self.front_key.get_or_insert_default().extend_from_slice(key.user);
                 if key.trailer.kind() == Some(Kind::Value) {
-                    self.count(0, key.user.len() + value.len());
+                    self.count(FORWARD, key.user.len() + value.len());
                     let (key, value) = (Value::copied(key.user), merge.lend());
                     return Ok(value.map(|value| Item { key, value }));
                 }
@@ -284,7 +294,7 @@ impl Scan {
             }
             match visible {
                 Some(Some(value)) => {
-                    self.count(1, user.len() + value.len());
+                    self.count(BACKWARD, user.len() + value.len());
                     let key = Value::copied(&user);
                     self.back_key = Some(user);
                     return Ok(Some(Item { key, value }));
@@ -303,10 +313,45 @@ impl Scan {
     }
 
     fn count(&mut self, direction: usize, bytes: usize) {
+        self.counts.bytes += bytes as u64;
         if let Some(steps) = self.counts.steps.get_mut(direction) {
             *steps += 1;
+            if *steps == STEPS_KEPT {
+                self.hand_over_counts();
+            }
         }
-        self.counts.bytes += bytes as u64;
+    }
+
+    fn hand_over_counts(&mut self) {
+        let (recorder, counts) = (&self.recorder, std::mem::take(&mut self.counts));
+        for (direction, steps) in counts.steps.into_iter().enumerate() {
+            recorder.add(Counter::IteratorSteps.at(direction), steps);
+        }
+        for (reason, skipped) in counts.skipped.into_iter().enumerate() {
+            recorder.add(Counter::IteratorSkippedKeys.at(reason), skipped);
+        }
+        recorder.add(Counter::UserReadBytes, counts.bytes);
+    }
+
+    /// Takes a step, and times it if it is its turn. The first step of a direction is not timed: it places the iterator,
+    /// which is an operation of its own.
+    #[inline]
+    fn step(
+        &mut self,
+        placed: bool,
+        take: impl FnOnce(&mut Scan) -> Result<Option<Item>>,
+    ) -> Result<Option<Item>> {
+        if let Some(refused) = self.refused.take() {
+            return Err(refused);
+        }
+        if !placed || !self.sampler.is_turn() {
+            return take(self);
+        }
+        let started = self.recorder.now();
+        let step = take(self);
+        let nanos = self.recorder.nanos_since(started);
+        self.recorder.record_n(Histogram::IteratorStepLatency, nanos, self.sampler.weight());
+        step
     }
 
     fn finish(&mut self, step: Result<Option<Item>>) -> Option<Result<Item>> {
@@ -333,7 +378,7 @@ impl Iterator for Scan {
         if self.done {
             return None;
         }
-        let step = self.refused.take().map_or_else(|| self.step_front(), Err);
+        let step = self.step(self.front.is_some(), Scan::step_front);
         self.finish(step)
     }
 }
@@ -343,7 +388,7 @@ impl DoubleEndedIterator for Scan {
         if self.done {
             return None;
         }
-        let step = self.refused.take().map_or_else(|| self.step_back(), Err);
+        let step = self.step(self.back.is_some(), Scan::step_back);
         self.finish(step)
     }
 }
@@ -352,14 +397,7 @@ impl std::iter::FusedIterator for Scan {}
 
 impl Drop for Scan {
     fn drop(&mut self) {
-        let recorder = &self.recorder;
-        recorder.shift(Gauge::IteratorsOpen, -1.0);
-        for (direction, steps) in self.counts.steps.iter().enumerate() {
-            recorder.add(Counter::IteratorSteps.at(direction), *steps);
-        }
-        for (reason, skipped) in self.counts.skipped.iter().enumerate() {
-            recorder.add(Counter::IteratorSkippedKeys.at(reason), *skipped);
-        }
-        recorder.add(Counter::UserReadBytes, self.counts.bytes);
+        self.recorder.shift(Gauge::IteratorsOpen, -1.0);
+        self.hand_over_counts();
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bettong_metrics::{Counter, Histogram, Recorder};
+use bettong_metrics::{Counter, Histogram, OperationTimer, Recorder, Stage, Stopwatch};
 
 use super::block::{self, Block, BlockCursor, Damaged};
 use super::filter::Filter;
@@ -200,13 +200,32 @@ impl TableReader {
     }
 
     /// The first entry at or after `key`, if it has the same user key.
-    pub(crate) fn get(&self, key: InternalKey<'_>, context: ReadContext) -> Result<Option<(Trailer, Value)>> {
+    pub(crate) fn get(
+        &self,
+        key: InternalKey<'_>,
+        context: ReadContext,
+        timer: &OperationTimer<'_>,
+    ) -> Result<Option<(Trailer, Value)>> {
         let index = self.index()?;
         let at = index.search(key).ok_or_else(|| self.damaged_index())?;
+        timer.mark(Stage::Index);
         if at == index.len() {
             return Ok(None);
         }
-        let block = self.block(index, at, context)?;
+        let found = self.find_in_block(index, at, key, context, timer);
+        timer.mark(Stage::Data);
+        found
+    }
+
+    fn find_in_block(
+        &self,
+        index: Index<'_>,
+        at: usize,
+        key: InternalKey<'_>,
+        context: ReadContext,
+        timer: &OperationTimer<'_>,
+    ) -> Result<Option<(Trailer, Value)>> {
+        let block = self.block(index, at, context, Some(timer))?;
         let mut cursor = BlockCursor::new();
         self.sound(cursor.seek(self.sound(Block::parse(&block), at)?, key), at)?;
         let found = cursor.key().filter(|found| found.user == key.user).map(|found| found.trailer);
@@ -234,7 +253,13 @@ impl TableReader {
     }
 
     /// The bytes of data block `at`, checked and decompressed.
-    pub(crate) fn block(&self, index: Index<'_>, at: usize, context: ReadContext) -> Result<BlockBytes> {
+    pub(crate) fn block(
+        &self,
+        index: Index<'_>,
+        at: usize,
+        context: ReadContext,
+        timer: Option<&OperationTimer<'_>>,
+    ) -> Result<BlockBytes> {
         let (_, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
         if !handle.fits(self.identity.bytes) {
             return Err(self.damaged_index());
@@ -243,13 +268,13 @@ impl TableReader {
             Source::Mapped(_) => {
                 let stored = self.source.read(handle.offset, handle.stored_len())?;
                 if stored.get(handle.len as usize) == Some(&format::STORED) {
-                    self.verify_mapped(&stored, at, handle, context)?;
+                    self.verify_mapped(&stored, at, handle, context, timer)?;
                     return Ok(BlockBytes { len: handle.len as usize, ..stored });
                 }
-                self.cached(handle, context, || Ok(stored))
+                self.cached(handle, context, timer, || Ok(stored))
             }
             Source::File(_) => {
-                self.cached(handle, context, || self.source.read(handle.offset, handle.stored_len()))
+                self.cached(handle, context, timer, || self.source.read(handle.offset, handle.stored_len()))
             }
         }
     }
@@ -262,6 +287,7 @@ impl TableReader {
         at: usize,
         handle: BlockHandle,
         context: ReadContext,
+        timer: Option<&OperationTimer<'_>>,
     ) -> Result<()> {
         let bit = 1 << (at % 64);
         let word = self.verified.get(at / 64);
@@ -269,7 +295,10 @@ impl TableReader {
         if !self.context.verify_always && word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0) {
             return Ok(());
         }
+        // The first touch of a mapped block is what reads it from the disk, if the page cache does not have it.
+        let reading = Reading::begin(&self.context.recorder, context, timer);
         self.check(stored, handle, context)?;
+        reading.end(Stage::Verify);
         if let Some(word) = word {
             word.fetch_or(bit, Ordering::Relaxed);
         }
@@ -280,6 +309,7 @@ impl TableReader {
         &self,
         handle: BlockHandle,
         context: ReadContext,
+        timer: Option<&OperationTimer<'_>>,
         stored: impl FnOnce() -> Result<BlockBytes>,
     ) -> Result<BlockBytes> {
         let key = BlockKey { table: self.identity.number, offset: handle.offset };
@@ -294,10 +324,15 @@ impl TableReader {
                 return Ok(BlockBytes { start: 0, len: owner.len(), owner });
             }
         }
+        let reading = Reading::begin(recorder, context, timer);
         let stored = stored()?;
+        reading.end(Stage::Data);
+        let mark = |stage| timer.into_iter().for_each(|timer| timer.mark(stage));
         let (bytes, compression) = self.check(&stored, handle, context)?;
+        mark(Stage::Verify);
         let plain = format::decompress(bytes, compression)
             .ok_or_else(|| Error::corruption(&self.path, handle.offset, "a block does not decompress"))?;
+        mark(Stage::Decompress);
         let owner = Arc::new(Mapping::owned(plain));
         if caching {
             self.context.cache.insert(key, owner.clone());
@@ -334,7 +369,7 @@ impl TableReader {
             }
             let stored = self.source.read(handle.offset, handle.stored_len())?;
             self.check(&stored, handle, context)?;
-            let bytes = self.block(index, at, context)?;
+            let bytes = self.block(index, at, context, None)?;
             let mut missed = false;
             let mut cursor = BlockCursor::new();
             let parsed = self.sound(Block::parse(&bytes), at)?;
@@ -361,6 +396,38 @@ impl TableReader {
             return Err(Error::corruption(&self.path, 0, "the table does not hold what its properties say"));
         }
         Ok(entries)
+    }
+}
+
+/// The read of a block from a file, timed for whom it matters.
+struct Reading<'a> {
+    timer: Option<&'a OperationTimer<'a>>,
+    stopwatch: Option<Stopwatch<'a>>,
+}
+
+impl<'a> Reading<'a> {
+    fn begin(
+        recorder: &'a Recorder,
+        context: ReadContext,
+        timer: Option<&'a OperationTimer<'a>>,
+    ) -> Reading<'a> {
+        if let Some(timer) = timer {
+            timer.leave_fast_path();
+            timer.block_read();
+        }
+        // Compaction and verification read so many blocks that a time for each is of no use.
+        let timed = matches!(context.origin, ReadOrigin::Get | ReadOrigin::Scan);
+        let stopwatch = timed.then(|| recorder.timer(Histogram::LevelReadLatency.at(context.level)));
+        Reading { timer, stopwatch }
+    }
+
+    fn end(self, stage: Stage) {
+        if let Some(stopwatch) = self.stopwatch {
+            stopwatch.stop();
+        }
+        if let Some(timer) = self.timer {
+            timer.mark(stage);
+        }
     }
 }
 

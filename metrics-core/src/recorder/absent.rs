@@ -3,6 +3,7 @@
 use crate::catalog::{CounterCell, ErrorLabel, GaugeCell, GetSource, HistogramCell, Operation, Stage};
 use crate::clock::Ticks;
 use crate::registry::Registry;
+use crate::step::StepSampler;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -49,6 +50,12 @@ impl Recorder {
     #[inline(always)]
     pub fn resume<'a>(&'a self, _operation: Operation, _parts: TimerParts<'a>) -> OperationTimer<'a> {
         OperationTimer(PhantomData)
+    }
+
+    /// Chooses none.
+    #[inline(always)]
+    pub fn step_sampler(&self) -> StepSampler {
+        StepSampler::never()
     }
 
     /// A handle that records nothing.

@@ -22,6 +22,7 @@ use crate::lease::Pool;
 use crate::registry::Registry;
 use crate::shard::Shard;
 use crate::slow::SlowOperation;
+use crate::step::StepSampler;
 use crate::stratum::NEVER;
 use crate::trace::TRACED;
 use std::cell::Cell;
@@ -168,6 +169,20 @@ impl Recorder {
                 return level;
             }
         }
+    }
+
+    /// Chooses the steps of an iterator that are timed.
+    pub fn step_sampler(&self) -> StepSampler {
+        let level = self.registry.level();
+        if !level.times() {
+            return StepSampler::never();
+        }
+        self.pool.with(|shard| {
+            let cells = shard.operation(Operation::Scan);
+            // The draw is thrown away: it makes the seed another one.
+            cells.draw_gap(1);
+            StepSampler::new(StepSampler::interval(level == Instrumentation::Full), cells.random())
+        })
     }
 
     /// A handle for a loop on one thread that does nothing else: it has a shard of its own and looks for none.
