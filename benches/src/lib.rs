@@ -1,6 +1,9 @@
 //! What the benches share: databases of a known shape, and keys in a known order.
 
+pub mod paths;
+
 use bettong::{Db, Durability, Options, Result};
+
 use tempfile::TempDir;
 
 /// A database in a temporary directory, removed with it.

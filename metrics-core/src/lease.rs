@@ -1,6 +1,6 @@
 //! Which shard the running thread writes.
 //!
-//! 1. A thread-local one-entry cache holds the database used last and the thread's shard of it. The hit path is one
+//! 1. A thread-local one-entry cache points to the shard used last; the shard knows whose it is. The hit path is one
 //!    comparison and no reference count.
 //! 2. On a miss the thread looks into its list of leases, and leases a shard if it has none of this database.
 //! 3. When the thread ends, its list is dropped and every shard returned.
@@ -9,20 +9,11 @@
 //!
 //! A lease keeps its shard alive after the database is gone; it is let go on the thread's next miss, or with the thread.
 
-use crate::shard::{Shard, ShardPool};
+use crate::shard::{PoolId, Shard, ShardPool};
 use std::cell::{Cell, RefCell};
-use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Identifies a pool in thread-local caches. Never 0 and never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct PoolId(u64);
-
-/// Stands for no pool.
-const NOBODY: PoolId = PoolId(0);
-
-/// A pool under the identity by which threads remember their shard of it.
+/// A pool under the identity by which its shards are known.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     id: PoolId,
@@ -40,24 +31,21 @@ struct Lease {
 /// The shards held by this thread. Dropped when the thread ends.
 struct Leases(RefCell<Vec<Lease>>);
 
-/// The pool used last and this thread's shard of it. Has no destructor, so it can be read at any time, even while the
-/// thread tears down its other thread-local values.
-struct Latest {
-    id: Cell<PoolId>,
-    shard: Cell<*const Shard>,
-}
+/// What a thread that has used no database used last.
+static NOBODYS: Shard = Shard::new(PoolId::NOBODY);
 
 thread_local! {
-    static LATEST: Latest = const { Latest { id: Cell::new(NOBODY), shard: Cell::new(ptr::null()) } };
+    /// The shard used last: one that this thread's list of leases holds, or [`NOBODYS`]. Has no destructor, so it can be read
+    /// at any time, even while the thread tears down its other thread-local values.
+    static LATEST: Cell<*const Shard> = const { Cell::new(&raw const NOBODYS) };
     static LEASES: Leases = const { Leases(RefCell::new(Vec::new())) };
 }
 
 impl Pool {
     /// A new pool without shards.
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        // Uniqueness is all that is asked of the number, hence relaxed.
-        Self { id: PoolId(NEXT.fetch_add(1, Ordering::Relaxed)), shards: Arc::default() }
+        let id = PoolId::next();
+        Self { id, shards: Arc::new(ShardPool::new(id)) }
     }
 
     /// The shards of the pool.
@@ -65,29 +53,29 @@ impl Pool {
         &self.shards
     }
 
-    /// This thread's shard, if it is the one used last: found in about a nanosecond.
+    /// Calls `hit` with this thread's shard if it is the one used last, which takes about a nanosecond; else `miss`.
     #[inline]
-    pub(crate) fn latest(&self) -> Option<&Shard> {
-        LATEST.with(|latest| {
-            // SAFETY: the pointer was stored together with the id, from a shard in a list of the pool with that id. An id
-            // names one pool for ever, that pool is `self.shards`, and its lists never let go of a shard: it lives as
-            // long as the borrow of `self`.
-            (latest.id.get() == self.id).then(|| unsafe { &*latest.shard.get() })
-        })
+    pub(crate) fn if_latest<'a, R>(
+        &'a self,
+        hit: impl FnOnce(&'a Shard) -> R,
+        miss: impl FnOnce() -> R,
+    ) -> R {
+        let latest = LATEST.get();
+        // SAFETY: the cell points to a shard that this thread's list of leases holds, or to a static one: the list forgets no
+        // shard without the cell pointing elsewhere afterwards (`find`, and `drop` of the list).
+        let shard = unsafe { &*latest };
+        if shard.belongs_to(self.id) { hit(shard) } else { miss() }
     }
 
     /// Calls `work` with this thread's shard.
     #[inline]
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&Shard) -> R) -> R {
-        match self.latest() {
-            Some(shard) => work(shard),
-            None => self.with_found(work),
-        }
+    pub(crate) fn with<R>(&self, work: impl Fn(&Shard) -> R) -> R {
+        self.if_latest(&work, || self.with_found(&work))
     }
 
     #[cold]
     #[inline(never)]
-    fn with_found<R>(&self, work: impl FnOnce(&Shard) -> R) -> R {
+    fn with_found<R>(&self, work: impl Fn(&Shard) -> R) -> R {
         if let Some(shard) = self.find(true) {
             return work(shard);
         }
@@ -104,7 +92,8 @@ impl Pool {
         let found = LEASES.try_with(|leases| {
             // Borrowed already only if an allocator that counts with us is called from here.
             let mut leases = leases.0.try_borrow_mut().ok()?;
-            // A shard held by nobody else belongs to a database that is gone.
+            // A shard held by nobody else belongs to a database that is gone; it may be the one used last.
+            LATEST.set(&raw const NOBODYS);
             leases.retain(|lease| Arc::strong_count(&lease.counting) > 1);
             let at = leases.iter().position(|lease| lease.id == self.id).unwrap_or_else(|| {
                 leases.push(Lease { id: self.id, counting: self.shards.counting.lease(), sink: None });
@@ -117,13 +106,10 @@ impl Pool {
                 lease.sink.get_or_insert_with(|| self.shards.list(false).lease())
             };
             let shard = Arc::as_ptr(shard);
-            LATEST.with(|latest| {
-                latest.shard.set(shard);
-                latest.id.set(self.id);
-            });
+            LATEST.set(shard);
             Some(shard)
         });
-        // SAFETY: as in `latest`: the pointer is to a shard that a list of `self.shards` keeps alive.
+        // SAFETY: the pointer is to a shard in a list of `self.shards`, which lets go of none: it lives as long as `self`.
         found.ok().flatten().map(|shard| unsafe { &*shard })
     }
 }
@@ -131,7 +117,7 @@ impl Pool {
 impl Drop for Leases {
     fn drop(&mut self) {
         // First forget, then return: destructors that run after this one must not write a shard that is someone else's.
-        LATEST.with(|latest| latest.id.set(NOBODY));
+        LATEST.set(&raw const NOBODYS);
         for lease in self.0.get_mut() {
             lease.counting.give_back();
             if let Some(sink) = &lease.sink {
@@ -144,6 +130,7 @@ impl Drop for Leases {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ptr;
 
     fn mine(pool: &Pool) -> *const Shard {
         pool.with(ptr::from_ref)

@@ -78,7 +78,7 @@ pub use clock::{Clock, ClockSource, Ticks};
 pub use histogram::{Bucket, HistogramSnapshot};
 pub use instrumentation::{Instrumentation, UnknownLevel};
 pub use published::{LevelState, PublishedState, TableState};
-pub use recorder::{OperationTimer, Recorder, Session, Stopwatch, TimerParts};
+pub use recorder::{Begun, OperationTimer, Recorder, Session, Stopwatch};
 pub use registry::Registry;
 pub use slow::SlowOperation;
 pub use snapshot::{MetricsSnapshot, Sample, Value, Window};

@@ -23,10 +23,27 @@ use std::sync::{Arc, OnceLock};
 /// Ends of gets: where, and whether a value or a tombstone was found there. The last one is nowhere.
 const GET_ENDS: usize = GetSource::COUNT * 2;
 
-/// The cells of one thread.
+/// Identifies a pool. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolId(u64);
+
+impl PoolId {
+    /// Stands for no pool.
+    pub(crate) const NOBODY: Self = Self(0);
+
+    /// An identity that no other pool has.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Uniqueness is all that is asked of the number, hence relaxed.
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The cells of one thread. What every operation touches comes first.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(C, align(128))]
 pub(crate) struct Shard {
+    pool: PoolId,
     operations: [OperationCells; Operation::ALL.len()],
     /// How gets ended: one cell says both what `db_get_served_total` and what `db_get_results_total` want to know.
     gets: [AtomicU64; GET_ENDS],
@@ -48,17 +65,24 @@ pub(crate) struct Timed<'a> {
 }
 
 impl Shard {
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new(pool: PoolId) -> Self {
         Self {
-            operations: Default::default(),
+            pool,
+            operations: [const { OperationCells::new() }; Operation::ALL.len()],
             gets: [const { AtomicU64::new(0) }; GET_ENDS],
             counters: [const { AtomicU64::new(0) }; Counter::CELLS],
-            fast: Default::default(),
-            slow: Default::default(),
-            trace: Trace::default(),
+            fast: [const { LazyHistogram::new() }; Operation::ALL.len()],
+            slow: [const { LazyHistogram::new() }; Operation::ALL.len()],
+            trace: Trace::new(),
             leased: AtomicBool::new(false),
             for_one_operation: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the shard is one of the pool's.
+    #[inline]
+    pub(crate) fn belongs_to(&self, pool: PoolId) -> bool {
+        self.pool == pool
     }
 
     /// The hot cells of `operation`.
@@ -166,13 +190,14 @@ struct Node {
 }
 
 /// A list of shards that only grows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ShardList {
+    pool: PoolId,
     head: OnceLock<Box<Node>>,
 }
 
 /// All shards of one database.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ShardPool {
     /// Those that count.
     pub(crate) counting: ShardList,
@@ -181,6 +206,10 @@ pub(crate) struct ShardPool {
 }
 
 impl ShardList {
+    pub(crate) fn new(pool: PoolId) -> Self {
+        Self { pool, head: OnceLock::new() }
+    }
+
     /// A shard that nobody else writes until it is given back.
     pub(crate) fn lease(&self) -> Arc<Shard> {
         Arc::clone(self.lease_shard())
@@ -204,7 +233,7 @@ impl ShardList {
                 continue;
             }
             // Appended free: whoever appends, all of us try to lease it.
-            let node = Box::new(Node { shard: Arc::new(Shard::new()), next: OnceLock::new() });
+            let node = Box::new(Node { shard: Arc::new(Shard::new(self.pool)), next: OnceLock::new() });
             link.set(node).ok();
         }
     }
@@ -217,6 +246,11 @@ impl ShardList {
 }
 
 impl ShardPool {
+    /// A pool without shards.
+    pub(crate) fn new(pool: PoolId) -> Self {
+        Self { counting: ShardList::new(pool), sinks: ShardList::new(pool) }
+    }
+
     /// The list to lease from.
     pub(crate) fn list(&self, counting: bool) -> &ShardList {
         if counting { &self.counting } else { &self.sinks }
@@ -244,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_returned_shard_is_lent_again_with_its_values() {
-        let pool = ShardList::default();
+        let pool = ShardList::new(PoolId::NOBODY);
         let shard = pool.lease();
         shard.add(Counter::GetResults.at(1), 7);
         shard.give_back();
@@ -255,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_shard_has_one_holder_at_a_time() {
-        let pool = ShardList::default();
+        let pool = ShardList::new(PoolId::NOBODY);
         let (first, second) = (pool.lease(), pool.lease());
         assert!(!Arc::ptr_eq(&first, &second));
         assert_eq!(pool.iter().filter(|shard| shard.is_leased()).count(), 2);
@@ -263,7 +297,7 @@ mod tests {
 
     #[test]
     fn threads_leasing_at_once_get_different_shards() {
-        let pool = ShardList::default();
+        let pool = ShardList::new(PoolId::NOBODY);
         let barrier = std::sync::Barrier::new(8);
         let shards: Vec<_> = std::thread::scope(|scope| {
             let lease = || {
@@ -281,9 +315,9 @@ mod tests {
 
     #[test]
     fn a_long_list_is_dropped_without_recursion() {
-        let pool = ShardList::default();
+        let pool = ShardList::new(PoolId::NOBODY);
         let mut link = &pool.head;
-        let shard = Arc::new(Shard::new());
+        let shard = Arc::new(Shard::new(PoolId::NOBODY));
         for _ in 0..200_000 {
             link = &link
                 .get_or_init(|| Box::new(Node { shard: Arc::clone(&shard), next: OnceLock::new() }))

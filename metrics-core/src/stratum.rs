@@ -34,7 +34,7 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// What every operation touches, first and last. A block of its own for each operation: two cache lines, since processors
 /// fetch lines in pairs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct OperationCells {
     /// Operations begun.
@@ -82,6 +82,21 @@ impl Latest {
 }
 
 impl OperationCells {
+    pub(crate) const fn new() -> Self {
+        Self {
+            entered: AtomicU64::new(0),
+            next_look: AtomicU64::new(0),
+            fast: AtomicU64::new(0),
+            slow: AtomicU64::new(0),
+            latest: AtomicU64::new(0),
+            unsampled: AtomicU64::new(0),
+            samples: AtomicU64::new(0),
+            sampled_nanos: AtomicU64::new(0),
+            slow_nanos: AtomicU64::new(0),
+            random: AtomicU64::new(0),
+        }
+    }
+
     /// Counts a fast operation that was not looked at.
     #[inline]
     pub(crate) fn finish_fast(&self) {
@@ -181,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_sample_stands_for_the_operations_until_the_next_one() {
-        let (cells, fast) = (OperationCells::default(), LazyHistogram::default());
+        let (cells, fast) = (OperationCells::new(), LazyHistogram::default());
         cells.finish_sample(&fast, 100);
         (0..4).for_each(|_| cells.finish_fast());
         assert_eq!(read(&cells, &fast).cumulative(&[100]), [5]);
@@ -194,7 +209,7 @@ mod tests {
 
     #[test]
     fn operations_that_end_while_timing_is_paused_have_no_latency() {
-        let (cells, fast) = (OperationCells::default(), LazyHistogram::default());
+        let (cells, fast) = (OperationCells::new(), LazyHistogram::default());
         cells.finish_fast();
         assert_eq!(read(&cells, &fast).count(), 0);
         cells.finish_sample(&fast, 100);
@@ -209,7 +224,7 @@ mod tests {
 
     #[test]
     fn gaps_are_uniform_between_one_and_twice_the_interval() {
-        let cells = OperationCells::default();
+        let cells = OperationCells::new();
         for interval in [1, 2, 64, 4096] {
             let gaps: Vec<_> = (0..40_000).map(|_| cells.draw_gap(interval)).collect();
             assert!(gaps.iter().all(|gap| (1..2 * interval).contains(gap)));
@@ -222,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_slow_first_operation_does_not_leave_the_fast_ones_without_a_sample() {
-        let (cells, slow) = (OperationCells::default(), LazyHistogram::default());
+        let (cells, slow) = (OperationCells::new(), LazyHistogram::default());
         cells.next_look.store(500, Ordering::Relaxed);
         cells.finish_slow(&slow, 9_000);
         assert_eq!(cells.next_look.load(Ordering::Relaxed), 0);

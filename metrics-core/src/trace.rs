@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const TRACED: u64 = 16;
 
 /// The trace of the operation under way. Written and read by the shard's owner alone: nothing here is part of a snapshot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trace {
     /// How many operations this one stands for; 0 if it is not traced.
     weight: AtomicU64,
@@ -45,6 +45,17 @@ impl Traced {
 }
 
 impl Trace {
+    pub(crate) const fn new() -> Self {
+        Self {
+            weight: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            stages: [const { AtomicU64::new(0) }; Stage::ALL.len()],
+            source: AtomicU64::new(0),
+            tables: AtomicU64::new(0),
+            blocks: AtomicU64::new(0),
+        }
+    }
+
     /// Begins the trace of an operation that stands for `weight` operations.
     pub(crate) fn begin(&self, weight: u64, now: Ticks) {
         self.weight.store(weight, Ordering::Relaxed);
@@ -123,7 +134,7 @@ mod tests {
 
     #[test]
     fn stages_are_chained_and_a_trace_ends_once() {
-        let (trace, clock) = (Trace::default(), Clock::global());
+        let (trace, clock) = (Trace::new(), Clock::global());
         trace.mark(Stage::Data, clock);
         assert_eq!(trace.end(), None);
         let begun = clock.now();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, GetSource, Operation, OperationTimer, Recorder, Stage, TimerParts};
+use bettong_metrics::{Counter, GetSource, Operation, OperationTimer, Recorder, Stage};
 
 use crate::error::Result;
 use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
@@ -20,23 +20,37 @@ const FALSE_POSITIVE: usize = 2;
 /// The value of `user` in `view` at `seq`.
 #[inline]
 pub(crate) fn get(view: &View, user: &[u8], seq: SeqNo, recorder: &Recorder) -> Result<Option<Value>> {
-    let timer = recorder.start(Operation::Get);
-    if let Some((trailer, value)) = view.active.get(user, seq) {
-        return Ok(end(&timer, GetSource::Memtable, trailer, || view.active.lend(value)));
+    // The shortest way, and the most travelled: a get that is not timed and served by the active memtable.
+    let Some(begun) = recorder.begin(Operation::Get) else {
+        return get_timed(view, user, seq, recorder.start(Operation::Get));
+    };
+    let Some((trailer, value)) = view.active.get(user, seq) else {
+        return get_beyond(view, user, seq, recorder.resume(begun));
+    };
+    if trailer.kind() != Some(Kind::Value) {
+        begun.end_get(GetSource::Memtable, None);
+        return Ok(None);
     }
-    get_beyond(view, user, seq, recorder, timer.into_parts())
+    begun.end_get(GetSource::Memtable, Some(value.len() as u64));
+    Ok(Some(view.active.lend(value)))
 }
 
-/// Goes on where the active memtable knows nothing of the key.
+#[cold]
 #[inline(never)]
-fn get_beyond(
-    view: &View,
-    user: &[u8],
-    seq: SeqNo,
-    recorder: &Recorder,
-    begun: TimerParts<'_>,
-) -> Result<Option<Value>> {
-    let timer = recorder.resume(Operation::Get, begun);
+fn get_timed(view: &View, user: &[u8], seq: SeqNo, timer: OperationTimer<'_>) -> Result<Option<Value>> {
+    match view.active.get(user, seq) {
+        Some((trailer, value)) => Ok(end(&timer, GetSource::Memtable, trailer, || view.active.lend(value))),
+        None => get_beyond(view, user, seq, timer),
+    }
+}
+
+/// Goes on where the active memtable knows nothing of the key, and ends the operation.
+#[inline(never)]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the timer is used up: dropping it here ends the operation"
+)]
+fn get_beyond(view: &View, user: &[u8], seq: SeqNo, timer: OperationTimer<'_>) -> Result<Option<Value>> {
     for memtable in &view.immutables {
         if let Some((trailer, value)) = memtable.get(user, seq) {
             return Ok(end(&timer, GetSource::Immutable, trailer, || memtable.lend(value)));

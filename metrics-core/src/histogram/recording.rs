@@ -37,6 +37,10 @@ pub(crate) struct Seen {
 }
 
 impl LazyHistogram {
+    pub(crate) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
     /// Counts one observation of `value`.
     #[inline]
     pub(crate) fn record(&self, value: u64, writers: Writers) {

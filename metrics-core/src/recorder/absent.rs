@@ -46,9 +46,15 @@ impl Recorder {
         OperationTimer(PhantomData)
     }
 
+    /// Nothing begun.
+    #[inline(always)]
+    pub fn begin(&self, _operation: Operation) -> Option<Begun<'_>> {
+        Some(Begun(PhantomData))
+    }
+
     /// A timer that times nothing.
     #[inline(always)]
-    pub fn resume<'a>(&'a self, _operation: Operation, _parts: TimerParts<'a>) -> OperationTimer<'a> {
+    pub fn resume<'a>(&'a self, _begun: Begun<'a>) -> OperationTimer<'a> {
         OperationTimer(PhantomData)
     }
 
@@ -88,8 +94,16 @@ impl Recorder {
 }
 
 /// Nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct TimerParts<'a>(PhantomData<&'a ()>);
+#[derive(Debug)]
+#[must_use = "as what really began"]
+pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
+
+#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
+impl Begun<'_> {
+    /// Nothing.
+    #[inline(always)]
+    pub fn end_get(self, _source: GetSource, _value_bytes: Option<u64>) {}
+}
 
 /// Times nothing.
 #[derive(Debug)]
@@ -97,7 +111,7 @@ pub struct TimerParts<'a>(PhantomData<&'a ()>);
 pub struct OperationTimer<'a>(PhantomData<(&'a (), *const ())>);
 
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
-impl<'a> OperationTimer<'a> {
+impl OperationTimer<'_> {
     /// Nothing.
     #[inline(always)]
     pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
@@ -126,12 +140,6 @@ impl<'a> OperationTimer<'a> {
     #[inline(always)]
     pub fn traced_weight(&self) -> u64 {
         0
-    }
-
-    /// Nothing.
-    #[inline(always)]
-    pub fn into_parts(self) -> TimerParts<'a> {
-        TimerParts(PhantomData)
     }
 
     /// Nothing.

@@ -49,8 +49,9 @@ impl Recorder {
     /// Adds `n` to a counter, in the calling thread's shard.
     #[inline]
     pub fn add(&self, cell: impl Into<CounterCell>, n: u64) {
+        let cell = cell.into();
         if self.registry.level().counts() {
-            self.pool.with(|shard| shard.add(cell.into(), n));
+            self.pool.with(|shard| shard.add(cell, n));
         }
     }
 
@@ -85,22 +86,46 @@ impl Recorder {
     /// Counts an operation as entered, and times it if it is its turn. It is finished when the timer is dropped.
     #[inline]
     pub fn start(&self, operation: Operation) -> OperationTimer<'_> {
-        if let Some(shard) = self.pool.latest() {
-            let cells = shard.operation(operation);
-            let entered = cells.entered.load(Ordering::Relaxed).wrapping_add(1);
-            if entered < cells.next_look.load(Ordering::Relaxed) {
-                cells.entered.store(entered, Ordering::Release);
-                return self.resume(operation, TimerParts { shard, started: Ticks::NONE });
-            }
+        match self.start_uncounted(operation) {
+            Some(shard) => self.resume_on(operation, shard, Ticks::NONE),
+            None => self.start_looking(operation),
         }
-        let parts = self.start_looking(operation);
-        self.resume(operation, parts)
     }
 
-    /// The timer that was taken apart: see [`OperationTimer::into_parts`].
+    /// The way of most operations: counts one as entered if it is not its turn to be looked at. For code that is so short
+    /// that a timer, which has to be dropped on every way out, would be a burden: it ends with [`Begun::end_get`], or goes on
+    /// with a timer ([`Recorder::resume`]). If it does neither, the operation is under way for ever.
+    ///
+    /// `None` says that nothing was counted: use [`Recorder::start`].
     #[inline]
-    pub fn resume<'a>(&'a self, operation: Operation, parts: TimerParts<'a>) -> OperationTimer<'a> {
-        let TimerParts { shard, started } = parts;
+    pub fn begin(&self, operation: Operation) -> Option<Begun<'_>> {
+        self.start_uncounted(operation).map(|shard| Begun { shard, operation, one_thread: PhantomData })
+    }
+
+    /// A timer for an operation that began without one.
+    #[inline]
+    #[expect(clippy::needless_pass_by_value, reason = "what began is used up: its timer ends it")]
+    pub fn resume<'a>(&'a self, begun: Begun<'a>) -> OperationTimer<'a> {
+        self.resume_on(begun.operation, begun.shard, Ticks::NONE)
+    }
+
+    /// Counts an operation as entered if it is not its turn.
+    #[inline]
+    fn start_uncounted(&self, operation: Operation) -> Option<&Shard> {
+        let hit = |shard: &'_ Shard| {
+            let cells = shard.operation(operation);
+            let entered = cells.entered.load(Ordering::Relaxed).wrapping_add(1);
+            let unseen = entered < cells.next_look.load(Ordering::Relaxed);
+            if unseen {
+                cells.entered.store(entered, Ordering::Release);
+            }
+            unseen
+        };
+        self.pool.if_latest(|shard| hit(shard).then_some(shard), || None)
+    }
+
+    #[inline]
+    fn resume_on<'a>(&'a self, operation: Operation, shard: &'a Shard, started: Ticks) -> OperationTimer<'a> {
         OperationTimer {
             recorder: self,
             shard,
@@ -114,16 +139,16 @@ impl Recorder {
     /// Starts an operation whose turn it is, or whose thread has to look for its shard.
     #[cold]
     #[inline(never)]
-    fn start_looking(&self, operation: Operation) -> TimerParts<'_> {
+    fn start_looking(&self, operation: Operation) -> OperationTimer<'_> {
         let counting = self.registry.level().counts();
         if let Some(shard) = self.pool.find(counting) {
             let started = self.enter(shard, operation);
-            return TimerParts { shard, started };
+            return self.resume_on(operation, shard, started);
         }
         // The thread is ending. Its timer gives the shard back: see `OperationTimer::finish_timed`.
         let shard = self.pool.shards().list(counting).lease_for_one_operation();
         cell::raise(&shard.operation(operation).entered, 1, Writers::One);
-        TimerParts { shard, started: self.clock.now() }
+        self.resume_on(operation, shard, self.clock.now())
     }
 
     /// Counts an operation as entered in `shard`; takes a stamp if it is to be timed.
@@ -216,11 +241,25 @@ impl Recorder {
     }
 }
 
-/// What an [`OperationTimer`] is made of: two words that travel in registers.
-#[derive(Clone, Copy, Debug)]
-pub struct TimerParts<'a> {
+/// An operation that was counted as entered and is not timed: one word that travels in a register.
+#[derive(Debug)]
+#[must_use = "the operation would be under way for ever"]
+pub struct Begun<'a> {
     shard: &'a Shard,
-    started: Ticks,
+    operation: Operation,
+    one_thread: PhantomData<*const ()>,
+}
+
+impl Begun<'_> {
+    /// Ends a get that found a value of so many bytes, or a tombstone (`None`).
+    #[inline]
+    pub fn end_get(self, source: GetSource, value_bytes: Option<u64>) {
+        self.shard.add_get(source, value_bytes.is_none());
+        if let Some(bytes) = value_bytes {
+            self.shard.add(Counter::UserReadBytes.at(0), bytes);
+        }
+        self.shard.operation(self.operation).finish_fast();
+    }
 }
 
 /// An operation under way on this thread. Dropping it counts the operation as finished and, if it was timed, records its
@@ -245,7 +284,7 @@ pub struct OperationTimer<'a> {
     one_thread: PhantomData<*const ()>,
 }
 
-impl<'a> OperationTimer<'a> {
+impl OperationTimer<'_> {
     /// Adds `n` to a counter, without looking for the shard again. The counts of an operation added here are in every
     /// snapshot that counts the operation as finished.
     #[inline]
@@ -321,17 +360,6 @@ impl<'a> OperationTimer<'a> {
     #[inline]
     fn is_timed(&self) -> bool {
         self.started.get() != Ticks::NONE
-    }
-
-    /// Takes the timer apart without finishing the operation. For the end of a function's fast path: a timer that is lent to
-    /// another function lives in memory, one that is taken apart and resumed there stays in registers until then.
-    #[inline]
-    pub fn into_parts(self) -> TimerParts<'a> {
-        let parts = TimerParts { shard: self.shard, started: self.started.get() };
-        debug_assert!(!self.slow.get(), "an operation leaves the fast path after its timer is resumed");
-        #[expect(clippy::mem_forget, reason = "the operation goes on, under the timer that is resumed")]
-        std::mem::forget(self);
-        parts
     }
 
     /// Finishes the operation; the same as dropping the timer.
@@ -416,7 +444,7 @@ impl Session<'_> {
         } else {
             return self.recorder.start(operation);
         };
-        self.recorder.resume(operation, TimerParts { shard: &self.shard, started })
+        self.recorder.resume_on(operation, &self.shard, started)
     }
 
     /// As [`Recorder::add`].

@@ -6,9 +6,9 @@
 #[cfg(not(feature = "off"))]
 mod live;
 #[cfg(not(feature = "off"))]
-pub use live::{OperationTimer, Recorder, Session, Stopwatch, TimerParts};
+pub use live::{Begun, OperationTimer, Recorder, Session, Stopwatch};
 
 #[cfg(feature = "off")]
 mod absent;
 #[cfg(feature = "off")]
-pub use absent::{OperationTimer, Recorder, Session, Stopwatch, TimerParts};
+pub use absent::{Begun, OperationTimer, Recorder, Session, Stopwatch};

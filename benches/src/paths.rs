@@ -1,0 +1,118 @@
+//! The hot paths of the engine, each as a function that does one of them `n` times: what the benches time, and what
+//! callgrind counts the instructions of.
+
+use std::hint::black_box;
+
+use bettong::{Db, Result};
+
+use crate::{key, shuffled};
+
+/// One hot path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Gets served by the memtable.
+    GetMemtable,
+    /// Gets served by a table.
+    GetTable,
+    /// Gets of keys that are not there, over tables.
+    GetMissing,
+    /// Sets of small values.
+    Set,
+    /// Positioning a scan and taking ten steps.
+    Scan,
+    /// Steps of a scan.
+    Steps,
+}
+
+impl Path {
+    /// Every path.
+    pub const ALL: [Path; 6] =
+        [Path::GetMemtable, Path::GetTable, Path::GetMissing, Path::Set, Path::Scan, Path::Steps];
+
+    /// The name on command lines and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Path::GetMemtable => "get_memtable",
+            Path::GetTable => "get_table",
+            Path::GetMissing => "get_missing",
+            Path::Set => "set",
+            Path::Scan => "scan",
+            Path::Steps => "steps",
+        }
+    }
+
+    /// The path with this name.
+    pub fn named(name: &str) -> Option<Path> {
+        Path::ALL.into_iter().find(|path| path.name() == name)
+    }
+
+    /// Whether the data lie in tables.
+    pub fn wants_tables(self) -> bool {
+        !matches!(self, Path::GetMemtable | Path::Set)
+    }
+
+    /// Goes the path `n` times on a database with `keys` keys, beginning with the `from`-th key of a fixed order.
+    ///
+    /// # Errors
+    /// Of the engine.
+    #[inline(never)]
+    pub fn run(self, db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
+        match self {
+            Path::GetMemtable | Path::GetTable => get(db, keys, from, n),
+            Path::GetMissing => get_missing(db, keys, from, n),
+            Path::Set => set(db, keys, from, n),
+            Path::Scan => scan(db, keys, from, n),
+            Path::Steps => steps(db, keys, from, n),
+        }
+    }
+}
+
+fn get(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
+    for at in from..from + n {
+        black_box(db.get(key(shuffled(at, keys)))?);
+    }
+    Ok(())
+}
+
+fn get_missing(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
+    for at in from..from + n {
+        let mut absent = key(shuffled(at, keys));
+        if let Some(last) = absent.last_mut() {
+            *last ^= 0x80;
+        }
+        if let Some(first) = absent.get_mut(4) {
+            *first = b'0';
+        }
+        black_box(db.get(absent)?);
+    }
+    Ok(())
+}
+
+fn set(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
+    for at in from..from + n {
+        db.set(key(shuffled(at, keys)), [7; 100])?;
+    }
+    Ok(())
+}
+
+fn scan(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
+    for at in from..from + n {
+        for item in db.scan(key(shuffled(at, keys)).as_slice()..).take(10) {
+            black_box(item?);
+        }
+    }
+    Ok(())
+}
+
+fn steps(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
+    let mut left = n;
+    let mut at = from;
+    while left > 0 {
+        for item in db.scan(key(shuffled(at, keys)).as_slice()..).take(left.min(5_000) as usize) {
+            black_box(item?);
+            left -= 1;
+        }
+        at += 1;
+    }
+    Ok(())
+}
