@@ -47,6 +47,7 @@ impl Registry {
             }
         }
         count_operations(&mut counters, &strata);
+        self.custom().count_rejections(&mut counters);
         let [scratch, _] = &mut tallies;
         let shared = self.histograms().iter().map(|histogram| read_shared(histogram, scratch));
         let histograms = latencies.into_iter().chain(shared).collect();

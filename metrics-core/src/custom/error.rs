@@ -1,5 +1,6 @@
 //! Why a series was not registered.
 
+use crate::catalog::{Counter, CounterCell};
 use std::fmt;
 
 /// Why a series was not registered. The text says what to change.
@@ -86,6 +87,16 @@ impl Rejection {
             Self::Conflict => "conflict",
             Self::Limit => "limit",
         }
+    }
+
+    /// The series of `db_series_rejected_total` that counts the reason.
+    pub(super) fn cell(self) -> CounterCell {
+        let label = match self {
+            Self::Limit => 0,
+            Self::Name | Self::Help | Self::Label => 1,
+            Self::Conflict => 2,
+        };
+        Counter::SeriesRejected.at(label)
     }
 
     /// The position in [`Rejection::ALL`].

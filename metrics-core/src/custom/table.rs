@@ -88,6 +88,15 @@ impl CustomTable {
         self.rejections.get(reason.index()).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
+    /// Adds the rejections to the counters of a snapshot.
+    pub(crate) fn count_rejections(&self, counters: &mut [u64]) {
+        for reason in Rejection::ALL {
+            if let Some(counter) = counters.get_mut(reason.cell().position()) {
+                *counter = counter.wrapping_add(self.rejections(reason));
+            }
+        }
+    }
+
     /// Sets the most series. Those that are there stay.
     pub(crate) fn limit(&self, max_series: usize) {
         self.max_series.store(max_series, Ordering::Relaxed);

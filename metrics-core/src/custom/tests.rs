@@ -66,6 +66,8 @@ fn what_is_not_valid_is_refused_with_a_reason_and_counted() {
     assert_eq!(refused(&[("a", "1"), ("b", "2"), ("a", "1")]), Rejection::Label);
     assert_eq!(refused(&[("a", ""); 9]), Rejection::Label);
     assert_eq!(Rejection::ALL.map(|reason| registry.rejections(reason)), [1, 1, 3, 0, 0]);
+    let rejected = |reason| registry.snapshot().counter(crate::catalog::Counter::SeriesRejected.at(reason));
+    assert_eq!([0, 1, 2].map(rejected), [0, 5, 0]);
     assert!(registry.snapshot().custom().is_empty());
     let error = registry.counter("app_logins", "Logins", &[]).unwrap_err();
     assert_eq!(
