@@ -31,7 +31,7 @@ fn per_second(count: u64, nanos: u64) -> f64 {
     if nanos == 0 { 0.0 } else { count as f64 / (nanos as f64 / 1e9) }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "off")))]
 #[expect(clippy::float_cmp, reason = "the quotients are exact")]
 mod tests {
     use super::*;
