@@ -24,6 +24,7 @@
 //! | [`slow`] | operations over the slow threshold |
 //! | `shard` | the cells of one thread, and the pool that lends them |
 //! | `lease` | which shard the running thread writes |
+//! | [`custom`] | the metrics of the embedding application |
 //! | [`published`] | the state of the tree, as the engine last announced it |
 //! | [`snapshot`] | all values at one moment, and differences between two moments |
 //! | [`registry`] | one database's cells, and how much is recorded in them |
@@ -31,6 +32,8 @@
 //! | `watch` | what is only seen by looking again and again |
 //! | `watcher` | the thread that watches all registries of the process |
 //! | [`recorder`] | the engine's handle, and its timers |
+//! | `embedder` | the application's part of the registry and of its snapshots |
+//! | `rates` | counts per second |
 //!
 //! # Examples
 //! ```
@@ -62,6 +65,7 @@ mod ring;
 pub mod slow;
 mod shard;
 mod lease;
+pub mod custom;
 pub mod published;
 pub mod snapshot;
 pub mod registry;
@@ -69,12 +73,18 @@ mod walk;
 mod watch;
 mod watcher;
 pub mod recorder;
+mod embedder;
+mod rates;
 
 pub use catalog::{
     Counter, CounterCell, Desc, ErrorLabel, Family, Gauge, GaugeCell, GetSource, Group, Histogram,
     HistogramCell, Home, IoFile, IoOperation, Kind, Label, Labels, Operation, Stage, Unit,
 };
 pub use clock::{Clock, ClockSource, Ticks};
+pub use custom::{
+    CustomCounter, CustomFamily, CustomGauge, CustomHistogram, CustomKind, CustomSeries, CustomValue,
+    Measure, RegisterError, Rejection,
+};
 pub use histogram::{Bucket, HistogramSnapshot};
 pub use instrumentation::{Instrumentation, UnknownLevel};
 pub use published::{LevelState, PublishedState, TableState};

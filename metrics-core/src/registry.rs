@@ -10,6 +10,7 @@ use crate::catalog::{Gauge, GaugeCell, GetSource, Histogram, HistogramCell, Oper
 use crate::cell::Writers;
 use crate::clock::{Clock, Ticks};
 use crate::cost::{Costs, FIRST_INTERVAL};
+use crate::custom::CustomTable;
 use crate::histogram::LazyHistogram;
 use crate::instrumentation::Instrumentation;
 use crate::lease::Pool;
@@ -45,6 +46,7 @@ pub struct Registry {
     published: ArcSwap<PublishedState>,
     slow: Ring<SlowOperation>,
     costs: Costs,
+    custom: CustomTable,
 }
 
 impl Registry {
@@ -71,6 +73,7 @@ impl Registry {
             published: ArcSwap::default(),
             slow: Ring::default(),
             costs: Costs::of(clock),
+            custom: CustomTable::default(),
         })
     }
 
@@ -184,6 +187,11 @@ impl Registry {
         &self.histograms
     }
 
+    /// The metrics of the embedding application.
+    pub(crate) fn custom(&self) -> &CustomTable {
+        &self.custom
+    }
+
     /// The histogram at `position` among those that live once per database.
     #[inline]
     pub(crate) fn histogram(&self, position: usize) -> Option<&LazyHistogram> {
@@ -229,7 +237,7 @@ impl Registry {
     }
 
     #[cfg(test)]
-    pub(crate) fn gauge(&self, gauge: impl Into<GaugeCell>) -> f64 {
+    pub(crate) fn stored_gauge(&self, gauge: impl Into<GaugeCell>) -> f64 {
         let cell = self.gauges.get(gauge.into().position());
         cell.map_or(0.0, |cell| f64::from_bits(cell.load(Ordering::Relaxed)))
     }

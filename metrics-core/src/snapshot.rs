@@ -8,6 +8,7 @@
 
 use crate::catalog::{Counter, CounterCell, Family, Gauge, GaugeCell, HistogramCell, Labels, Operation};
 use crate::clock::Clock;
+use crate::custom::{self, CustomFamily};
 use crate::histogram::HistogramSnapshot;
 use crate::published::PublishedState;
 use crate::strata::Strata;
@@ -41,6 +42,7 @@ pub struct MetricsSnapshot {
     pub(crate) gauges: Vec<f64>,
     pub(crate) histograms: Vec<HistogramSnapshot>,
     pub(crate) published: Arc<PublishedState>,
+    pub(crate) custom: Vec<CustomFamily>,
     pub(crate) clock: Clock,
     pub(crate) clock_frequency: String,
 }
@@ -178,6 +180,7 @@ impl MetricsSnapshot {
             counters,
             gauges,
             histograms,
+            custom: custom::since(&self.custom, &previous.custom),
             ..self.clone()
         }
     }

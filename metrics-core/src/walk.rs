@@ -47,6 +47,7 @@ impl Registry {
             }
         }
         count_operations(&mut counters, &strata);
+        self.custom().count_rejections(&mut counters);
         let [scratch, _] = &mut tallies;
         let shared = self.histograms().iter().map(|histogram| read_shared(histogram, scratch));
         let histograms = latencies.into_iter().chain(shared).collect();
@@ -72,6 +73,7 @@ impl Registry {
             gauges,
             histograms,
             published: self.published(),
+            custom: self.custom().read(),
             clock,
             clock_frequency: clock.frequency_hz().to_string(),
         }
@@ -94,7 +96,7 @@ impl Registry {
         let shards = self.pool().shards();
         let shard_bytes: usize = shards.all().map(Shard::bytes).sum();
         let histogram_bytes: usize = self.histograms().iter().map(LazyHistogram::heap_bytes).sum();
-        let bytes = size_of::<Self>() + shard_bytes + histogram_bytes;
+        let bytes = size_of::<Self>() + shard_bytes + histogram_bytes + self.custom().heap_bytes();
         store(gauges, Gauge::InstrumentationBytes, number(bytes as u64));
         let (leased, free): (Vec<_>, Vec<_>) = shards.counting.iter().partition(|shard| shard.is_leased());
         store(gauges, Gauge::InstrumentationShards.at(0), number(leased.len() as u64));

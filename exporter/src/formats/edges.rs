@@ -19,14 +19,19 @@ use bettong_metrics::{Desc, Home, Unit};
 /// | thousandths | two in each power of two from 0.5 to 49: 14 |
 pub(super) fn of(desc: &Desc) -> Vec<u64> {
     match (desc.unit, desc.home) {
-        (Unit::Bytes | Unit::BytesPerSecond, _) => powers_of_four(3..=20).collect(),
-        (Unit::Count | Unit::Ratio, _) => (0..8).map(|n| 1 << n).chain([255, 511, 1_023]).collect(),
-        (Unit::Thousandths, _) => two_per_power_of_two(9..=15).collect(),
         (Unit::Nanoseconds | Unit::Seconds, Home::Shard) => two_per_power_of_two(7..=35).collect(),
-        (Unit::Nanoseconds | Unit::Seconds, Home::Shared) if desc.labels.is_empty() => {
-            (10..=36).map(|n| (1 << n) - 1).collect()
-        }
-        (Unit::Nanoseconds | Unit::Seconds, Home::Shared) => powers_of_four(5..=20).collect(),
+        (unit, _) => of_other(unit, !desc.labels.is_empty()),
+    }
+}
+
+/// The edges for a family that is no latency of an operation: custom ones too.
+pub(super) fn of_other(unit: Unit, is_labelled: bool) -> Vec<u64> {
+    match unit {
+        Unit::Bytes | Unit::BytesPerSecond => powers_of_four(3..=20).collect(),
+        Unit::Count | Unit::Ratio => (0..8).map(|n| 1 << n).chain([255, 511, 1_023]).collect(),
+        Unit::Thousandths => two_per_power_of_two(9..=15).collect(),
+        Unit::Nanoseconds | Unit::Seconds if is_labelled => powers_of_four(5..=20).collect(),
+        Unit::Nanoseconds | Unit::Seconds => (10..=36).map(|n| (1 << n) - 1).collect(),
     }
 }
 

@@ -15,12 +15,16 @@
 //! - `min`, `max` and `quantiles` are absent while nothing was observed. `relative_error` bounds the quantiles' values;
 //!   their ranks are exact.
 //! - Values are in `unit`; times are Unix seconds. Key prefixes are in hexadecimal.
+//! - The families of the embedding application follow the others, sorted by name. Those of `"type":"summary"` look like
+//!   histograms.
 //! - The order of members and elements is always the same, and every number is finite.
 
+use super::labels::Pairs;
 use super::scaled;
 use bettong_metrics::histogram::RELATIVE_ERROR;
 use bettong_metrics::{
-    Family, HistogramSnapshot, Labels, LevelState, MetricsSnapshot, Sample, TableState, Unit, Value, Window,
+    CustomFamily, CustomValue, Family, HistogramSnapshot, LevelState, MetricsSnapshot, Sample, TableState,
+    Unit, Value, Window,
 };
 use serde::{Serialize, Serializer};
 
@@ -94,12 +98,11 @@ struct WindowDocument {
 
 #[derive(Serialize)]
 struct Metric<'a> {
-    name: &'static str,
+    name: &'a str,
     r#type: &'static str,
     unit: &'static str,
-    help: &'static str,
-    #[serde(serialize_with = "label_map")]
-    labels: Labels<'a>,
+    help: &'a str,
+    labels: Pairs<'a>,
     #[serde(flatten)]
     value: Measured,
     timestamp: f64,
@@ -184,21 +187,37 @@ impl<'a> Document<'a> {
                 r#type: family.kind().as_str(),
                 unit: desc.unit.as_str(),
                 help: desc.help,
-                labels,
+                labels: Pairs::Catalogue(labels),
                 value: Measured::new(value, desc.unit),
                 timestamp: end,
             })
         };
+        let custom = snapshot.custom().iter().flat_map(|family| Metric::custom(family, end));
         let published = snapshot.published();
         Self {
             schema_version: SCHEMA_VERSION,
             database: snapshot.database(),
             window: WindowDocument { start, end },
-            metrics: Family::all().flat_map(metric).collect(),
+            metrics: Family::all().flat_map(metric).chain(custom).collect(),
             levels: published.levels.iter().map(Level::new).collect(),
             options: &published.options,
             recovery: &published.recovery,
         }
+    }
+}
+
+impl<'a> Metric<'a> {
+    /// The series of a custom family.
+    fn custom(family: &'a CustomFamily, timestamp: f64) -> impl Iterator<Item = Self> {
+        family.series().iter().map(move |series| Self {
+            name: family.name(),
+            r#type: family.kind().as_str(),
+            unit: family.unit().as_str(),
+            help: family.help(),
+            labels: Pairs::of(series),
+            value: Measured::custom(series.value(), family.unit()),
+            timestamp,
+        })
     }
 }
 
@@ -218,6 +237,19 @@ impl Measured {
             Value::Gauge(value) => Self::Number { value: Number::Fraction(value) },
             Value::Histogram(histogram) => Self::Distribution(Box::new(Distribution::new(histogram, unit))),
         }
+    }
+}
+
+impl Measured {
+    fn custom(value: &CustomValue, unit: Unit) -> Self {
+        Self::new(
+            match value {
+                CustomValue::Counter(raw) => Value::Counter(*raw),
+                CustomValue::Gauge(value) => Value::Gauge(*value),
+                CustomValue::Histogram(histogram) => Value::Histogram(histogram),
+            },
+            unit,
+        )
     }
 }
 
@@ -264,10 +296,6 @@ impl<'a> Level<'a> {
 
 fn pairs<S: Serializer>(pairs: &&[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
-}
-
-fn label_map<S: Serializer>(labels: &Labels<'_>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(labels.iter())
 }
 
 fn hexadecimal<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,6 +1,8 @@
-//! Snapshots as text: one file for each format, and the bucket edges they share.
+//! Snapshots as text: one file for each format, and what they share.
 
 mod edges;
+mod labels;
+mod custom;
 pub mod text;
 pub mod json;
 

@@ -6,12 +6,17 @@
 //! db_get_results_total{db="orders",result="hit"} 42
 //! ```
 //! Each family appears once, with the series of all databases below its header. The label `db` comes first. Values are
-//! in base units (seconds, bytes), as the names say.
+//! in base units (seconds, bytes), as the names say. The families of the embedding application follow, sorted by name;
+//! where two databases disagree about the kind or unit of one, the first is shown and a comment names the others.
 //!
 //! Source: Prometheus, "Exposition formats".
 
+use super::custom::{self, Merged, QUANTILES};
 use super::edges;
-use bettong_metrics::{Desc, Family, HistogramSnapshot, Kind, Labels, MetricsSnapshot, Unit, Value};
+use super::labels::Pairs;
+use bettong_metrics::{
+    CustomFamily, CustomKind, CustomValue, Family, HistogramSnapshot, Kind, MetricsSnapshot, Unit, Value,
+};
 use std::fmt::{self, Write as _};
 
 /// The `Content-Type` of the format.
@@ -36,17 +41,26 @@ pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
         let written = write_family(&mut text, family, snapshots);
         debug_assert!(written.is_ok(), "writing into a string does not fail");
     }
+    for family in custom::merged(snapshots) {
+        let written = write_custom(&mut text, &family);
+        debug_assert!(written.is_ok(), "writing into a string does not fail");
+    }
     text
+}
+
+fn write_header(text: &mut String, name: &str, help: &str, kind: &str) -> fmt::Result {
+    writeln!(text, "# HELP {name} {}", Escaped { text: help, quotes: false })?;
+    writeln!(text, "# TYPE {name} {kind}")
 }
 
 fn write_family(text: &mut String, family: Family, snapshots: &[MetricsSnapshot]) -> fmt::Result {
     let desc = family.desc();
-    writeln!(text, "# HELP {} {}", desc.name, Escaped { text: desc.help, quotes: false })?;
-    writeln!(text, "# TYPE {} {}", desc.name, family.kind().as_str())?;
+    write_header(text, desc.name, desc.help, family.kind().as_str())?;
     let edges = if family.kind() == Kind::Histogram { edges::of(desc) } else { Vec::new() };
     for snapshot in snapshots {
         for sample in snapshot.samples(family) {
-            let series = Series { desc, database: snapshot.database(), labels: sample.labels };
+            let labels = Pairs::Catalogue(sample.labels);
+            let series = Series { name: desc.name, unit: desc.unit, database: snapshot.database(), labels };
             match sample.value {
                 Value::Counter(raw) => series.write(text, "", None, InUnit(raw, desc.unit))?,
                 Value::Gauge(value) => series.write(text, "", None, value)?,
@@ -57,12 +71,46 @@ fn write_family(text: &mut String, family: Family, snapshots: &[MetricsSnapshot]
     Ok(())
 }
 
+fn write_custom(text: &mut String, merged: &Merged<'_>) -> fmt::Result {
+    let first = merged.first;
+    write_header(text, first.name(), first.help(), first.kind().as_str())?;
+    for (database, family) in &merged.alike {
+        write_custom_series(text, database, family)?;
+    }
+    for (database, family) in &merged.unlike {
+        let database = Escaped { text: database, quotes: true };
+        writeln!(text, "# {} of db=\"{database}\" has another kind or unit: not shown", family.name())?;
+    }
+    Ok(())
+}
+
+fn write_custom_series(text: &mut String, database: &str, family: &CustomFamily) -> fmt::Result {
+    let is_labelled = family.series().iter().any(|series| !series.labels().is_empty());
+    let edges = edges::of_other(family.unit(), is_labelled);
+    for one in family.series() {
+        let series = Series { name: family.name(), unit: family.unit(), database, labels: Pairs::of(one) };
+        match one.value() {
+            CustomValue::Counter(count) => series.write(text, "", None, count)?,
+            CustomValue::Gauge(value) => series.write(text, "", None, value)?,
+            CustomValue::Histogram(values) if family.kind() == CustomKind::Summary => {
+                series.write_summary(text, values)?;
+            }
+            CustomValue::Histogram(values) => series.write_histogram(text, &edges, values)?,
+        }
+    }
+    Ok(())
+}
+
 /// What all lines of one series share.
 struct Series<'a> {
-    desc: &'a Desc,
+    name: &'a str,
+    unit: Unit,
     database: &'a str,
-    labels: Labels<'a>,
+    labels: Pairs<'a>,
 }
+
+/// A label that one line of a series has beyond the labels of the series.
+type Extra<'a> = Option<(&'a str, &'a dyn fmt::Display)>;
 
 impl Series<'_> {
     fn write_histogram(
@@ -72,11 +120,27 @@ impl Series<'_> {
         histogram: &HistogramSnapshot,
     ) -> fmt::Result {
         for (edge, count) in edges.iter().zip(histogram.cumulative(edges)) {
-            let edge = InUnit(*edge, self.desc.unit);
-            self.write(text, "_bucket", Some(&edge), count)?;
+            let edge = InUnit(*edge, self.unit);
+            self.write(text, "_bucket", Some(("le", &edge)), count)?;
         }
-        self.write(text, "_bucket", Some(&"+Inf"), histogram.count())?;
-        self.write(text, "_sum", None, InUnit(histogram.sum(), self.desc.unit))?;
+        self.write(text, "_bucket", Some(("le", &"+Inf")), histogram.count())?;
+        self.write_sum_and_count(text, histogram)
+    }
+
+    /// A summary without observations has no quantiles: its lines say `NaN`, as Prometheus' own clients do.
+    fn write_summary(&self, text: &mut String, histogram: &HistogramSnapshot) -> fmt::Result {
+        for quantile in QUANTILES {
+            let extra = Some(("quantile", &quantile as &dyn fmt::Display));
+            match histogram.quantile(quantile) {
+                Some(value) => self.write(text, "", extra, InUnit(value, self.unit))?,
+                None => self.write(text, "", extra, "NaN")?,
+            }
+        }
+        self.write_sum_and_count(text, histogram)
+    }
+
+    fn write_sum_and_count(&self, text: &mut String, histogram: &HistogramSnapshot) -> fmt::Result {
+        self.write(text, "_sum", None, InUnit(histogram.sum(), self.unit))?;
         self.write(text, "_count", None, histogram.count())
     }
 
@@ -84,16 +148,16 @@ impl Series<'_> {
         &self,
         text: &mut String,
         suffix: &str,
-        edge: Option<&dyn fmt::Display>,
+        extra: Extra<'_>,
         value: impl fmt::Display,
     ) -> fmt::Result {
         let database = Escaped { text: self.database, quotes: true };
-        write!(text, "{}{suffix}{{db=\"{database}\"", self.desc.name)?;
+        write!(text, "{}{suffix}{{db=\"{database}\"", self.name)?;
         for (name, value) in self.labels.iter() {
             write!(text, ",{name}=\"{}\"", Escaped { text: value, quotes: true })?;
         }
-        if let Some(edge) = edge {
-            write!(text, ",le=\"{edge}\"")?;
+        if let Some((name, value)) = extra {
+            write!(text, ",{name}=\"{value}\"")?;
         }
         writeln!(text, "}} {value}")
     }

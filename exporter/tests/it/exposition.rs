@@ -35,8 +35,11 @@ pub(crate) fn parse(text: &str) -> Vec<Family> {
             let sample = parse_sample(line);
             let family = families.last_mut().unwrap();
             let suffix = sample.name.strip_prefix(&family.name).unwrap_or_else(|| panic!("{line}"));
-            let suffixes: &[&str] =
-                if family.kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+            let suffixes: &[&str] = match family.kind.as_str() {
+                "histogram" => &["_bucket", "_sum", "_count"],
+                "summary" => &["", "_sum", "_count"],
+                _ => &[""],
+            };
             assert!(suffixes.contains(&suffix), "{line}");
             family.samples.push(sample);
         }
@@ -62,7 +65,7 @@ fn parse_sample(line: &str) -> Sample {
         }
     }
     let value: f64 = rest.parse().unwrap_or_else(|_| panic!("{line}"));
-    assert!(value.is_finite(), "{line}");
+    assert!(value.is_finite() || line.contains("quantile="), "{line}");
     Sample { name: name.to_owned(), labels, first_label: first_label.unwrap(), value }
 }
 

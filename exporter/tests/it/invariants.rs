@@ -1,5 +1,6 @@
 //! What must hold for every text, whatever the values.
 
+use crate::custom;
 use crate::exposition::{Sample, parse};
 use crate::fixture;
 use bettong_exporter::Exporter;
@@ -132,7 +133,9 @@ fn promtool_has_nothing_to_say() {
         println!("promtool is not installed: skipped");
         return;
     };
-    promtool.stdin.take().unwrap().write_all(two_databases().as_bytes()).unwrap();
+    let custom = Exporter::new(custom::filled("orders")).with(custom::filled(AWKWARD_NAME)).text();
+    let text = two_databases() + &custom[custom.find("# HELP app_").unwrap()..];
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));

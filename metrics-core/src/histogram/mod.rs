@@ -7,11 +7,13 @@ mod buckets;
 mod epoch;
 mod recording;
 mod reading;
+mod export;
 
 pub(crate) use buckets::index_of as bucket_of;
 pub use buckets::{Bucket, HIGHEST_VALUE};
 pub use epoch::EPOCH_SECONDS;
 pub(crate) use epoch::advance as advance_epoch;
+pub use export::INTERVAL_LOG_HEADER;
 pub use reading::{HistogramSnapshot, RELATIVE_ERROR};
 pub(crate) use recording::{LazyHistogram, Tally};
 
