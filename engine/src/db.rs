@@ -348,15 +348,7 @@ impl Inner {
 
     #[inline]
     fn get_in(&self, view: &crate::view::View, key: &[u8], seq: SeqNo) -> Result<Option<Value>> {
-        let engine = &*self.engine;
-        let result = match engine.gate.check_read() {
-            Ok(()) => read::get::get(view, key, seq, &engine.recorder),
-            Err(error) => {
-                engine.recorder.start(Operation::Get).finish();
-                Err(error)
-            }
-        };
-        result.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
+        read::get::get(&self.engine, view, key, seq)
     }
 
     fn scan(&self, range: ScanRange, seq: Option<SeqNo>) -> Scan {

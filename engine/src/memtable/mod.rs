@@ -85,9 +85,14 @@ impl Memtable {
     /// The newest entry of `user` at or before `seq`.
     #[inline]
     pub(crate) fn get(&self, user: &[u8], seq: SeqNo) -> Option<(Trailer, &[u8])> {
+        self.find(user, seq).map(|node| (node.key().trailer, node.value()))
+    }
+
+    /// A function of its own: the search wants all registers, and what is around it in a get must not take any from it.
+    #[inline(never)]
+    fn find(&self, user: &[u8], seq: SeqNo) -> Option<skiplist::Node<'_>> {
         let node = self.list.seek(InternalKey::seek(user, seq))?;
-        let key = node.key();
-        (key.user == user).then(|| (key.trailer, node.value()))
+        (node.key().user == user).then_some(node)
     }
 
     /// A value of this memtable as a handle.

@@ -205,6 +205,7 @@ impl SkipList {
         Node { arena: &self.arena, offset: at.0 as usize * UNIT_BYTES }
     }
 
+    #[inline]
     fn follow(&self, link: u32) -> Option<Node<'_>> {
         (link != 0).then(|| self.node(NodeRef(link)))
     }
@@ -233,6 +234,7 @@ impl<'a> Node<'a> {
         InternalKey::new(user, Trailer(self.u64_at(0)))
     }
 
+    #[inline]
     pub(super) fn value(self) -> &'a [u8] {
         let start = self.key_offset() + self.u32_at(16) as usize;
         self.bytes(start, self.u32_at(20) as usize)
@@ -262,6 +264,7 @@ impl<'a> Node<'a> {
         unsafe { self.arena.atomic(self.offset + TOWER_OFFSET + 4 * level) }
     }
 
+    #[inline]
     fn key_offset(self) -> usize {
         self.offset + TOWER_OFFSET + 4 * self.u32_at(24) as usize
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, GetSource, Operation, OperationTimer, Recorder, Stage};
+use bettong_metrics::{Begun, Counter, GetSource, Operation, OperationTimer, Stage};
 
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::table_file::TableFile;
@@ -19,13 +20,12 @@ const FALSE_POSITIVE: usize = 2;
 
 /// The value of `user` in `view` at `seq`.
 #[inline]
-pub(crate) fn get(view: &View, user: &[u8], seq: SeqNo, recorder: &Recorder) -> Result<Option<Value>> {
-    // The shortest way, and the most travelled: a get that is not timed and served by the active memtable.
-    let Some(begun) = recorder.begin(Operation::Get) else {
-        return get_timed(view, user, seq, recorder.start(Operation::Get));
-    };
+pub(crate) fn get(engine: &Engine, view: &View, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
+    // The shortest way, and the most travelled: a get that is not timed, and served by the active memtable.
+    let begun = engine.gate.check_read().ok().and_then(|()| engine.recorder.begin(Operation::Get));
+    let Some(begun) = begun else { return get_timed(engine, view, user, seq) };
     let Some((trailer, value)) = view.active.get(user, seq) else {
-        return get_beyond(view, user, seq, recorder.resume(begun));
+        return get_beyond(engine, view, user, seq, begun);
     };
     if trailer.kind() != Some(Kind::Value) {
         begun.end_get(GetSource::Memtable, None);
@@ -37,23 +37,33 @@ pub(crate) fn get(view: &View, user: &[u8], seq: SeqNo, recorder: &Recorder) -> 
 
 #[cold]
 #[inline(never)]
-fn get_timed(view: &View, user: &[u8], seq: SeqNo, timer: OperationTimer<'_>) -> Result<Option<Value>> {
-    match view.active.get(user, seq) {
+fn get_timed(engine: &Engine, view: &View, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
+    let timer = engine.recorder.start(Operation::Get);
+    let found = engine.gate.check_read().and_then(|()| match view.active.get(user, seq) {
         Some((trailer, value)) => Ok(end(&timer, GetSource::Memtable, trailer, || view.active.lend(value))),
-        None => get_beyond(view, user, seq, timer),
-    }
+        None => search(view, user, seq, &timer),
+    });
+    found.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
 }
 
-/// Goes on where the active memtable knows nothing of the key, and ends the operation.
+/// Goes on where the active memtable knows nothing of the key.
 #[inline(never)]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the timer is used up: dropping it here ends the operation"
-)]
-fn get_beyond(view: &View, user: &[u8], seq: SeqNo, timer: OperationTimer<'_>) -> Result<Option<Value>> {
+fn get_beyond(
+    engine: &Engine,
+    view: &View,
+    user: &[u8],
+    seq: SeqNo,
+    begun: Begun<'_>,
+) -> Result<Option<Value>> {
+    let timer = engine.recorder.resume(begun);
+    search(view, user, seq, &timer).inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
+}
+
+/// Searches immutable memtables and levels.
+fn search(view: &View, user: &[u8], seq: SeqNo, timer: &OperationTimer<'_>) -> Result<Option<Value>> {
     for memtable in &view.immutables {
         if let Some((trailer, value)) = memtable.get(user, seq) {
-            return Ok(end(&timer, GetSource::Immutable, trailer, || memtable.lend(value)));
+            return Ok(end(timer, GetSource::Immutable, trailer, || memtable.lend(value)));
         }
     }
     timer.mark(Stage::Memtable);
@@ -62,12 +72,12 @@ fn get_beyond(view: &View, user: &[u8], seq: SeqNo, timer: OperationTimer<'_>) -
     for (at, level) in view.version.levels.iter().enumerate() {
         let found = if at == 0 {
             let covering = level.tables.iter().filter(|table| table.meta.covers(user));
-            find_first(covering, at, hash, target, &timer)?
+            find_first(covering, at, hash, target, timer)?
         } else {
-            find_first(level.table_for(user).into_iter(), at, hash, target, &timer)?
+            find_first(level.table_for(user).into_iter(), at, hash, target, timer)?
         };
         if let Some((trailer, value)) = found {
-            return Ok(end(&timer, GetSource::Level(at), trailer, || value));
+            return Ok(end(timer, GetSource::Level(at), trailer, || value));
         }
     }
     timer.served(GetSource::Miss, false);
