@@ -26,6 +26,7 @@ use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
 use crate::value::Value;
 use crate::verify::{self, VerifyReport};
+use crate::view::View;
 
 /// A database. Clones are the same database; it is closed with [`Db::close`], or when the last clone (and the last snapshot)
 /// is dropped.
@@ -347,7 +348,7 @@ impl Inner {
     }
 
     #[inline]
-    fn get_in(&self, view: &crate::view::View, key: &[u8], seq: SeqNo) -> Result<Option<Value>> {
+    fn get_in(&self, view: &Arc<View>, key: &[u8], seq: SeqNo) -> Result<Option<Value>> {
         read::get::get(&self.engine, view, key, seq)
     }
 

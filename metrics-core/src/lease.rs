@@ -48,6 +48,11 @@ impl Pool {
         Self { id, shards: Arc::new(ShardPool::new(id)) }
     }
 
+    /// The identity of the pool.
+    pub(crate) fn id(&self) -> PoolId {
+        self.id
+    }
+
     /// The shards of the pool.
     pub(crate) fn shards(&self) -> &ShardPool {
         &self.shards
@@ -76,19 +81,20 @@ impl Pool {
     #[cold]
     #[inline(never)]
     fn with_found<R>(&self, work: impl Fn(&Shard) -> R) -> R {
-        if let Some(shard) = self.find(true) {
+        if let Some(shard) = self.find(|| true) {
             return work(shard);
         }
         let shard = self.shards.counting.lease();
+        shard.obey(self.id);
         let result = work(&shard);
         shard.give_back();
         result
     }
 
-    /// Finds or leases this thread's shard and remembers it as the one used last: the one that counts, or its sink. `None`
-    /// if the thread cannot hold a lease any more.
+    /// Finds or leases this thread's shard and remembers it as the one used last: the one that counts, if it is to, or its
+    /// sink. `None` if the thread cannot hold a lease any more.
     #[cold]
-    pub(crate) fn find(&self, counting: bool) -> Option<&Shard> {
+    pub(crate) fn find(&self, counting: impl Fn() -> bool) -> Option<&Shard> {
         let found = LEASES.try_with(|leases| {
             // Borrowed already only if an allocator that counts with us is called from here.
             let mut leases = leases.0.try_borrow_mut().ok()?;
@@ -100,7 +106,11 @@ impl Pool {
                 leases.len() - 1
             });
             let lease = leases.get_mut(at)?;
-            let shard = if counting {
+            lease.counting.obey(self.id);
+            if let Some(sink) = &lease.sink {
+                sink.obey(self.id);
+            }
+            let shard = if counting() {
                 &lease.counting
             } else {
                 lease.sink.get_or_insert_with(|| self.shards.list(false).lease())
@@ -152,10 +162,10 @@ mod tests {
     fn a_thread_can_turn_to_its_sink_and_back() {
         let pool = Pool::new();
         let counting = mine(&pool);
-        let sink = ptr::from_ref(pool.find(false).unwrap());
+        let sink = ptr::from_ref(pool.find(|| false).unwrap());
         assert!(!ptr::eq(sink, counting));
         assert!(ptr::eq(mine(&pool), sink));
-        assert!(ptr::eq(pool.find(true).unwrap(), counting));
+        assert!(ptr::eq(pool.find(|| true).unwrap(), counting));
         assert!(ptr::eq(mine(&pool), counting));
         assert_eq!((pool.shards().counting.iter().count(), pool.shards().all().count()), (1, 2));
     }
@@ -174,7 +184,7 @@ mod tests {
         let pool = Pool::new();
         for _ in 0..10 {
             let pool = pool.clone();
-            std::thread::spawn(move || (pool.find(true).is_some(), pool.find(false).is_some()))
+            std::thread::spawn(move || (pool.find(|| true).is_some(), pool.find(|| false).is_some()))
                 .join()
                 .unwrap();
         }
@@ -188,7 +198,7 @@ mod tests {
         impl Drop for Late {
             fn drop(&mut self) {
                 self.0.with(|shard| self.1.send(shard.is_leased()).unwrap());
-                self.1.send(self.0.find(true).is_some()).unwrap();
+                self.1.send(self.0.find(|| true).is_some()).unwrap();
             }
         }
         thread_local!(static LATE: RefCell<Option<Late>> = const { RefCell::new(None) });

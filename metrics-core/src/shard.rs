@@ -43,7 +43,8 @@ impl PoolId {
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Shard {
-    pool: PoolId,
+    /// The number of the pool; 0 makes the owner look at the level in force before it goes on.
+    pool: AtomicU64,
     operations: [OperationCells; Operation::ALL.len()],
     /// How gets ended: one cell says both what `db_get_served_total` and what `db_get_results_total` want to know.
     gets: [AtomicU64; GET_ENDS],
@@ -67,7 +68,7 @@ pub(crate) struct Timed<'a> {
 impl Shard {
     pub(crate) const fn new(pool: PoolId) -> Self {
         Self {
-            pool,
+            pool: AtomicU64::new(pool.0),
             operations: [const { OperationCells::new() }; Operation::ALL.len()],
             gets: [const { AtomicU64::new(0) }; GET_ENDS],
             counters: [const { AtomicU64::new(0) }; Counter::CELLS],
@@ -82,7 +83,23 @@ impl Shard {
     /// Whether the shard is one of the pool's.
     #[inline]
     pub(crate) fn belongs_to(&self, pool: PoolId) -> bool {
-        self.pool == pool
+        self.pool.load(Ordering::Relaxed) == pool.0
+    }
+
+    /// Makes the owner look at the level in force, at its next operation of every kind.
+    pub(crate) fn look_again(&self) {
+        self.pool.store(PoolId::NOBODY.0, Ordering::SeqCst);
+    }
+
+    /// Obeys [`Shard::look_again`], for the owner.
+    ///
+    /// Whoever changes the level stores it and then calls `look_again`; here the number is stored, and the level is loaded
+    /// afterwards. All four are sequentially consistent: either the new level is seen, or the call to look comes last.
+    pub(crate) fn obey(&self, pool: PoolId) {
+        if !self.belongs_to(pool) {
+            self.pool.store(pool.0, Ordering::SeqCst);
+            self.operations.iter().for_each(OperationCells::look_next);
+        }
     }
 
     /// The hot cells of `operation`.
@@ -129,14 +146,6 @@ impl Shard {
     pub(crate) fn add_get(&self, source: GetSource, tombstone: bool) {
         if let Some(end) = self.gets.get(source.index() * 2 + usize::from(tombstone)) {
             cell::raise(end, 1, Writers::One);
-        }
-    }
-
-    /// Makes the next operation of every kind look at the level in force.
-    pub(crate) fn look_again(&self) {
-        for cells in &self.operations {
-            // Sequentially consistent, like what it announces: see `Recorder::plan_next_look`.
-            cells.next_look.store(0, Ordering::SeqCst);
         }
     }
 

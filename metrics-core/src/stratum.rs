@@ -5,8 +5,8 @@
 //! - *Fast* operations are sampled. A sample stands for itself and for the fast operations that end before the next
 //!   sample, so the weights of all samples add up to the exact number of fast operations at any moment.
 //!
-//! An operation is looked at when `entered` reaches `next_look`. The next look is then drawn uniformly from 1 to 2N − 1
-//! operations ahead: N on average, and in step with no workload.
+//! An operation is looked at when `position`, which every operation raises by one, reaches 0. The next look is then drawn
+//! uniformly from 1 to 2N − 1 operations ahead: N on average, and in step with no workload.
 //!
 //! The weight of the newest sample still grows. It is not in a bucket yet but follows from two cells:
 //!
@@ -18,7 +18,7 @@
 //!   weights          3        5 so far           buckets hold 3, the reader adds 5 to the bucket of `latest`
 //! ```
 //!
-//! The owner first raises the bucket of the sample that is complete, then replaces `latest`. A reader loads `fast`, then
+//! The owner first raises the bucket of the sample that is complete, then replaces `latest`. A reader loads how many are finished, then
 //! `latest`, then the buckets: if these add up to `settled`, nothing happened in between and it adds the weight so far. If
 //! they add up to more, the owner has settled that sample meanwhile; the reader loads its bucket again, since it may have
 //! passed it too early. Either way no operation is lost or counted twice, and no bucket ever shrinks.
@@ -29,22 +29,35 @@ use crate::cell::{self, Writers};
 use crate::histogram::{LazyHistogram, Tally, bucket_of};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Never looked at.
-pub(crate) const NEVER: u64 = u64::MAX;
+/// The gap to a look that never comes.
+pub(crate) const NEVER: u64 = 1 << 60;
 
 /// What every operation touches, first and last. A block of its own for each operation: two cache lines, since processors
-/// fetch lines in pairs.
+/// fetch lines in pairs. What an operation touches that is not timed lies in the first.
+///
+/// The number of operations begun follows from two cells:
+///
+/// ```text
+///   turn = (operations begun when the next look is due, 0)      begun = turn + position, position < 0
+///   turn = (operations begun, 1) while a look is being drawn    begun = turn
+/// ```
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct OperationCells {
-    /// Operations begun.
-    pub(crate) entered: AtomicU64,
-    /// The value of `entered` at which the next operation is looked at.
-    pub(crate) next_look: AtomicU64,
-    /// Operations finished on the fast path.
-    pub(crate) fast: AtomicU64,
+    /// Operations until the next look, as a negative number in two's complement.
+    position: AtomicU64,
+    /// See above; the flag is the lowest bit.
+    turn: AtomicU64,
+    /// Operations finished on the fast path that found a value in the memtable.
+    quick_values: AtomicU64,
+    /// Operations finished on the fast path that found a tombstone in the memtable.
+    quick_tombstones: AtomicU64,
+    /// Bytes of the values found.
+    quick_bytes: AtomicU64,
+    /// Other operations finished on the fast path.
+    fast: AtomicU64,
     /// Operations finished off the fast path.
-    pub(crate) slow: AtomicU64,
+    slow: AtomicU64,
     /// The newest sample, see [`Latest`].
     latest: AtomicU64,
     /// Fast operations that no sample stands for: they ended while operations were not timed.
@@ -57,6 +70,14 @@ pub(crate) struct OperationCells {
     pub(crate) slow_nanos: AtomicU64,
     /// The state of the generator that draws gaps; never 0 once used.
     random: AtomicU64,
+}
+
+/// What gets found in the memtable, on the shortest way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quick {
+    pub(crate) values: u64,
+    pub(crate) tombstones: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The newest sample: its bucket, and the fast operations that older samples stand for, in one word.
@@ -84,8 +105,11 @@ impl Latest {
 impl OperationCells {
     pub(crate) const fn new() -> Self {
         Self {
-            entered: AtomicU64::new(0),
-            next_look: AtomicU64::new(0),
+            position: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
+            quick_values: AtomicU64::new(0),
+            quick_tombstones: AtomicU64::new(0),
+            quick_bytes: AtomicU64::new(0),
             fast: AtomicU64::new(0),
             slow: AtomicU64::new(0),
             latest: AtomicU64::new(0),
@@ -94,6 +118,89 @@ impl OperationCells {
             sampled_nanos: AtomicU64::new(0),
             slow_nanos: AtomicU64::new(0),
             random: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts an operation as begun, if it is not its turn to be looked at: if it is, nothing is counted.
+    #[inline]
+    pub(crate) fn begin(&self) -> bool {
+        let position = self.position.load(Ordering::Relaxed).wrapping_add(1).cast_signed();
+        let unseen = position < 0;
+        if unseen {
+            self.position.store(position.cast_unsigned(), Ordering::Release);
+        }
+        unseen
+    }
+
+    /// Counts an operation as begun and places the next look `gap` operations ahead; at 1 it is the next one's turn.
+    pub(crate) fn begin_looking(&self, gap: u64) {
+        let begun = self.begun_by_owner() + 1;
+        self.turn.store(begun << 1 | 1, Ordering::Release);
+        self.position.store(gap.wrapping_neg(), Ordering::Release);
+        self.turn.store((begun + gap) << 1, Ordering::Release);
+    }
+
+    /// Makes it the next operation's turn, for the owner.
+    pub(crate) fn look_next(&self) {
+        let begun = self.begun_by_owner();
+        self.turn.store(begun << 1 | 1, Ordering::Release);
+        self.position.store(0, Ordering::Release);
+        self.turn.store(begun << 1, Ordering::Release);
+    }
+
+    /// Operations begun, for the owner: nobody changes the two cells meanwhile.
+    fn begun_by_owner(&self) -> u64 {
+        (self.turn.load(Ordering::Relaxed) >> 1).wrapping_add(self.position.load(Ordering::Relaxed))
+    }
+
+    /// Operations begun. Never waits: it looks again only if the owner has gone on, and a look is rare.
+    pub(crate) fn begun(&self) -> u64 {
+        /// The owner would have to sample operations as fast as three cells are loaded, so often in a row.
+        const ATTEMPTS: usize = 100;
+        let mut turn = cell::read(&self.turn);
+        for _ in 0..ATTEMPTS {
+            if turn & 1 == 1 {
+                break;
+            }
+            let position = cell::read(&self.position);
+            let again = cell::read(&self.turn);
+            if again == turn {
+                return (turn >> 1).wrapping_add(position);
+            }
+            turn = again;
+        }
+        turn >> 1
+    }
+
+    /// Operations finished on the fast path.
+    pub(crate) fn finished_fast(&self) -> u64 {
+        let quick = self.quick();
+        cell::read(&self.fast) + quick.values + quick.tombstones
+    }
+
+    /// Operations finished off the fast path.
+    pub(crate) fn finished_slow(&self) -> u64 {
+        cell::read(&self.slow)
+    }
+
+    /// What was found on the shortest way.
+    pub(crate) fn quick(&self) -> Quick {
+        Quick {
+            values: cell::read(&self.quick_values),
+            tombstones: cell::read(&self.quick_tombstones),
+            bytes: cell::read(&self.quick_bytes),
+        }
+    }
+
+    /// Counts a fast operation that was not looked at and found a value of so many bytes in the memtable, or a tombstone.
+    #[inline]
+    pub(crate) fn finish_quick(&self, value_bytes: Option<u64>) {
+        match value_bytes {
+            Some(bytes) => {
+                cell::raise(&self.quick_bytes, bytes, Writers::One);
+                cell::raise(&self.quick_values, 1, Writers::One);
+            }
+            None => cell::raise(&self.quick_tombstones, 1, Writers::One),
         }
     }
 
@@ -119,7 +226,7 @@ impl OperationCells {
         cell::raise(&self.slow_nanos, nanos, Writers::One);
         if Latest::unpack(self.latest.load(Ordering::Relaxed)).bucket.is_none() {
             // Fast operations still wait for their first sample: the next operation is looked at.
-            self.next_look.store(0, Ordering::Relaxed);
+            self.look_next();
         }
         cell::raise(&self.slow, 1, Writers::One);
     }
@@ -133,7 +240,7 @@ impl OperationCells {
     /// Gives the newest sample its final weight; returns the number of fast operations that samples stand for, or never will.
     fn settle(&self, fast: &LazyHistogram) -> u64 {
         let Latest { bucket, settled } = Latest::unpack(self.latest.load(Ordering::Relaxed));
-        let finished = self.fast.load(Ordering::Relaxed);
+        let finished = self.finished_fast();
         let weight = (finished & Latest::SETTLED).wrapping_sub(settled) & Latest::SETTLED;
         match bucket {
             Some(bucket) => fast.raise(bucket, weight),
@@ -190,7 +297,7 @@ mod tests {
 
     fn read(cells: &OperationCells, fast: &LazyHistogram) -> HistogramSnapshot {
         let mut tally = Tally::new();
-        cells.add_fast_to(fast, cell::read(&cells.fast), &mut tally);
+        cells.add_fast_to(fast, cells.finished_fast(), &mut tally);
         HistogramSnapshot::from_tally(&tally)
     }
 
@@ -219,7 +326,7 @@ mod tests {
         cells.finish_sample(&fast, 300);
         cells.finish_fast();
         assert_eq!(read(&cells, &fast).cumulative(&[100, 300]), [1, 3]);
-        assert_eq!(cells.fast.load(Ordering::Relaxed), 14);
+        assert_eq!(cells.finished_fast(), 14);
     }
 
     #[test]
@@ -238,9 +345,50 @@ mod tests {
     #[test]
     fn a_slow_first_operation_does_not_leave_the_fast_ones_without_a_sample() {
         let (cells, slow) = (OperationCells::new(), LazyHistogram::default());
-        cells.next_look.store(500, Ordering::Relaxed);
+        cells.begin_looking(500);
         cells.finish_slow(&slow, 9_000);
-        assert_eq!(cells.next_look.load(Ordering::Relaxed), 0);
+        assert!(!cells.begin());
+    }
+
+    #[test]
+    fn every_gap_th_operation_is_looked_at_and_all_are_counted() {
+        let cells = OperationCells::new();
+        let mut looks = Vec::new();
+        for operation in 1..=30 {
+            if !cells.begin() {
+                looks.push(operation);
+                cells.begin_looking(7);
+            }
+            assert_eq!(cells.begun(), operation);
+        }
+        assert_eq!(looks, [1, 8, 15, 22, 29]);
+        cells.look_next();
+        assert_eq!((cells.begun(), cells.begin()), (30, false));
+        cells.begin_looking(NEVER);
+        assert!((0..1_000).all(|_| cells.begin()));
+        assert_eq!(cells.begun(), 1_031);
+    }
+
+    #[test]
+    fn the_number_begun_never_shrinks_nor_runs_ahead_for_a_reader() {
+        let cells = OperationCells::new();
+        let started = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for operation in 1..=300_000 {
+                    started.store(operation, Ordering::SeqCst);
+                    if !cells.begin() {
+                        cells.begin_looking(1 + operation % 3);
+                    }
+                }
+            });
+            let mut last = 0;
+            while last < 300_000 {
+                let begun = cells.begun();
+                assert!(last <= begun && begun <= started.load(Ordering::SeqCst), "{last} {begun}");
+                last = begun;
+            }
+        });
     }
 
     #[test]

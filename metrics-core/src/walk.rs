@@ -43,7 +43,7 @@ impl Registry {
         let mut flows = strata.map(|strata| Flow { entered: 0, exited: strata.finished() });
         for shard in shards() {
             for (operation, flow) in Operation::ALL.into_iter().zip(&mut flows) {
-                flow.entered = flow.entered.wrapping_add(cell::read(&shard.operation(operation).entered));
+                flow.entered = flow.entered.wrapping_add(shard.operation(operation).begun());
             }
         }
         count_operations(&mut counters, &strata);
@@ -107,7 +107,7 @@ impl Registry {
 fn read_finished(shard: &Shard) -> Finished {
     Operation::ALL.map(|operation| {
         let cells = shard.operation(operation);
-        (cell::read(&cells.fast), cell::read(&cells.slow))
+        (cells.finished_fast(), cells.finished_slow())
     })
 }
 
@@ -160,6 +160,11 @@ fn add_counters(shard: &Shard, counters: &mut [u64]) {
             *sum = sum.wrapping_add(n);
         }
     };
+    let quick = shard.operation(Operation::Get).quick();
+    add(Counter::GetServed, GetSource::Memtable.index(), quick.values + quick.tombstones);
+    add(Counter::GetResults, 0, quick.values);
+    add(Counter::GetResults, 1, quick.tombstones);
+    add(Counter::UserReadBytes, 0, quick.bytes);
     for (source, ends) in shard.gets().chunks(2).enumerate() {
         let [values, tombstones] = [0, 1].map(|end| ends.get(end).map_or(0, cell::read));
         add(Counter::GetServed, source, values + tombstones);

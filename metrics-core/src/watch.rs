@@ -10,7 +10,6 @@
 //!   the budget, once a second.
 
 use crate::catalog::{Gauge, Operation};
-use crate::cell;
 use crate::registry::Registry;
 use crate::shard::Shard;
 use crate::strata::Strata;
@@ -131,8 +130,8 @@ fn set_interval(registry: &Registry, operation: Operation, period: &Strata) -> b
 
 fn look_at(shard: &Shard, operation: Operation, now: Instant) -> Seen {
     let cells = shard.operation(operation);
-    let exited = cell::read(&cells.fast) + cell::read(&cells.slow);
-    Seen { entered: cell::read(&cells.entered), exited, since: now }
+    let exited = cells.finished_fast() + cells.finished_slow();
+    Seen { entered: cells.begun(), exited, since: now }
 }
 
 fn read_strata(registry: &Registry) -> [Strata; KINDS] {
@@ -140,8 +139,8 @@ fn read_strata(registry: &Registry) -> [Strata; KINDS] {
     for shard in registry.pool().shards().counting.iter() {
         for (operation, strata) in Operation::ALL.into_iter().zip(&mut strata) {
             let cells = shard.operation(operation);
-            strata.fast += cell::read(&cells.fast);
-            strata.slow += cell::read(&cells.slow);
+            strata.fast += cells.finished_fast();
+            strata.slow += cells.finished_slow();
             strata.add_timing(cells);
         }
     }

@@ -20,24 +20,25 @@ const FALSE_POSITIVE: usize = 2;
 
 /// The value of `user` in `view` at `seq`.
 #[inline]
-pub(crate) fn get(engine: &Engine, view: &View, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
-    // The shortest way, and the most travelled: a get that is not timed, and served by the active memtable.
+pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
+    // The shortest way, and the most travelled: a get that is not timed, and served by the active memtable. The view stays
+    // behind its reference: that leaves a register for what the instrumentation remembers.
     let begun = engine.gate.check_read().ok().and_then(|()| engine.recorder.begin(Operation::Get));
     let Some(begun) = begun else { return get_timed(engine, view, user, seq) };
     let Some((trailer, value)) = view.active.get(user, seq) else {
         return get_beyond(engine, view, user, seq, begun);
     };
     if trailer.kind() != Some(Kind::Value) {
-        begun.end_get(GetSource::Memtable, None);
+        begun.end_in_memtable(None);
         return Ok(None);
     }
-    begun.end_get(GetSource::Memtable, Some(value.len() as u64));
+    begun.end_in_memtable(Some(value.len() as u64));
     Ok(Some(view.active.lend(value)))
 }
 
 #[cold]
 #[inline(never)]
-fn get_timed(engine: &Engine, view: &View, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
+fn get_timed(engine: &Engine, view: &Arc<View>, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
     let timer = engine.recorder.start(Operation::Get);
     let found = engine.gate.check_read().and_then(|()| match view.active.get(user, seq) {
         Some((trailer, value)) => Ok(end(&timer, GetSource::Memtable, trailer, || view.active.lend(value))),
@@ -50,7 +51,7 @@ fn get_timed(engine: &Engine, view: &View, user: &[u8], seq: SeqNo) -> Result<Op
 #[inline(never)]
 fn get_beyond(
     engine: &Engine,
-    view: &View,
+    view: &Arc<View>,
     user: &[u8],
     seq: SeqNo,
     begun: Begun<'_>,

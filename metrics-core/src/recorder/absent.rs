@@ -102,7 +102,7 @@ pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 impl Begun<'_> {
     /// Nothing.
     #[inline(always)]
-    pub fn end_get(self, _source: GetSource, _value_bytes: Option<u64>) {}
+    pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
 }
 
 /// Times nothing.

@@ -2,11 +2,11 @@
 //!
 //! An operation that is not looked at costs a dozen plain instructions on lines that the thread owns:
 //!
-//! 1. [`Recorder::start`] finds the thread's shard and raises `entered`;
+//! 1. [`Recorder::start`] finds the thread's shard and counts the operation as begun;
 //! 2. the operation counts its results through the timer, which remembers the shard;
 //! 3. dropping the timer raises the number of operations finished.
 //!
-//! When `entered` reaches `next_look`, [`Recorder::start`] takes the way through [`Recorder::start_looking`], which reads the
+//! When it is the operation's turn, [`Recorder::start`] takes the way through [`Recorder::start_looking`], which reads the
 //! level in force, takes a time stamp, and draws the next look. An operation that leaves the fast path says so
 //! ([`OperationTimer::leave_fast_path`]) and is timed from there.
 //!
@@ -15,7 +15,7 @@
 use crate::catalog::{
     Counter, CounterCell, ErrorLabel, GaugeCell, GetSource, Histogram, HistogramCell, Operation, Stage,
 };
-use crate::cell::{self, Writers};
+use crate::cell::Writers;
 use crate::clock::{Clock, Ticks};
 use crate::instrumentation::Instrumentation;
 use crate::lease::Pool;
@@ -93,7 +93,7 @@ impl Recorder {
     }
 
     /// The way of most operations: counts one as entered if it is not its turn to be looked at. For code that is so short
-    /// that a timer, which has to be dropped on every way out, would be a burden: it ends with [`Begun::end_get`], or goes on
+    /// that a timer, which has to be dropped on every way out, would be a burden: it ends with [`Begun::end_in_memtable`], or goes on
     /// with a timer ([`Recorder::resume`]). If it does neither, the operation is under way for ever.
     ///
     /// `None` says that nothing was counted: use [`Recorder::start`].
@@ -112,15 +112,7 @@ impl Recorder {
     /// Counts an operation as entered if it is not its turn.
     #[inline]
     fn start_uncounted(&self, operation: Operation) -> Option<&Shard> {
-        let hit = |shard: &'_ Shard| {
-            let cells = shard.operation(operation);
-            let entered = cells.entered.load(Ordering::Relaxed).wrapping_add(1);
-            let unseen = entered < cells.next_look.load(Ordering::Relaxed);
-            if unseen {
-                cells.entered.store(entered, Ordering::Release);
-            }
-            unseen
-        };
+        let hit = |shard: &'_ Shard| shard.operation(operation).begin();
         self.pool.if_latest(|shard| hit(shard).then_some(shard), || None)
     }
 
@@ -140,32 +132,35 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     fn start_looking(&self, operation: Operation) -> OperationTimer<'_> {
-        let counting = self.registry.level().counts();
-        if let Some(shard) = self.pool.find(counting) {
-            let started = self.enter(shard, operation);
-            return self.resume_on(operation, shard, started);
+        if let Some(shard) = self.pool.find(|| self.registry.level_now().counts()) {
+            return self.resume_on(operation, shard, self.enter(shard, operation));
         }
         // The thread is ending. Its timer gives the shard back: see `OperationTimer::finish_timed`.
+        let counting = self.registry.level().counts();
         let shard = self.pool.shards().list(counting).lease_for_one_operation();
-        cell::raise(&shard.operation(operation).entered, 1, Writers::One);
+        shard.obey(self.pool.id());
+        shard.operation(operation).begin_looking(1);
         self.resume_on(operation, shard, self.clock.now())
     }
 
-    /// Counts an operation as entered in `shard`; takes a stamp if it is to be timed.
+    /// Counts an operation as begun in `shard`, which belongs to the thread; takes a stamp if it is to be timed.
     fn enter(&self, shard: &Shard, operation: Operation) -> Ticks {
         let cells = shard.operation(operation);
-        let entered = cells.entered.load(Ordering::Relaxed).wrapping_add(1);
-        cells.entered.store(entered, Ordering::Release);
-        if entered < cells.next_look.load(Ordering::Relaxed) {
+        if cells.begin() {
             return Ticks::NONE;
         }
-        let level = self.plan_next_look(shard, operation, entered);
+        let interval = self.registry.interval(operation);
+        let level = self.registry.level_now();
+        cells.begin_looking(match level {
+            Instrumentation::Off | Instrumentation::Counters => NEVER,
+            Instrumentation::Sampled => cells.draw_gap(interval),
+            Instrumentation::Full => 1,
+        });
         if !level.times() {
             cells.pause(shard.timed(operation).fast);
             return Ticks::NONE;
         }
         let now = self.clock.now();
-        let interval = self.registry.interval(operation);
         match level {
             Instrumentation::Full => shard.trace().begin(1, now),
             _ if cells.samples.load(Ordering::Relaxed).is_multiple_of(TRACED) => {
@@ -174,26 +169,6 @@ impl Recorder {
             _ => {}
         }
         now
-    }
-
-    /// Decides when the next operation is looked at, by the level in force; returns that level.
-    ///
-    /// A change of level stores the level and then makes every shard look again; here the look is stored and then the level
-    /// loaded once more. All four are sequentially consistent, so either the change is seen here, or its look comes last.
-    fn plan_next_look(&self, shard: &Shard, operation: Operation, entered: u64) -> Instrumentation {
-        let cells = shard.operation(operation);
-        loop {
-            let level = self.registry.level_now();
-            let next = match level {
-                Instrumentation::Off | Instrumentation::Counters => NEVER,
-                Instrumentation::Sampled => entered + cells.draw_gap(self.registry.interval(operation)),
-                Instrumentation::Full => 0,
-            };
-            cells.next_look.store(next, Ordering::SeqCst);
-            if self.registry.level_now() == level {
-                return level;
-            }
-        }
     }
 
     /// Chooses the steps of an iterator that are timed.
@@ -212,7 +187,9 @@ impl Recorder {
 
     /// A handle for a loop on one thread that does nothing else: it has a shard of its own and looks for none.
     pub fn session(&self) -> Session<'_> {
-        Session { recorder: self, shard: self.pool.shards().counting.lease(), one_thread: PhantomData }
+        let shard = self.pool.shards().counting.lease();
+        shard.obey(self.pool.id());
+        Session { recorder: self, shard, one_thread: PhantomData }
     }
 
     /// Counts an operation that failed. It is timed and counted as finished all the same, by its timer. Scans are
@@ -251,14 +228,10 @@ pub struct Begun<'a> {
 }
 
 impl Begun<'_> {
-    /// Ends a get that found a value of so many bytes, or a tombstone (`None`).
+    /// Ends a get that found a value of so many bytes in the memtable, or a tombstone (`None`).
     #[inline]
-    pub fn end_get(self, source: GetSource, value_bytes: Option<u64>) {
-        self.shard.add_get(source, value_bytes.is_none());
-        if let Some(bytes) = value_bytes {
-            self.shard.add(Counter::UserReadBytes.at(0), bytes);
-        }
-        self.shard.operation(self.operation).finish_fast();
+    pub fn end_in_memtable(self, value_bytes: Option<u64>) {
+        self.shard.operation(self.operation).finish_quick(value_bytes);
     }
 }
 
@@ -434,17 +407,18 @@ impl Session<'_> {
     /// As [`Recorder::start`].
     #[inline]
     pub fn start(&self, operation: Operation) -> OperationTimer<'_> {
-        let cells = self.shard.operation(operation);
-        let entered = cells.entered.load(Ordering::Relaxed).wrapping_add(1);
-        let started = if entered < cells.next_look.load(Ordering::Relaxed) {
-            cells.entered.store(entered, Ordering::Release);
-            Ticks::NONE
-        } else if self.recorder.registry.level().counts() {
-            self.recorder.enter(&self.shard, operation)
-        } else {
-            return self.recorder.start(operation);
-        };
-        self.recorder.resume_on(operation, &self.shard, started)
+        let pool = self.recorder.pool.id();
+        if self.shard.belongs_to(pool) && self.shard.operation(operation).begin() {
+            return self.recorder.resume_on(operation, &self.shard, Ticks::NONE);
+        }
+        self.shard.obey(pool);
+        if self.recorder.registry.level_now().counts() {
+            let started = self.recorder.enter(&self.shard, operation);
+            return self.recorder.resume_on(operation, &self.shard, started);
+        }
+        // Nothing is counted: the thread's own sink takes it.
+        self.shard.look_again();
+        self.recorder.start(operation)
     }
 
     /// As [`Recorder::add`].
