@@ -13,6 +13,7 @@
 //! | `cell` | the ways to change one atomic cell |
 //! | [`catalog`] | the closed table of metric families |
 //! | [`histogram`] | log-linear buckets, recorded and read back |
+//! | `io` | the calls of the file system under way |
 //! | `shard` | the cells of one thread, and the pool that lends them |
 //! | `lease` | which shard the running thread writes |
 //! | [`published`] | the state of the tree, as the engine last announced it |
@@ -39,6 +40,7 @@ pub mod clock;
 mod cell;
 pub mod catalog;
 pub mod histogram;
+mod io;
 mod shard;
 mod lease;
 pub mod published;
@@ -53,6 +55,7 @@ pub use catalog::{
 pub use clock::{Clock, ClockSource, Ticks};
 pub use histogram::{Bucket, HistogramSnapshot};
 pub use published::{LevelState, PublishedState, TableState};
+pub use recorder::io_timer::IoTimer;
 pub use recorder::{OperationTimer, Recorder, Stopwatch};
 pub use registry::Registry;
 pub use snapshot::{MetricsSnapshot, Sample, Value, Window};

@@ -8,6 +8,8 @@
 //!
 //! The order of these stores is what a snapshot relies on when it promises finished ≤ results ≤ entered.
 
+pub mod io_timer;
+
 use crate::catalog::{Counter, CounterCell, ErrorLabel, GaugeCell, Histogram, HistogramCell, Operation};
 use crate::cell::{self, Writers};
 use crate::clock::{Clock, Ticks};

@@ -11,6 +11,7 @@ use crate::catalog::{Counter, Gauge, GaugeCell, Histogram, Operation};
 use crate::cell;
 use crate::clock::{Clock, Ticks};
 use crate::histogram::{HistogramSnapshot, LazyHistogram, Tally};
+use crate::io::IoTable;
 use crate::lease::Pool;
 use crate::published::PublishedState;
 use crate::shard::Shard;
@@ -32,6 +33,7 @@ pub struct Registry {
     /// The histograms that live once per database.
     histograms: [LazyHistogram; Histogram::SHARED_CELLS],
     published: ArcSwap<PublishedState>,
+    io: IoTable,
 }
 
 impl Registry {
@@ -48,6 +50,7 @@ impl Registry {
             gauges: [const { AtomicU64::new(0) }; Gauge::CELLS],
             histograms: std::array::from_fn(|_| LazyHistogram::default()),
             published: ArcSwap::default(),
+            io: IoTable::default(),
         })
     }
 
@@ -93,6 +96,7 @@ impl Registry {
         }
         derive_amplifications(&counters, &mut gauges);
         self.describe_instrumentation(&mut gauges);
+        self.io.describe(self.clock, &mut gauges);
         MetricsSnapshot {
             database: Arc::clone(&self.name),
             window: Window {
@@ -118,6 +122,11 @@ impl Registry {
     /// The database's shards.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The calls of the file system under way.
+    pub(crate) fn io(&self) -> &IoTable {
+        &self.io
     }
 
     /// The histogram at `position` among those that live once per database.

@@ -1,0 +1,81 @@
+//! One call of the file system: counted, timed, seen while it is under way.
+
+use crate::catalog::{Counter, Histogram, IoFile, IoOperation};
+use crate::clock::Ticks;
+use crate::io::IoTable;
+use crate::recorder::Recorder;
+use std::sync::atomic::AtomicU64;
+
+/// From this long on, a call counts as slow.
+const SLOW_NANOS: u64 = 1_000_000_000;
+
+impl Recorder {
+    /// Begins a call of the file system. It is counted when the timer is dropped; until then it is in flight.
+    ///
+    /// # Examples
+    /// ```
+    /// use bettong_metrics::{Counter, IoFile, IoOperation, Registry};
+    ///
+    /// let registry = Registry::new("orders");
+    /// let recorder = registry.recorder();
+    /// let mut timer = recorder.io(IoOperation::Read, IoFile::Table);
+    /// timer.fail();
+    /// timer.finish();
+    /// let cell = |family: Counter| family.at2(IoOperation::Read.index(), IoFile::Table.index());
+    /// assert_eq!(registry.snapshot().counter(cell(Counter::IoOperations)), 1);
+    /// assert_eq!(registry.snapshot().counter(cell(Counter::IoErrors)), 1);
+    /// ```
+    pub fn io(&self, operation: IoOperation, file: IoFile) -> IoTimer<'_> {
+        let began = self.now();
+        let slot = self.registry.io().enter(operation, began);
+        IoTimer { recorder: self, operation, file, slot, began, running: true }
+    }
+}
+
+/// A call of the file system under way.
+#[derive(Debug)]
+#[must_use = "dropping the timer at once times nothing"]
+pub struct IoTimer<'a> {
+    recorder: &'a Recorder,
+    operation: IoOperation,
+    file: IoFile,
+    slot: Option<&'a AtomicU64>,
+    began: Ticks,
+    running: bool,
+}
+
+impl IoTimer<'_> {
+    /// Counts the call as one that failed.
+    #[cold]
+    pub fn fail(&mut self) {
+        self.recorder.add(Counter::IoErrors.at2(self.operation.index(), self.file.index()), 1);
+    }
+
+    /// Ends the call and returns how long it took, in nanoseconds.
+    pub fn finish(mut self) -> u64 {
+        self.record()
+    }
+
+    fn record(&mut self) -> u64 {
+        self.running = false;
+        if let Some(slot) = self.slot {
+            IoTable::leave(slot);
+        }
+        let nanos = self.recorder.nanos_since(self.began);
+        let operation = self.operation.index();
+        self.recorder.add(Counter::IoOperations.at2(operation, self.file.index()), 1);
+        self.recorder.record(Histogram::IoLatency.at(operation), nanos);
+        if nanos >= SLOW_NANOS {
+            self.recorder.add(Counter::IoSlowOperations.at(operation), 1);
+        }
+        nanos
+    }
+}
+
+impl Drop for IoTimer<'_> {
+    fn drop(&mut self) {
+        if self.running {
+            self.record();
+        }
+    }
+}
