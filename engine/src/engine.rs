@@ -249,7 +249,7 @@ impl Engine {
     fn set_gauges(&self, view: &View, shape: &Shape, pressure: Pressure) {
         gauges::set_tree(&self.recorder, view, shape, &self.options);
         gauges::set_pressure(&self.recorder, pressure);
-        self.due.note(shape, self.env.clock.monotonic_nanos());
+        self.due.note(shape, self.recorder.now());
         let pending = shape.due_levels().saturating_sub(self.work.lock().compacting) as f64;
         self.recorder.set(Gauge::CompactionsPending, pending);
         self.recorder.set(Gauge::BackgroundJobsQueued.at(Pool::Compaction as usize), pending);
@@ -345,7 +345,8 @@ impl Engine {
         self.recorder.set(Gauge::SnapshotsOpen, held as f64);
         let age = since.map_or(0, |since| now.saturating_sub(since));
         self.recorder.set(Gauge::SnapshotOldestAge, seconds(age));
-        self.recorder.set(Gauge::CompactionOldestPendingAge, seconds(self.due.oldest_age_nanos(now)));
+        self.recorder
+            .set(Gauge::CompactionOldestPendingAge, seconds(self.due.oldest_age_nanos(&self.recorder)));
     }
 
     fn published(&self, view: &View) -> PublishedState {

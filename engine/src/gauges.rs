@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bettong_metrics::{Gauge, Recorder};
+use bettong_metrics::{Gauge, Recorder, Ticks};
 use parking_lot::Mutex;
 
 use crate::levels::shape::Shape;
@@ -78,25 +78,25 @@ pub(crate) fn set_pressure(r: &Recorder, pressure: Pressure) {
     r.set(Gauge::WriteDelayRate, rate as f64);
 }
 
-/// Since when each level has been due for compaction, by the monotonic clock; 0 while it is not.
+/// Since when each level has been due for compaction, as a time stamp of the recorder; 0 while it is not.
 #[derive(Debug, Default)]
 pub(crate) struct DueSince([AtomicU64; LEVELS]);
 
 impl DueSince {
-    pub(crate) fn note(&self, shape: &Shape, now_nanos: u64) {
+    pub(crate) fn note(&self, shape: &Shape, now: Ticks) {
         for (at, since) in self.0.iter().enumerate() {
             if shape.score(at) < 1.0 {
                 since.store(0, Ordering::Relaxed);
             } else if since.load(Ordering::Relaxed) == 0 {
-                since.store(now_nanos.max(1), Ordering::Relaxed);
+                since.store(now.to_bits().max(1), Ordering::Relaxed);
             }
         }
     }
 
     /// How long the level that waits longest has waited.
-    pub(crate) fn oldest_age_nanos(&self, now_nanos: u64) -> u64 {
+    pub(crate) fn oldest_age_nanos(&self, recorder: &Recorder) -> u64 {
         let since = self.0.iter().map(|since| since.load(Ordering::Relaxed)).filter(|since| *since > 0).min();
-        since.map_or(0, |since| now_nanos.saturating_sub(since))
+        since.map_or(0, |since| recorder.nanos_since(Ticks::from_bits(since)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one background job costs: time, processor time, and a place among the jobs that run.
 
-use bettong_metrics::{Counter, Gauge, Recorder};
+use bettong_metrics::{Counter, Gauge, Recorder, Ticks};
 
 use crate::env::Env;
 use crate::metric::Pool;
@@ -11,7 +11,7 @@ pub(crate) struct Meter<'a> {
     recorder: &'a Recorder,
     env: &'a Env,
     pool: Pool,
-    began_nanos: u64,
+    began: Ticks,
     cpu_began_nanos: u64,
 }
 
@@ -26,13 +26,13 @@ pub(crate) struct Cost {
 impl<'a> Meter<'a> {
     pub(crate) fn start(recorder: &'a Recorder, env: &'a Env, pool: Pool) -> Meter<'a> {
         recorder.shift(Gauge::BackgroundJobsRunning.at(pool as usize), 1.0);
-        let (began_nanos, cpu_began_nanos) = (env.clock.monotonic_nanos(), env.clock.thread_cpu_nanos());
-        Meter { recorder, env, pool, began_nanos, cpu_began_nanos }
+        let (began, cpu_began_nanos) = (recorder.now(), env.clock.thread_cpu_nanos());
+        Meter { recorder, env, pool, began, cpu_began_nanos }
     }
 
     pub(crate) fn cost(&self) -> Cost {
         Cost {
-            wall_nanos: self.env.clock.monotonic_nanos().saturating_sub(self.began_nanos),
+            wall_nanos: self.recorder.nanos_since(self.began),
             cpu_nanos: self.env.clock.thread_cpu_nanos().saturating_sub(self.cpu_began_nanos),
         }
     }

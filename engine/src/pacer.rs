@@ -95,11 +95,9 @@ pub(crate) struct WritePace(Mutex<u64>);
 impl WritePace {
     /// Waits until a write of `bytes` is due, or until the slowdown ends.
     pub(crate) fn wait(&self, engine: &Engine, bytes: usize, bytes_per_second: u64) {
-        let clock = &engine.env.clock;
-        let began = clock.monotonic_nanos();
+        let began = engine.recorder.now();
         self.wait_until_due(engine, bytes, bytes_per_second);
-        let waited = clock.monotonic_nanos().saturating_sub(began);
-        engine.recorder.add(Counter::RateLimiterWaitNanos.at(FOREGROUND), waited);
+        engine.recorder.add(Counter::RateLimiterWaitNanos.at(FOREGROUND), engine.recorder.nanos_since(began));
     }
 
     fn wait_until_due(&self, engine: &Engine, bytes: usize, bytes_per_second: u64) {
