@@ -297,6 +297,7 @@ fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
     let plan = pick(&engine.view.load().version, &engine.options, &state.busy)?;
     state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
     state.compacting += 1;
+    engine.set_compaction_queue(state.compacting);
     Some(plan)
 }
 
@@ -306,6 +307,7 @@ fn release(engine: &Engine, plan: &Plan) {
             state.busy.remove(&table.meta.number);
         }
         state.compacting -= 1;
+        engine.set_compaction_queue(state.compacting);
     });
 }
 

@@ -250,10 +250,14 @@ impl Engine {
         gauges::set_tree(&self.recorder, view, shape, &self.options);
         gauges::set_pressure(&self.recorder, pressure);
         self.due.note(shape, self.recorder.now());
-        let pending = shape.due_levels().saturating_sub(self.work.lock().compacting) as f64;
+        self.set_memory_gauges();
+    }
+
+    /// Levels are due, and so many compactions run: the others wait. Called when either changes.
+    pub(crate) fn set_compaction_queue(&self, compacting: usize) {
+        let pending = self.due.levels().saturating_sub(compacting) as f64;
         self.recorder.set(Gauge::CompactionsPending, pending);
         self.recorder.set(Gauge::BackgroundJobsQueued.at(Pool::Compaction as usize), pending);
-        self.set_memory_gauges();
     }
 
     /// The flush under way writes so many memtables; 0 when it is done.
@@ -271,6 +275,8 @@ impl Engine {
         self.set_log_gauges();
         self.set_file_gauges();
         self.set_ages();
+        let compacting = self.work.lock().compacting;
+        self.set_compaction_queue(compacting);
     }
 
     fn set_memory(&self, view: &View) {

@@ -93,6 +93,11 @@ impl DueSince {
         }
     }
 
+    /// How many levels are due.
+    pub(crate) fn levels(&self) -> usize {
+        self.0.iter().filter(|since| since.load(Ordering::Relaxed) > 0).count()
+    }
+
     /// How long the level that waits longest has waited.
     pub(crate) fn oldest_age_nanos(&self, recorder: &Recorder) -> u64 {
         let since = self.0.iter().map(|since| since.load(Ordering::Relaxed)).filter(|since| *since > 0).min();

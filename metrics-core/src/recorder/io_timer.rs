@@ -79,3 +79,27 @@ impl Drop for IoTimer<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Gauge;
+    use crate::registry::Registry;
+
+    #[test]
+    fn a_call_that_takes_a_second_is_seen_while_it_lasts_and_counted_as_slow() {
+        let registry = Registry::new("test");
+        let recorder = registry.recorder();
+        let timer = recorder.io(IoOperation::Sync, IoFile::Wal);
+        std::thread::sleep(std::time::Duration::from_millis(1_010));
+        assert!(registry.snapshot().gauge(Gauge::IoOldestInFlightAge) > 1.0);
+        assert!(timer.finish() > SLOW_NANOS);
+        let snapshot = registry.snapshot();
+        assert!(snapshot.gauge(Gauge::IoOldestInFlightAge) < 1e-9);
+        assert_eq!(snapshot.counter(Counter::IoSlowOperations.at(IoOperation::Sync.index())), 1);
+        assert_eq!(snapshot.histogram(Histogram::IoLatency.at(IoOperation::Sync.index())).count(), 1);
+        drop(recorder.io(IoOperation::Sync, IoFile::Wal));
+        assert_eq!(registry.snapshot().counter_total(Counter::IoOperations), 2);
+        assert_eq!(registry.snapshot().counter_total(Counter::IoSlowOperations), 1);
+    }
+}
