@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bettong_metrics::{Histogram, IoFile, IoOperation, IoTimer, Recorder};
@@ -66,7 +67,13 @@ impl Dir {
     }
 
     fn data_file(&self, name: FileName, file: Arc<dyn File>, path: PathBuf) -> DataFile {
-        DataFile { file, path: path.into(), recorder: self.recorder.clone(), kind: kind_of(name) }
+        DataFile {
+            file,
+            path: path.into(),
+            recorder: self.recorder.clone(),
+            kind: kind_of(name),
+            untimed: Arc::default(),
+        }
     }
 
     pub(crate) fn rename(&self, from: FileName, to: FileName) -> Result<()> {
@@ -176,6 +183,11 @@ fn sync(recorder: &Recorder, kind: IoFile, call: impl FnMut() -> io::Result<()>)
     result
 }
 
+/// Writes to the log from this length on are all timed.
+const SMALL_WRITE_BYTES: usize = 16 << 10;
+/// Of smaller ones, which take a microsecond and happen under the commit lock, one in so many is.
+const SMALL_WRITES_PER_TIMED: u64 = 16;
+
 /// An open file of the database.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFile {
@@ -183,6 +195,8 @@ pub(crate) struct DataFile {
     path: Arc<Path>,
     recorder: Recorder,
     kind: IoFile,
+    /// Small writes that go by before one is timed.
+    untimed: Arc<AtomicU64>,
 }
 
 impl DataFile {
@@ -203,9 +217,27 @@ impl DataFile {
     }
 
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.timed(IoOperation::Write)
-            .run(|| file::write_all_at(&*self.file, offset, bytes))
-            .map_err(|e| self.fault("write to", e))
+        let mut write = || file::write_all_at(&*self.file, offset, bytes);
+        let result = if self.kind == IoFile::Wal && bytes.len() < SMALL_WRITE_BYTES && !self.is_timed() {
+            let result = uninterrupted(&mut write);
+            self.recorder.io_untimed(IoOperation::Write, self.kind, result.is_err());
+            result
+        } else {
+            self.timed(IoOperation::Write).run(write)
+        };
+        result.map_err(|e| self.fault("write to", e))
+    }
+
+    /// Whether the next small write is timed. The gaps between those that are vary, so that no rhythm of the writes hides from
+    /// them; they are drawn from the low bits of the clock. The commit lock keeps writers of one log apart.
+    fn is_timed(&self) -> bool {
+        let left = self.untimed.load(Ordering::Relaxed);
+        let next = left.checked_sub(1).unwrap_or_else(|| {
+            let drawn = self.recorder.now().to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            drawn % (2 * SMALL_WRITES_PER_TIMED - 1)
+        });
+        self.untimed.store(next, Ordering::Relaxed);
+        left == 0
     }
 
     /// Reads exactly `buf.len()` bytes. An early end is `Corruption`: lengths are checked before anything is read.

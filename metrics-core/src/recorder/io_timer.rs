@@ -32,6 +32,17 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// Counts a call of the file system that was over too soon to be worth two time stamps.
+    #[inline]
+    pub fn io_untimed(&self, operation: IoOperation, file: IoFile, failed: bool) {
+        self.add(Counter::IoOperations.at2(operation.index(), file.index()), 1);
+        if failed {
+            self.add(Counter::IoErrors.at2(operation.index(), file.index()), 1);
+        }
+    }
+}
+
 /// A call of the file system under way.
 #[derive(Debug)]
 #[must_use = "dropping the timer at once times nothing"]
