@@ -6,6 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use bettong_metrics::{Counter, Gauge, Histogram};
@@ -128,7 +129,7 @@ impl Background {
             return Ok(false);
         }
         if !engine.view.load().immutables.is_empty() {
-            let result = flush::run(engine, FlushReason::Full);
+            let result = flush::run(engine, flush_reason(engine));
             engine.bury_files();
             return settle(engine, Job::Flush, result);
         }
@@ -156,9 +157,7 @@ impl Background {
             Pressure::Slowdown { .. } if self.is_inline() => self.step().map(drop),
             Pressure::Slowdown { cause, bytes_per_second } => {
                 let stall = Stall::begin(&self.engine, cause, SLOWDOWN);
-                self.engine.recorder.set(Gauge::WriteDelayRate, bytes_per_second as f64);
                 self.write_pace.wait(&self.engine, bytes, bytes_per_second);
-                self.engine.recorder.set(Gauge::WriteDelayRate, 0.0);
                 stall.end();
                 Ok(())
             }
@@ -217,11 +216,17 @@ impl Background {
     pub(crate) fn flush(&self, reason: RotationReason) -> Result<()> {
         let engine = &*self.engine;
         let immutables = || engine.view.load().immutables.clone();
-        while !rotate_now(engine, reason)? {
-            self.await_flush(|| immutables().len() < engine.options.max_immutable_memtables)?;
-        }
-        let newest = immutables().first().map_or(SeqNo(0), |memtable| memtable.last_seq());
-        self.await_flush(|| immutables().iter().all(|memtable| memtable.last_seq() > newest))
+        engine.manual_flush.store(true, Ordering::Relaxed);
+        let flush = || {
+            while !rotate_now(engine, reason)? {
+                self.await_flush(|| immutables().len() < engine.options.max_immutable_memtables)?;
+            }
+            let newest = immutables().first().map_or(SeqNo(0), |memtable| memtable.last_seq());
+            self.await_flush(|| immutables().iter().all(|memtable| memtable.last_seq() > newest))
+        };
+        let result = flush();
+        engine.manual_flush.store(false, Ordering::Relaxed);
+        result
     }
 
     /// Waits until flushes have brought something about, or does them.
@@ -292,6 +297,7 @@ fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
     let plan = pick(&engine.view.load().version, &engine.options, &state.busy)?;
     state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
     state.compacting += 1;
+    engine.set_compaction_queue(state.compacting);
     Some(plan)
 }
 
@@ -301,7 +307,13 @@ fn release(engine: &Engine, plan: &Plan) {
             state.busy.remove(&table.meta.number);
         }
         state.compacting -= 1;
+        engine.set_compaction_queue(state.compacting);
     });
+}
+
+/// Why the flush that is due now is made.
+fn flush_reason(engine: &Engine) -> FlushReason {
+    if engine.manual_flush.load(Ordering::Relaxed) { FlushReason::Manual } else { FlushReason::Full }
 }
 
 fn flush_loop(engine: &Engine, pacer: &Pacer) {
@@ -315,7 +327,7 @@ fn flush_loop(engine: &Engine, pacer: &Pacer) {
                 engine.ready_segment()?;
             }
             let bytes = engine.view.load().immutables.iter().map(|memtable| memtable.payload_bytes()).sum();
-            if flush::run(engine, FlushReason::Full)? {
+            if flush::run(engine, flush_reason(engine))? {
                 pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
             }
             if engine.wants_segment() {
@@ -422,8 +434,17 @@ impl<'a> Stall<'a> {
         let recorder = &engine.recorder;
         recorder.add(Counter::WriteStalls.at2(cause as usize, condition), 1);
         recorder.shift(Gauge::WriteStalledWriters.at(cause as usize), 1.0);
-        recorder.shift(Gauge::WriteStallActive.at2(cause as usize, condition), 1.0);
-        Stall { engine, cause, condition, began: recorder.now() }
+        let stall = Stall { engine, cause, condition, began: recorder.now() };
+        stall.note_full_memtables(true);
+        stall
+    }
+
+    /// That every memtable is full, only the writers know that find it so; what else stalls them follows from the view.
+    fn note_full_memtables(&self, full: bool) {
+        if self.cause == StallCause::Memtables {
+            let gauge = Gauge::WriteStallActive.at2(self.cause as usize, self.condition);
+            self.engine.recorder.set(gauge, f64::from(u8::from(full)));
+        }
     }
 
     fn end(self) {
@@ -431,6 +452,6 @@ impl<'a> Stall<'a> {
         let nanos = recorder.nanos_since(self.began);
         recorder.record(Histogram::WriteStallDuration.at2(self.cause as usize, self.condition), nanos);
         recorder.shift(Gauge::WriteStalledWriters.at(self.cause as usize), -1.0);
-        recorder.shift(Gauge::WriteStallActive.at2(self.cause as usize, self.condition), -1.0);
+        self.note_full_memtables(false);
     }
 }

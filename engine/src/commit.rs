@@ -36,7 +36,7 @@ pub(crate) enum RotationReason {
     Manual = 2,
 }
 
-/// Commits `ops`, of which there is at least one.
+/// Commits `ops`, of which there is at least one, with `payload` bytes of keys and values in all.
 ///
 /// # Errors
 /// Of the log. Nothing of the write is visible then; if its bytes had been written and only their sync failed, it may
@@ -44,14 +44,12 @@ pub(crate) enum RotationReason {
 pub(crate) fn commit<'a>(
     engine: &Engine,
     ops: impl Iterator<Item = Op<'a>> + Clone,
+    payload: usize,
     durability: Durability,
     timer: &OperationTimer<'_>,
 ) -> Result<Commit> {
     let lengths = ops.clone().map(|op| (op.key.len(), op.value.len()));
-    let mut commit = engine.commit.try_lock().unwrap_or_else(|| {
-        timer.leave_fast_path();
-        engine.commit.lock()
-    });
+    let mut commit = engine.commit.lock_noting(|| timer.leave_fast_path());
     timer.mark(Stage::Queue);
     engine.gate.check_write()?;
     let first = commit.next_seq;
@@ -98,7 +96,11 @@ pub(crate) fn commit<'a>(
     engine.publisher.publish(first, last);
     timer.mark(Stage::Publish);
     drop(view);
-    count_commit(engine, appended.bytes, ops, timer);
+    count_commit(timer, payload as u64, appended.bytes);
+    let weight = timer.traced_weight();
+    if weight > 0 {
+        record_sizes(engine, appended.bytes, ops, weight);
+    }
     if durability == Durability::Sync {
         timer.leave_fast_path();
         engine.wait_durable(appended.end)?;
@@ -107,22 +109,13 @@ pub(crate) fn commit<'a>(
     Ok(Commit::Done)
 }
 
-fn count_commit<'a>(
-    engine: &Engine,
-    log_bytes: u64,
-    ops: impl Iterator<Item = Op<'a>> + Clone,
-    timer: &OperationTimer<'_>,
-) {
-    let payload = ops.clone().map(|op| (op.key.len() + op.value.len()) as u64).sum();
+#[inline]
+fn count_commit(timer: &OperationTimer<'_>, payload: u64, log_bytes: u64) {
     timer.add(Counter::UserWrittenBytes, payload);
     timer.add(Counter::WalPayloadBytes, payload);
     timer.add(Counter::WalWrittenBytes, log_bytes);
     timer.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
     timer.add(Counter::WalRecords, 1);
-    let weight = timer.traced_weight();
-    if weight > 0 {
-        record_sizes(engine, log_bytes, ops, weight);
-    }
 }
 
 /// Records the sizes of a write that stands for `weight` writes.

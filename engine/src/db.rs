@@ -194,7 +194,7 @@ impl Db {
                 self.inner.background.under_pressure(bytes)?;
                 timer.mark(Stage::Stall);
             }
-            match commit(engine, ops.clone(), durability, timer)? {
+            match commit(engine, ops.clone(), bytes, durability, timer)? {
                 Commit::Done => return Ok(()),
                 Commit::NoRoom => {
                     timer.leave_fast_path();

@@ -1,6 +1,7 @@
 //! Everything a database is made of, for those who work on it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bettong_metrics::{
     Counter, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, TableState,
@@ -10,24 +11,25 @@ use parking_lot::Mutex;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{Dir, Env};
 use crate::error::{Error, Result};
+use crate::gauges::{self, DueSince, Flushed};
 use crate::key::SeqNo;
 use crate::levels::edit::VersionEdit;
 use crate::levels::set::VersionSet;
 use crate::levels::shape::Shape;
 use crate::levels::table_file::Graveyard;
-use crate::levels::version::{Level, Version};
+use crate::levels::version::Version;
 use crate::log::segment::{NewSegment, Segment};
 use crate::log::sync::SyncQueue;
 use crate::log::writer::LogWriter;
-use crate::memtable::Memtable;
-use crate::metric::{FileLabel, OK, WriteOrigin};
-use crate::options::{Compression, Options};
+use crate::metric::{DiskFile, FileLabel, MemoryComponent, OK, Pool, Reclaim, WriteOrigin};
+use crate::options::Options;
 use crate::pressure::{CurrentPressure, Pressure};
 use crate::publish::Publisher;
 use crate::snapshot_list::SnapshotList;
 use crate::state::Gate;
 use crate::table::builder::BuiltTable;
 use crate::table::reader::TableContext;
+use crate::timed_mutex::TimedMutex;
 use crate::view::{CurrentView, View};
 use crate::work::Work;
 
@@ -52,13 +54,19 @@ pub(crate) struct Engine {
     pub(crate) snapshots: SnapshotList,
     pub(crate) gate: Gate,
     pub(crate) pressure: CurrentPressure,
-    pub(crate) announcing: Mutex<()>,
+    pub(crate) announcing: TimedMutex<()>,
+    pub(crate) flushed: Flushed,
+    pub(crate) due: DueSince,
+    /// Memtables that the flush under way writes.
+    pub(crate) flushing: AtomicUsize,
+    /// Whether somebody waits for a flush that he asked for.
+    pub(crate) manual_flush: AtomicBool,
     pub(crate) work: Work,
     pub(crate) syncs: SyncQueue,
     pub(crate) segments: Segments,
     pub(crate) recovery: Vec<(String, String)>,
     /// The commit lock: the order of writes.
-    pub(crate) commit: Mutex<CommitState>,
+    pub(crate) commit: TimedMutex<CommitState>,
 }
 
 /// What the commit lock guards.
@@ -108,11 +116,18 @@ impl Engine {
         let number = self.set.new_file_number();
         let recycled = self.segments.recycled.lock().pop();
         let new = NewSegment { number, capacity: self.segment_bytes(), recycled, birth: self.set.birth() };
+        let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
         let prepared = Segment::prepare(&self.dir, new).inspect_err(|_| {
             // Under one of these names a file may be left; neither is known to the manifest.
             self.graveyard.bury(FileName::Log(number));
             recycled.into_iter().for_each(|old| self.graveyard.bury(FileName::Log(old)));
         })?;
+        if recycled.is_some() {
+            timer.stop();
+            self.count_reclaim(Reclaim::WalRecycle, self.dir.length_of(FileName::Log(number)));
+        } else {
+            timer.discard();
+        }
         let edit = VersionEdit { added_logs: vec![(number, prepared.id)], ..VersionEdit::default() };
         self.set.apply(edit, |_| {}).inspect_err(|error| {
             // In doubt, the file stays: the manifest may name it.
@@ -147,20 +162,27 @@ impl Engine {
     /// Removes the files that nobody needs any more. A file that cannot be removed is tried again next time.
     pub(crate) fn bury_files(&self) {
         for name in self.graveyard.take_all() {
-            match self.dir.remove(name) {
+            let bytes = self.dir.length_of(name);
+            let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
+            let removed = self.dir.remove(name);
+            if removed.is_err() {
+                timer.discard();
+            }
+            match removed {
                 Ok(()) => {
-                    let label = match name {
-                        FileName::Log(_) => FileLabel::Wal,
-                        FileName::Table(_) => FileLabel::Table,
-                        _ => FileLabel::Manifest,
-                    };
-                    self.recorder.add(Counter::FileDeletions.at(label as usize), 1);
+                    self.recorder.add(Counter::FileDeletions.at(label_of(name) as usize), 1);
+                    self.count_reclaim(Reclaim::FileDeletion, bytes);
                 }
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(_) if self.gate.is_closed() => {}
                 Err(_) => self.graveyard.bury(name),
             }
         }
+    }
+
+    fn count_reclaim(&self, origin: Reclaim, bytes: u64) {
+        self.recorder.add(Counter::SpaceReclaimOperations.at(origin as usize), 1);
+        self.recorder.add(Counter::SpaceReclaimBytes.at(origin as usize), bytes);
     }
 
     /// Installs what `edit` leads to: the manifest first, then the view that `change` makes, then the news.
@@ -188,14 +210,17 @@ impl Engine {
     /// Waits until the log is durable up to `end`; a failure makes the database read-only.
     pub(crate) fn wait_durable(&self, end: crate::log::segment::LogPosition) -> Result<()> {
         let sync = |segment: &Segment| {
+            segment.begin_sync();
             let timer = self.recorder.timer(Histogram::WalSyncDuration);
             let result = segment.file.sync();
-            let nanos = timer.stop();
-            self.recorder.record(Histogram::FsyncDuration.at(FileLabel::Wal as usize), nanos);
+            timer.stop();
             self.recorder.add(Counter::WalSyncs.at(usize::from(result.is_err())), 1);
             result
         };
-        match self.syncs.wait_durable(end, sync) {
+        self.recorder.shift(Gauge::WalSyncQueueDepth, 1.0);
+        let done = self.syncs.wait_durable(end, sync);
+        self.recorder.shift(Gauge::WalSyncQueueDepth, -1.0);
+        match done {
             Ok(Some(round)) => {
                 self.recorder.record(Histogram::CommitGroupWriters, round.writers);
                 self.recorder.add(Counter::CommitGroups, 1);
@@ -220,68 +245,117 @@ impl Engine {
         let shape = Shape::of(&view.version, &self.options);
         let pressure = Pressure::of(&view, shape.debt_bytes(&view.version, &self.options), &self.options);
         self.pressure.set(pressure);
-        self.set_gauges(&view, &shape);
+        self.set_gauges(&view, &shape, pressure);
         self.registry.publish(self.published(&view));
     }
 
-    fn set_gauges(&self, view: &View, shape: &Shape) {
-        let r = &self.recorder;
-        for (at, level) in view.version.levels.iter().enumerate() {
-            r.set(Gauge::LevelFiles.at(at), level.tables.len() as f64);
-            r.set(Gauge::LevelBytes.at(at), level.bytes as f64);
-            r.set(Gauge::LevelEntries.at(at), level.entries as f64);
-            r.set(Gauge::LevelTombstones.at(at), level.tombstones as f64);
-            r.set(Gauge::LevelTargetBytes.at(at), shape.target_bytes(at) as f64);
-            r.set(Gauge::LevelScore.at(at), shape.score(at));
-            let runs = if at == 0 { level.tables.len() } else { usize::from(!level.tables.is_empty()) };
-            r.set(Gauge::LevelSortedRuns.at(at), runs as f64);
-        }
-        let immutable_bytes: usize = view.immutables.iter().map(|memtable| memtable.used_bytes()).sum();
-        let immutable_entries: u64 = view.immutables.iter().map(|memtable| memtable.entries()).sum();
-        r.set(Gauge::ImmutableMemtables, view.immutables.len() as f64);
-        r.set(Gauge::ImmutableMemtableBytes, immutable_bytes as f64);
-        r.set(Gauge::MemtableEntries.at(1), immutable_entries as f64);
-        r.set(Gauge::MemtableEntries.at(0), view.active.entries() as f64);
-        r.set(Gauge::MemtableBytes, view.active.used_bytes() as f64);
-        r.set(Gauge::ReadAmplification, view.version.sorted_runs() as f64);
-        r.set(Gauge::CompactionPendingBytes, shape.debt_bytes(&view.version, &self.options) as f64);
-        r.set(Gauge::CompactionsPending, shape.due_levels() as f64);
-        let in_memory =
-            |count: fn(&Memtable) -> u64| view.memtables().map(|memtable| count(memtable)).sum::<u64>();
-        let in_tables = |count: fn(&Level) -> u64| view.version.levels.iter().map(count).sum::<u64>();
-        let entries = in_tables(|level| level.entries) + in_memory(super::memtable::Memtable::entries);
-        let tombstones =
-            in_tables(|level| level.tombstones) + in_memory(super::memtable::Memtable::tombstones);
-        // Each tombstone is no live entry itself, and most likely hides one.
-        r.set(Gauge::Entries, entries.saturating_sub(2 * tombstones) as f64);
-        r.set(Gauge::Tombstones, tombstones as f64);
-        let table_bytes = view.version.bytes();
-        r.set(Gauge::DiskUsageBytes.at(1), table_bytes as f64);
-        r.set(Gauge::DiskUsageBytes.at(3), self.set.manifest_bytes() as f64);
-        let live = view.version.live_bytes_estimate();
-        r.set(Gauge::LiveDataBytes, live as f64);
-        r.set(Gauge::SpaceAmplification, if live == 0 { 0.0 } else { table_bytes as f64 / live as f64 });
+    fn set_gauges(&self, view: &View, shape: &Shape, pressure: Pressure) {
+        gauges::set_tree(&self.recorder, view, shape, &self.options);
+        gauges::set_pressure(&self.recorder, pressure);
+        self.due.note(shape, self.recorder.now());
         self.set_memory_gauges();
     }
 
-    /// Gauges of memory, which change with every write: refreshed when the view changes and when statistics are asked for.
+    /// Levels are due, and so many compactions run: the others wait. Called when either changes.
+    pub(crate) fn set_compaction_queue(&self, compacting: usize) {
+        let pending = self.due.levels().saturating_sub(compacting) as f64;
+        self.recorder.set(Gauge::CompactionsPending, pending);
+        self.recorder.set(Gauge::BackgroundJobsQueued.at(Pool::Compaction as usize), pending);
+    }
+
+    /// The flush under way writes so many memtables; 0 when it is done.
+    pub(crate) fn set_flushing(&self, memtables: usize) {
+        self.flushing.store(memtables, Ordering::Relaxed);
+        gauges::set_memtables(&self.recorder, &self.view.load(), memtables);
+    }
+
+    /// Gauges of what changes with every write and with time: refreshed when the view changes, when metrics or statistics are
+    /// asked for, and by whoever watches.
     pub(crate) fn set_memory_gauges(&self) {
         let view = self.view.load();
+        gauges::set_memtables(&self.recorder, &view, self.flushing.load(Ordering::Relaxed));
+        self.set_memory(&view);
+        self.set_log_gauges();
+        self.set_file_gauges();
+        self.set_ages();
+        let compacting = self.work.lock().compacting;
+        self.set_compaction_queue(compacting);
+    }
+
+    fn set_memory(&self, view: &View) {
         let r = &self.recorder;
-        let memtables: usize = view.memtables().map(|memtable| memtable.used_bytes()).sum();
-        let tables: usize = view.version.tables().map(|(_, table)| table.memory_bytes()).sum();
+        let immutable: usize = view.immutables.iter().map(|memtable| memtable.used_bytes()).sum();
+        let tables = view.version.tables().map(|(_, table)| table.memory_bytes());
+        let (all, indexes) = tables.fold((0, 0), |sum, table| (sum.0 + table.0, sum.1 + table.1));
         let cache = self.tables.cache.bytes();
-        r.set(Gauge::MemtableBytes, view.active.used_bytes() as f64);
-        r.set(Gauge::MemtableEntries.at(0), view.active.entries() as f64);
+        let pinned = self.flushed.held_bytes();
         r.set(Gauge::CacheBytes, cache as f64);
-        r.set(Gauge::TotalMemoryBytes, memtables as f64 + tables as f64 + cache as f64);
-        let log_bytes = self.segment_bytes() * self.set.logs().len() as u64;
-        r.set(Gauge::WalBytes, log_bytes as f64);
-        r.set(Gauge::DiskUsageBytes.at(0), log_bytes as f64);
-        let (held, since) = self.snapshots.held();
-        r.set(Gauge::SnapshotsOpen, held as f64);
+        r.set(Gauge::PinnedMemtableBytes, pinned as f64);
+        let components = [
+            (MemoryComponent::Memtable, view.active.used_bytes() as u64),
+            (MemoryComponent::Immutable, immutable as u64),
+            (MemoryComponent::BlockCache, cache),
+            (MemoryComponent::Filters, (all - indexes) as u64),
+            (MemoryComponent::Indexes, indexes as u64),
+            (MemoryComponent::Other, pinned),
+        ];
+        for (component, bytes) in components {
+            r.set(Gauge::MemoryBytes.at(component as usize), bytes as f64);
+        }
+        let total: u64 = components.iter().map(|(_, bytes)| bytes).sum();
+        r.set(Gauge::TotalMemoryBytes, total as f64);
+    }
+
+    fn set_log_gauges(&self) {
+        let r = &self.recorder;
+        let bytes = |logs: &[FileNumber]| -> u64 {
+            logs.iter().map(|log| self.dir.length_of(FileName::Log(*log))).sum()
+        };
+        let (live, recycled) = (self.set.logs(), self.segments.recycled.lock().clone());
+        let live_bytes = bytes(&live);
+        r.set(Gauge::WalFiles.at(0), live.len() as f64);
+        r.set(Gauge::WalFiles.at(1), recycled.len() as f64);
+        r.set(Gauge::WalBytes, live_bytes as f64);
+        r.set(Gauge::DiskUsageBytes.at(DiskFile::Wal as usize), (live_bytes + bytes(&recycled)) as f64);
+        let (unsynced, since) = self.syncs.unsynced();
+        r.set(Gauge::WalUnsyncedBytes, unsynced as f64);
+        r.set(Gauge::WalOldestUnsyncedAge, since.map_or(0, |since| r.nanos_since(since)) as f64 / 1e9);
+    }
+
+    /// Files that nobody needs any more, and the disk they lie on.
+    fn set_file_gauges(&self) {
+        let r = &self.recorder;
+        let waiting = self.graveyard.waiting();
+        let (held_tables, held_bytes) = self.graveyard.held();
+        let mut all_bytes = 0;
+        for label in [FileLabel::Wal, FileLabel::Table, FileLabel::Manifest] {
+            let (held_files, held) =
+                if label == FileLabel::Table { (held_tables, held_bytes) } else { (0, 0) };
+            let mine = || waiting.iter().filter(|name| label_of(**name) == label);
+            let bytes = held + mine().map(|name| self.dir.length_of(*name)).sum::<u64>();
+            r.set(Gauge::ObsoleteFiles.at(label as usize), (held_files + mine().count() as u64) as f64);
+            r.set(Gauge::ObsoleteBytes.at(label as usize), bytes as f64);
+            r.set(Gauge::PinnedObsoleteBytes.at(label as usize), held as f64);
+            all_bytes += bytes;
+        }
+        r.set(Gauge::DiskUsageBytes.at(DiskFile::Obsolete as usize), all_bytes as f64);
+        r.set(Gauge::DiskUsageBytes.at(DiskFile::Manifest as usize), self.set.manifest_bytes() as f64);
+        r.set(Gauge::VersionsLive, self.set.live_versions() as f64);
+        if let Some(space) = self.dir.space() {
+            r.set(Gauge::DiskFreeBytes, space.free as f64);
+            r.set(Gauge::DiskCapacityBytes, space.capacity as f64);
+        }
+    }
+
+    fn set_ages(&self) {
         let now = self.env.clock.monotonic_nanos();
-        r.set(Gauge::SnapshotOldestAge, since.map_or(0.0, |since| now.saturating_sub(since) as f64 / 1e9));
+        let seconds = |nanos: u64| nanos as f64 / 1e9;
+        let (held, since) = self.snapshots.held();
+        self.recorder.set(Gauge::SnapshotsOpen, held as f64);
+        let age = since.map_or(0, |since| now.saturating_sub(since));
+        self.recorder.set(Gauge::SnapshotOldestAge, seconds(age));
+        self.recorder
+            .set(Gauge::CompactionOldestPendingAge, seconds(self.due.oldest_age_nanos(&self.recorder)));
     }
 
     fn published(&self, view: &View) -> PublishedState {
@@ -308,12 +382,14 @@ impl Engine {
     pub(crate) fn count_written(&self, origin: WriteOrigin, level: usize, table: &BuiltTable) {
         self.recorder.add(Counter::StorageWrittenBytes.at(origin as usize), table.bytes);
         self.recorder.add(Counter::LevelWrittenBytes.at(level), table.bytes);
-        let algorithm = match self.options.compression.get(level) {
-            Some(Compression::Lz4) => 1,
-            _ => 0,
-        };
-        self.recorder.add(Counter::CompressionInputBytes.at(algorithm), table.plain_bytes);
-        self.recorder.add(Counter::CompressionOutputBytes.at(algorithm), table.packed_bytes);
+    }
+}
+
+fn label_of(name: FileName) -> FileLabel {
+    match name {
+        FileName::Log(_) => FileLabel::Wal,
+        FileName::Table(_) => FileLabel::Table,
+        _ => FileLabel::Manifest,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bettong_metrics::{Counter, Gauge, Histogram};
 
 use crate::compaction::output::Output;
-use crate::compaction::retain::{Retain, Verdict};
+use crate::compaction::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
@@ -13,15 +13,18 @@ use crate::iter::merge::MergeIter;
 use crate::key::SeqNo;
 use crate::levels::edit::VersionEdit;
 use crate::memtable::Memtable;
-use crate::metric::WriteOrigin;
+use crate::meter::Meter;
+use crate::metric::{Pool, WriteOrigin};
 use crate::view::View;
 
 /// Why a flush was made: label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum FlushReason {
-    /// A memtable was full, or a caller asked.
+    /// A memtable was full.
     Full = 0,
+    /// A caller asked.
+    Manual = 1,
     Shutdown = 2,
 }
 
@@ -47,13 +50,16 @@ pub(crate) fn run_last(engine: &Engine) -> Result<()> {
 fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) -> Result<bool> {
     let Some(newest) = memtables.iter().map(|memtable| memtable.last_seq()).max() else { return Ok(false) };
     let recorder = &engine.recorder;
+    let _meter = Meter::start(recorder, &engine.env, Pool::Flush);
     recorder.set(Gauge::FlushesRunning, 1.0);
+    engine.set_flushing(memtables.len());
     let timer = recorder.timer(Histogram::FlushDuration);
     // Whoever reserved room in these memtables is done inserting once the last of it is visible.
     engine.publisher.wait_for(newest);
     let result = write(engine, memtables);
     timer.stop();
     recorder.set(Gauge::FlushesRunning, 0.0);
+    engine.set_flushing(0);
     recorder.add(Counter::FlushOperations.at2(reason as usize, usize::from(result.is_err())), 1);
     result.map(|()| true)
 }
@@ -62,12 +68,16 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
     let mut retain = Retain::new(engine.snapshots.horizons(engine.publisher.cell()));
     let mut output = Output::new(engine, 0, WriteOrigin::Flush, &[]);
     let mut source = MergeIter::new(memtables.iter().map(|m| Box::new(m.iter()) as BoxedIterator).collect());
-    let mut dropped = 0;
+    let (mut dropped, mut held) = (0, Held::default());
     source.seek_to_first()?;
     while let Some((key, value)) = source.current() {
         // Tombstones stay: tables below may hold what they hide.
         match retain.judge(key, |_| false) {
             Verdict::Keep => output.add(key, value)?,
+            Verdict::Held => {
+                held.count(key, value);
+                output.add(key, value)?;
+            }
             Verdict::Shadowed | Verdict::Spent => dropped += (key.user.len() + value.len()) as u64,
         }
         source.next()?;
@@ -97,9 +107,11 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
         output.disown();
     }
     installed?;
+    engine.flushed.note(memtables.iter().map(Arc::downgrade));
     engine.retire_logs(&logs);
     let input = memtables.iter().map(|memtable| memtable.payload_bytes()).sum();
     let recorder = &engine.recorder;
+    held.record(recorder);
     recorder.add(Counter::FlushInputBytes, input);
     recorder.add(Counter::FlushOutputBytes, written);
     recorder.add(Counter::FlushDroppedBytes, dropped);

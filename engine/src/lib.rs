@@ -24,12 +24,12 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | words | `error coding checksum key metric header` |
-//! | ground | `value env options` |
+//! | words | `error coding checksum key metric timed_mutex header` |
+//! | ground | `value env options meter` |
 //! | shapes | `record iter batch cache` |
 //! | structures | `log memtable table values` |
 //! | state | `levels snapshot_list view publish state work` |
-//! | work | `write::pressure engine read flush compaction` |
+//! | work | `pressure gauges engine compaction flush commit read` |
 //! | keepers | `recovery background` |
 //! | door | `stats verify db` |
 
@@ -42,10 +42,12 @@ mod coding;
 mod checksum;
 mod key;
 mod metric;
+mod timed_mutex;
 mod value;
 pub mod env;
 mod header;
 mod options;
+mod meter;
 mod record;
 mod iter;
 mod batch;
@@ -61,6 +63,7 @@ mod publish;
 mod state;
 mod work;
 mod pressure;
+mod gauges;
 mod engine;
 mod compaction;
 mod flush;

@@ -25,7 +25,7 @@ impl ReadOrigin {
 }
 
 /// What bytes are written for: label `origin` of `db_storage_written_bytes_total`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum WriteOrigin {
     Wal = 0,
@@ -35,13 +35,79 @@ pub(crate) enum WriteOrigin {
 }
 
 /// Kinds of files: label `file`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum FileLabel {
     Wal = 0,
     Table = 1,
     Manifest = 3,
 }
+
+/// Kinds of files, and what they no longer are: label `file` of `db_disk_usage_bytes`.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub(crate) enum DiskFile {
+    Wal = 0,
+    Table = 1,
+    Manifest = 3,
+    Obsolete = 5,
+}
+
+/// Who does background work: label `pool`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Pool {
+    Flush = 0,
+    Compaction = 1,
+}
+
+impl Pool {
+    /// Label `category` of `db_cpu_seconds_total`.
+    pub(crate) fn cpu_category(self) -> usize {
+        match self {
+            Pool::Compaction => 0,
+            Pool::Flush => 1,
+        }
+    }
+}
+
+/// Label `lock` of `db_lock_wait_seconds_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum LockLabel {
+    Commit = 0,
+    VersionSet = 1,
+    Work = 2,
+    Announce = 3,
+}
+
+/// What memory is used for: label `component` of `db_memory_bytes`.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub(crate) enum MemoryComponent {
+    Memtable = 0,
+    Immutable = 1,
+    BlockCache = 2,
+    Filters = 4,
+    Indexes = 5,
+    Other = 9,
+}
+
+/// How space is given back: label `origin` of `db_space_reclaim_operations_total`.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub(crate) enum Reclaim {
+    FileDeletion = 1,
+    WalRecycle = 2,
+}
+
+/// Label `priority` of `db_rate_limiter_wait_seconds_total`.
+pub(crate) const FOREGROUND: usize = 0;
+/// Label `priority` of `db_rate_limiter_wait_seconds_total`.
+pub(crate) const BACKGROUND: usize = 1;
+
+/// Label `direction` of `db_compression_seconds_total`.
+pub(crate) const COMPRESS: usize = 0;
 
 /// Label `block_type`.
 pub(crate) const DATA_BLOCK: usize = 0;
@@ -50,6 +116,8 @@ pub(crate) const HIT: usize = 0;
 /// Label `result` of cache requests.
 pub(crate) const MISS: usize = 1;
 
+/// Label `reason` of the flushes that a recovery makes.
+pub(crate) const FLUSH_OF_RECOVERY: usize = 3;
 /// Label `result` of background work.
 pub(crate) const OK: usize = 0;
 

@@ -6,6 +6,7 @@ use bettong_metrics::Counter;
 use parking_lot::Mutex;
 
 use crate::engine::Engine;
+use crate::metric::{BACKGROUND, FOREGROUND};
 use crate::pressure::Pressure;
 
 /// Compaction never goes slower than this, in bytes of keys and values a second.
@@ -70,6 +71,7 @@ impl CompactionPace {
                 self.due_nanos = latest.max(now.saturating_sub(SHORTEST_WAIT_NANOS));
                 if now > began {
                     engine.recorder.add(Counter::CompactionThrottledNanos, now - began);
+                    engine.recorder.add(Counter::RateLimiterWaitNanos.at(BACKGROUND), now - began);
                 }
                 return true;
             }
@@ -93,6 +95,12 @@ pub(crate) struct WritePace(Mutex<u64>);
 impl WritePace {
     /// Waits until a write of `bytes` is due, or until the slowdown ends.
     pub(crate) fn wait(&self, engine: &Engine, bytes: usize, bytes_per_second: u64) {
+        let began = engine.recorder.now();
+        self.wait_until_due(engine, bytes, bytes_per_second);
+        engine.recorder.add(Counter::RateLimiterWaitNanos.at(FOREGROUND), engine.recorder.nanos_since(began));
+    }
+
+    fn wait_until_due(&self, engine: &Engine, bytes: usize, bytes_per_second: u64) {
         let clock = &engine.env.clock;
         let due = {
             let mut due = self.0.lock();

@@ -11,10 +11,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use bettong_metrics::{Counter, Gauge, Recorder, Registry};
-use parking_lot::Mutex;
 
 use crate::compaction::retain::{Retain, Verdict};
 use crate::engine::{CommitState, Engine, Segments};
@@ -22,6 +22,7 @@ use crate::env::file::Lock;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{Dir, Env};
 use crate::error::{Error, Result};
+use crate::gauges::{DueSince, Flushed};
 use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
 use crate::iter::internal::InternalIterator;
 use crate::key::{DEFAULT_KEYSPACE, InternalKey, SeqNo, Trailer};
@@ -34,7 +35,7 @@ use crate::log::segment::{NewSegment, Segment};
 use crate::log::sync::SyncQueue;
 use crate::log::writer::LogWriter;
 use crate::memtable::Memtable;
-use crate::metric::{FileLabel, ReadOrigin};
+use crate::metric::{FLUSH_OF_RECOVERY, FileLabel, LockLabel, OK, ReadOrigin, WriteOrigin};
 use crate::options::Options;
 use crate::pressure::CurrentPressure;
 use crate::publish::Publisher;
@@ -44,6 +45,7 @@ use crate::snapshot_list::SnapshotList;
 use crate::state::Gate;
 use crate::table::builder::{TableBuilder, TableShape};
 use crate::table::reader::TableContext;
+use crate::timed_mutex::TimedMutex;
 use crate::view::{CurrentView, View};
 use crate::work::Work;
 
@@ -116,7 +118,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     let recorder = &registry.recorder();
     let env = options.env.clone();
     let mut phases = Phases::new(&env);
-    let dir = Dir::new(env.files.clone(), path);
+    let dir = Dir::new(env.files.clone(), path, recorder);
     if options.create_if_missing {
         dir.create_all()?;
     } else {
@@ -176,12 +178,20 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         snapshots: SnapshotList::default(),
         gate: Gate::new(recorder),
         pressure: CurrentPressure::default(),
-        announcing: Mutex::new(()),
-        work: Work::default(),
+        announcing: TimedMutex::new((), LockLabel::Announce, recorder),
+        flushed: Flushed::default(),
+        due: DueSince::default(),
+        flushing: AtomicUsize::new(0),
+        manual_flush: AtomicBool::new(false),
+        work: Work::new(recorder),
         syncs,
         segments: Segments::default(),
         recovery: report.describe(),
-        commit: Mutex::new(CommitState { writer: LogWriter::new(segment), next_seq }),
+        commit: TimedMutex::new(
+            CommitState { writer: LogWriter::new(segment), next_seq },
+            LockLabel::Commit,
+            recorder,
+        ),
     };
     engine.announce();
     Ok(Opened { engine, lock, report })
@@ -426,7 +436,7 @@ impl Opening<'_> {
             _ => {
                 // They know of no edit: the manifest that will name them is not written yet.
                 let birth = Birth { at_nanos: self.env.clock.unix_nanos(), ..Birth::default() };
-                let flushed = self.write_tables(state, memtables, birth)?;
+                let flushed = self.write_tables(state, memtables, birth, recorder)?;
                 report.tables_written = flushed.len() as u64;
                 let mut edit = VersionEdit { removed_logs: old_logs.clone(), ..VersionEdit::default() };
                 edit.last_seq = memtables.iter().map(|memtable| memtable.last_seq()).max();
@@ -463,6 +473,7 @@ impl Opening<'_> {
         state: &mut ManifestState,
         memtables: &[Arc<Memtable>],
         birth: Birth,
+        recorder: &Recorder,
     ) -> Result<Vec<TableMeta>> {
         let mut tables = Vec::new();
         for memtable in memtables {
@@ -471,14 +482,18 @@ impl Opening<'_> {
             let mut builder = TableBuilder::create(self.dir, number, shape, birth)?;
             let mut retain = Retain::new(vec![memtable.last_seq()]);
             let mut source = memtable.iter();
+            let mut dropped = 0;
             source.seek_to_first()?;
             while let Some((key, value)) = source.current() {
-                if retain.judge(key, |_| false) == Verdict::Keep {
-                    builder.add(key, value)?;
+                match retain.judge(key, |_| false) {
+                    Verdict::Keep | Verdict::Held => builder.add(key, value)?,
+                    Verdict::Shadowed | Verdict::Spent => dropped += (key.user.len() + value.len()) as u64,
                 }
                 source.next()?;
             }
-            tables.push(TableMeta::of(builder.finish()?));
+            let built = builder.finish()?;
+            count_flush(recorder, memtable.payload_bytes(), dropped, built.bytes);
+            tables.push(TableMeta::of(built));
         }
         if !tables.is_empty() {
             self.dir.sync()?;
@@ -521,6 +536,17 @@ impl Opening<'_> {
             self.dir.remove(name).ok();
         }
     }
+}
+
+/// A memtable of replayed writes was written to a table: a flush like any other.
+fn count_flush(recorder: &Recorder, input: u64, dropped: u64, written: u64) {
+    recorder.add(Counter::FlushOperations.at2(FLUSH_OF_RECOVERY, OK), 1);
+    recorder.add(Counter::FlushInputBytes, input);
+    recorder.add(Counter::FlushOutputBytes, written);
+    recorder.add(Counter::FlushDroppedBytes, dropped);
+    recorder.add(Counter::LevelInputBytes.at(0), input);
+    recorder.add(Counter::LevelWrittenBytes.at(0), written);
+    recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Flush as usize), written);
 }
 
 fn new_number(state: &mut ManifestState) -> FileNumber {

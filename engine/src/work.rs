@@ -4,15 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use bettong_metrics::Recorder;
+use parking_lot::{Condvar, MutexGuard};
 
 use crate::env::names::FileNumber;
 use crate::error::Error;
+use crate::metric::LockLabel;
+use crate::timed_mutex::TimedMutex;
 
 /// The board that workers and stalled writers share: a state, and a bell that rings whenever it changes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Work {
-    state: Mutex<WorkState>,
+    state: TimedMutex<WorkState>,
     bell: Condvar,
 }
 
@@ -40,6 +43,11 @@ pub(crate) struct Trouble {
 }
 
 impl Work {
+    pub(crate) fn new(recorder: &Recorder) -> Work {
+        let state = TimedMutex::new(WorkState::default(), LockLabel::Work, recorder);
+        Work { state, bell: Condvar::new() }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, WorkState> {
         self.state.lock()
     }

@@ -49,12 +49,12 @@ impl Ticks {
     pub(crate) const NONE: Self = Self(0);
 
     /// The bits of the stamp, for a place in an atomic cell.
-    pub(crate) const fn to_bits(self) -> u64 {
+    pub const fn to_bits(self) -> u64 {
         self.0
     }
 
     /// The stamp with these bits.
-    pub(crate) const fn from_bits(bits: u64) -> Self {
+    pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 }

@@ -22,6 +22,7 @@
 //! | `trace` | where the time of one operation goes |
 //! | `ring` | the newest few of a stream of things |
 //! | [`slow`] | operations over the slow threshold |
+//! | `io` | the calls of the file system under way |
 //! | `shard` | the cells of one thread, and the pool that lends them |
 //! | `lease` | which shard the running thread writes |
 //! | [`custom`] | the metrics of the embedding application |
@@ -63,6 +64,7 @@ mod step;
 mod trace;
 mod ring;
 pub mod slow;
+mod io;
 mod shard;
 mod lease;
 pub mod custom;
@@ -88,7 +90,7 @@ pub use custom::{
 pub use histogram::{Bucket, HistogramSnapshot};
 pub use instrumentation::{Instrumentation, UnknownLevel};
 pub use published::{LevelState, PublishedState, TableState};
-pub use recorder::{Begun, OperationTimer, Recorder, Session, Stopwatch};
+pub use recorder::{Begun, IoTimer, OperationTimer, Recorder, Session, Stopwatch};
 pub use registry::Registry;
 pub use slow::SlowOperation;
 pub use snapshot::{MetricsSnapshot, Sample, Value, Window};

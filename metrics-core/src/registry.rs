@@ -13,6 +13,7 @@ use crate::cost::{Costs, FIRST_INTERVAL};
 use crate::custom::CustomTable;
 use crate::histogram::LazyHistogram;
 use crate::instrumentation::Instrumentation;
+use crate::io::IoTable;
 use crate::lease::Pool;
 use crate::published::PublishedState;
 use crate::ring::Ring;
@@ -47,6 +48,7 @@ pub struct Registry {
     slow: Ring<SlowOperation>,
     costs: Costs,
     custom: CustomTable,
+    io: IoTable,
 }
 
 impl Registry {
@@ -74,6 +76,7 @@ impl Registry {
             slow: Ring::default(),
             costs: Costs::of(clock),
             custom: CustomTable::default(),
+            io: IoTable::default(),
         })
     }
 
@@ -190,6 +193,11 @@ impl Registry {
     /// The metrics of the embedding application.
     pub(crate) fn custom(&self) -> &CustomTable {
         &self.custom
+    }
+
+    /// The calls of the file system under way.
+    pub(crate) fn io(&self) -> &IoTable {
+        &self.io
     }
 
     /// The histogram at `position` among those that live once per database.

@@ -60,6 +60,7 @@ impl Registry {
         }
         derive_amplifications(&counters, &mut gauges);
         self.describe_instrumentation(&strata, &mut gauges);
+        self.io().describe(clock, &mut gauges);
         MetricsSnapshot {
             database: Arc::clone(self.shared_name()),
             window: Window {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bettong_metrics::Gauge;
+
 use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::Result;
@@ -27,6 +29,8 @@ pub(crate) struct Output<'a> {
     open: Option<TableBuilder>,
     created: Vec<FileName>,
     done: Vec<BuiltTable>,
+    /// Bytes of finished tables, for as long as nobody can read them.
+    in_progress_bytes: u64,
     adopted: bool,
 }
 
@@ -53,6 +57,7 @@ impl<'a> Output<'a> {
             open: None,
             created: Vec::new(),
             done: Vec::new(),
+            in_progress_bytes: 0,
             adopted: false,
         }
     }
@@ -94,13 +99,12 @@ impl<'a> Output<'a> {
         let Some(builder) = self.open.take().filter(|builder| !builder.is_empty()) else {
             return Ok(());
         };
-        let timer = self
-            .engine
-            .recorder
-            .timer(bettong_metrics::Histogram::FsyncDuration.at(crate::metric::FileLabel::Table as usize));
         let built = builder.finish()?;
-        timer.stop();
         self.engine.count_written(self.origin, self.level, &built);
+        if self.origin == WriteOrigin::Compaction {
+            self.in_progress_bytes += built.bytes;
+            self.engine.recorder.shift(Gauge::CompactionInProgressBytes, built.bytes as f64);
+        }
         self.done.push(built);
         Ok(())
     }
@@ -127,6 +131,7 @@ impl<'a> Output<'a> {
 
 impl Drop for Output<'_> {
     fn drop(&mut self) {
+        self.engine.recorder.shift(Gauge::CompactionInProgressBytes, -(self.in_progress_bytes as f64));
         if !self.adopted {
             self.created.iter().for_each(|name| self.engine.graveyard.bury(*name));
         }

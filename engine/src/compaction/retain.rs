@@ -4,12 +4,16 @@
 //! needs its newest entry; all others are invisible to everyone. A tombstone in the oldest stripe is needed only as long as
 //! something older may lie below.
 
+use bettong_metrics::{Counter, Recorder};
+
 use crate::key::{InternalKey, Kind, SeqNo};
 
 /// What to do with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Keep,
+    /// To be kept for no reason but a snapshot that reads it.
+    Held,
     /// A newer entry of the same key hides it from everyone.
     Shadowed,
     /// A tombstone with nothing left to hide.
@@ -42,10 +46,34 @@ impl Retain {
             self.user.extend_from_slice(key.user);
         }
         self.stripe = Some(stripe);
-        if stripe == 0 && key.trailer.kind() == Some(Kind::Tombstone) && is_bottom(key.user) {
-            return Verdict::Spent;
+        // Without snapshots there would be one stripe: a second entry of a key would go, and a tombstone that hides nothing.
+        let visible = stripe < self.horizons.len();
+        let spent = visible && key.trailer.kind() == Some(Kind::Tombstone) && is_bottom(key.user);
+        let second = same_user && stripe + 1 < self.horizons.len();
+        match (spent, second) {
+            (true, _) if stripe == 0 => Verdict::Spent,
+            (false, false) => Verdict::Keep,
+            _ => Verdict::Held,
         }
-        Verdict::Keep
+    }
+}
+
+/// Entries kept for no reason but a snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    entries: u64,
+    bytes: u64,
+}
+
+impl Held {
+    pub(crate) fn count(&mut self, key: InternalKey<'_>, value: &[u8]) {
+        self.entries += 1;
+        self.bytes += (key.user.len() + value.len()) as u64;
+    }
+
+    pub(crate) fn record(self, recorder: &Recorder) {
+        recorder.add(Counter::SnapshotPinnedEntries, self.entries);
+        recorder.add(Counter::SnapshotPinnedBytes, self.bytes);
     }
 }
 
@@ -59,7 +87,8 @@ mod tests {
         let mut retain = Retain::new(horizons.iter().copied().map(SeqNo).collect());
         let keep = |(user, seq, kind): &(&str, u64, Kind)| {
             let key = InternalKey::new(user.as_bytes(), Trailer::new(SeqNo(*seq), *kind));
-            (retain.judge(key, |_| bottom) == Verdict::Keep).then(|| ((*user).to_owned(), *seq))
+            matches!(retain.judge(key, |_| bottom), Verdict::Keep | Verdict::Held)
+                .then(|| ((*user).to_owned(), *seq))
         };
         entries.iter().filter_map(keep).collect()
     }
@@ -74,6 +103,23 @@ mod tests {
             [("a".into(), 9)],
             "a spent tombstone goes, and what it hid with it"
         );
+    }
+
+    #[test]
+    fn what_only_a_snapshot_keeps_is_told_apart() {
+        let judge = |horizons: &[u64], entries: &[(&str, u64, Kind)]| {
+            let mut retain = Retain::new(horizons.iter().copied().map(SeqNo).collect());
+            let judge = |(user, seq, kind): &(&str, u64, Kind)| {
+                retain.judge(InternalKey::new(user.as_bytes(), Trailer::new(SeqNo(*seq), *kind)), |_| true)
+            };
+            entries.iter().map(judge).collect::<Vec<_>>()
+        };
+        let twice = [("a", 9, Kind::Value), ("a", 4, Kind::Value)];
+        assert_eq!(judge(&[5, 10], &twice), [Verdict::Keep, Verdict::Held]);
+        assert_eq!(judge(&[10], &twice), [Verdict::Keep, Verdict::Shadowed]);
+        let deleted = [("a", 9, Kind::Tombstone), ("a", 4, Kind::Value), ("b", 3, Kind::Value)];
+        assert_eq!(judge(&[5, 10], &deleted), [Verdict::Held, Verdict::Held, Verdict::Keep]);
+        assert_eq!(judge(&[10], &deleted), [Verdict::Spent, Verdict::Shadowed, Verdict::Keep]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bettong_metrics::{Counter, Gauge, Histogram};
 
 use super::output::{Output, grandparent_bytes_max};
 use super::plan::Plan;
-use super::retain::{Retain, Verdict};
+use super::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
@@ -15,7 +15,8 @@ use crate::levels::edit::VersionEdit;
 use crate::levels::level_cursor::LevelCursor;
 use crate::levels::table_file::{TableFile, TableMeta};
 use crate::levels::version::Version;
-use crate::metric::{OK, ReadOrigin, WriteOrigin};
+use crate::meter::Meter;
+use crate::metric::{OK, Pool, ReadOrigin, WriteOrigin};
 use crate::options::LEVELS;
 use crate::table::cursor::TableCursor;
 use crate::table::reader::ReadContext;
@@ -35,6 +36,7 @@ const COMPACTION_FAILED: usize = 2;
 /// Of reading or writing. The tree is as it was, unless [`Error::ReadOnly`] says that the manifest is in doubt.
 pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -> Result<()> {
     let recorder = &engine.recorder;
+    let meter = Meter::start(recorder, &engine.env, Pool::Compaction);
     recorder.shift(Gauge::CompactionsRunning, 1.0);
     let timer = recorder.timer(Histogram::CompactionDuration);
     let result = match plan.trivial_move(grandparent_bytes_max(engine)) {
@@ -50,6 +52,10 @@ pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -
     };
     recorder.add(Counter::CompactionOperations.at2(plan.reason as usize, label), 1);
     recorder.add(Counter::LevelCompactions.at(plan.output_level), u64::from(result.is_ok()));
+    let cost = meter.cost();
+    recorder.add(Counter::CompactionCpuNanos, cost.cpu_nanos);
+    recorder.add(Counter::LevelCompactionNanos.at(plan.output_level), cost.wall_nanos);
+    recorder.add(Counter::LevelCompactionCpuNanos.at(plan.output_level), cost.cpu_nanos);
     if result.is_ok() {
         recorder.set(Gauge::CompactionLastSuccess, engine.env.unix_time().as_secs_f64());
     }
@@ -81,8 +87,12 @@ fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Res
     let mut paced = 0;
     while let Some((key, value)) = source.current() {
         counts.read += 1;
-        match retain.judge(key, |user| below.has_nothing_of(user)) {
-            Verdict::Keep => {
+        let verdict = retain.judge(key, |user| below.has_nothing_of(user));
+        match verdict {
+            Verdict::Keep | Verdict::Held => {
+                if verdict == Verdict::Held {
+                    counts.held.count(key, value);
+                }
                 paced += (key.user.len() + value.len()) as u64;
                 counts.kept += 1;
                 output.add(key, value)?;
@@ -164,6 +174,7 @@ struct Counts {
     kept: u64,
     shadowed: u64,
     spent: u64,
+    held: Held,
 }
 
 fn count(engine: &Engine, plan: &Plan, tables: &[TableMeta], counts: &Counts) {
@@ -177,6 +188,7 @@ fn count(engine: &Engine, plan: &Plan, tables: &[TableMeta], counts: &Counts) {
     recorder.add(Counter::CompactionOutputBytes, written);
     recorder.add(Counter::CompactionInputEntries, counts.read);
     recorder.add(Counter::CompactionOutputEntries, counts.kept);
+    counts.held.record(recorder);
     recorder.add(Counter::LevelInputBytes.at(level), upper);
     recorder.add(Counter::LevelReadBytes.at2(level, 0), upper);
     recorder.add(Counter::LevelReadBytes.at2(level, 1), same);

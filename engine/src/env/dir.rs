@@ -1,10 +1,13 @@
-//! A database directory and its files, with errors that say what failed on which file.
+//! A database directory and its files: errors say what failed on which file, and every call is counted and timed.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
-use super::file::{self, File, FileSystem, Lock, Mapping, uninterrupted};
+use bettong_metrics::{Histogram, IoFile, IoOperation, IoTimer, Recorder};
+
+use super::file::{self, File, FileSystem, Lock, Mapping, Space, uninterrupted};
 use super::names::FileName;
 use crate::error::{Error, Result};
 
@@ -13,13 +16,14 @@ use crate::error::{Error, Result};
 pub(crate) struct Dir {
     files: Arc<dyn FileSystem>,
     path: Arc<Path>,
+    recorder: Recorder,
     /// Set once a sync of the directory failed. The next one may well succeed without having made anything durable.
     failed: Arc<OnceLock<Arc<Error>>>,
 }
 
 impl Dir {
-    pub(crate) fn new(files: Arc<dyn FileSystem>, path: &Path) -> Dir {
-        Dir { files, path: path.into(), failed: Arc::default() }
+    pub(crate) fn new(files: Arc<dyn FileSystem>, path: &Path, recorder: &Recorder) -> Dir {
+        Dir { files, path: path.into(), recorder: recorder.clone(), failed: Arc::default() }
     }
 
     pub(crate) fn path_of(&self, name: FileName) -> PathBuf {
@@ -44,8 +48,8 @@ impl Dir {
 
     pub(crate) fn create(&self, name: FileName) -> Result<DataFile> {
         let path = self.path_of(name);
-        match uninterrupted(|| self.files.create(&path)) {
-            Ok(file) => Ok(DataFile { file, path: path.into() }),
+        match self.timed(IoOperation::Open, name).run(|| self.files.create(&path)) {
+            Ok(file) => Ok(self.data_file(name, file, path)),
             Err(error) => Err(Error::io("create", &path, error)),
         }
     }
@@ -53,8 +57,8 @@ impl Dir {
     /// Opens a file that must be there: a missing one is `Corruption`, for somebody relied on it.
     pub(crate) fn open(&self, name: FileName, write: bool) -> Result<DataFile> {
         let path = self.path_of(name);
-        match uninterrupted(|| self.files.open(&path, write)) {
-            Ok(file) => Ok(DataFile { file, path: path.into() }),
+        match self.timed(IoOperation::Open, name).run(|| self.files.open(&path, write)) {
+            Ok(file) => Ok(self.data_file(name, file, path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Error::corruption(&path, 0, "the file is missing"))
             }
@@ -62,15 +66,28 @@ impl Dir {
         }
     }
 
+    fn data_file(&self, name: FileName, file: Arc<dyn File>, path: PathBuf) -> DataFile {
+        DataFile {
+            file,
+            path: path.into(),
+            recorder: self.recorder.clone(),
+            kind: kind_of(name),
+            untimed: Arc::default(),
+        }
+    }
+
     pub(crate) fn rename(&self, from: FileName, to: FileName) -> Result<()> {
-        let path = self.path_of(from);
-        let to = self.path_of(to);
-        uninterrupted(|| self.files.rename(&path, &to)).map_err(|e| Error::io("rename", &path, e))
+        let (path, target) = (self.path_of(from), self.path_of(to));
+        self.timed(IoOperation::Rename, from)
+            .run(|| self.files.rename(&path, &target))
+            .map_err(|e| Error::io("rename", &path, e))
     }
 
     pub(crate) fn remove(&self, name: FileName) -> Result<()> {
         let path = self.path_of(name);
-        uninterrupted(|| self.files.remove(&path)).map_err(|e| Error::io("remove", &path, e))
+        self.timed(IoOperation::Unlink, name)
+            .run(|| self.files.remove(&path))
+            .map_err(|e| Error::io("remove", &path, e))
     }
 
     /// Makes creations, renames and removals durable.
@@ -81,7 +98,7 @@ impl Dir {
         if let Some(failed) = self.failed.get() {
             return Err(Error::ReadOnly(failed.clone()));
         }
-        uninterrupted(|| self.files.sync_dir(&self.path)).map_err(|error| {
+        sync(&self.recorder, IoFile::Directory, || self.files.sync_dir(&self.path)).map_err(|error| {
             let error = Arc::new(Error::io("sync directory", &self.path, error));
             Error::ReadOnly(self.failed.get_or_init(|| error).clone())
         })
@@ -90,7 +107,7 @@ impl Dir {
     /// Makes the directory's own name durable, and the names above it, which may be just as new.
     pub(crate) fn sync_ancestors(&self) -> Result<()> {
         for dir in self.path.ancestors().skip(1) {
-            match uninterrupted(|| self.files.sync_dir(dir)) {
+            match sync(&self.recorder, IoFile::Directory, || self.files.sync_dir(dir)) {
                 // What we may not open, we have not made.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
                 done => done.map_err(|error| Error::io("sync directory", dir, error))?,
@@ -114,16 +131,81 @@ impl Dir {
     pub(crate) fn unique_id(&self) -> u64 {
         self.files.unique_id()
     }
+
+    /// The length of a file, 0 if it cannot be told: for figures, not for decisions.
+    pub(crate) fn length_of(&self, name: FileName) -> u64 {
+        self.files.len(&self.path_of(name)).unwrap_or(0)
+    }
+
+    /// The room on the file system, where it can be told.
+    pub(crate) fn space(&self) -> Option<Space> {
+        self.files.space(&self.path).ok()
+    }
+
+    fn timed(&self, operation: IoOperation, name: FileName) -> Call<'_> {
+        Call(self.recorder.io(operation, kind_of(name)))
+    }
 }
+
+/// Label `file` of the I/O families.
+fn kind_of(name: FileName) -> IoFile {
+    match name {
+        FileName::Log(_) => IoFile::Wal,
+        FileName::Table(_) => IoFile::Table,
+        FileName::Value(_) => IoFile::Vlog,
+        FileName::Manifest(_) | FileName::Current | FileName::CurrentTemp => IoFile::Manifest,
+        FileName::Lock | FileName::Options(_) => IoFile::Other,
+    }
+}
+
+/// A call of the file system, timed.
+struct Call<'a>(IoTimer<'a>);
+
+impl Call<'_> {
+    /// Makes the call, again for as long as a signal interrupts it.
+    fn run<T>(mut self, call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let result = uninterrupted(call);
+        if result.is_err() {
+            self.0.fail();
+        }
+        result
+    }
+}
+
+/// A sync has a histogram of its own besides.
+fn sync(recorder: &Recorder, kind: IoFile, call: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let mut timer = recorder.io(IoOperation::Sync, kind);
+    let result = uninterrupted(call);
+    if result.is_err() {
+        timer.fail();
+    }
+    recorder.record(Histogram::FsyncDuration.at(kind.index()), timer.finish());
+    result
+}
+
+/// Writes to the log from this length on are all timed.
+const SMALL_WRITE_BYTES: usize = 16 << 10;
 
 /// An open file of the database.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFile {
     file: Arc<dyn File>,
     path: Arc<Path>,
+    recorder: Recorder,
+    kind: IoFile,
+    /// Small writes that go by before one is timed.
+    untimed: Arc<AtomicU64>,
 }
 
 impl DataFile {
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    fn timed(&self, operation: IoOperation) -> Call<'_> {
+        Call(self.recorder.io(operation, self.kind))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -133,12 +215,27 @@ impl DataFile {
     }
 
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        file::write_all_at(&*self.file, offset, bytes).map_err(|e| self.fault("write to", e))
+        let mut write = || file::write_all_at(&*self.file, offset, bytes);
+        let short = self.kind == IoFile::Wal && bytes.len() < SMALL_WRITE_BYTES;
+        let timer = if short {
+            self.recorder.io_sampled(IoOperation::Write, self.kind, &self.untimed)
+        } else {
+            Some(self.recorder.io(IoOperation::Write, self.kind))
+        };
+        let result = match timer {
+            Some(timer) => Call(timer).run(write),
+            None => {
+                let result = uninterrupted(&mut write);
+                self.recorder.io_untimed(IoOperation::Write, self.kind, result.is_err());
+                result
+            }
+        };
+        result.map_err(|e| self.fault("write to", e))
     }
 
     /// Reads exactly `buf.len()` bytes. An early end is `Corruption`: lengths are checked before anything is read.
     pub(crate) fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        match file::read_exact_at(&*self.file, offset, buf) {
+        match self.timed(IoOperation::Read).run(|| file::read_exact_at(&*self.file, offset, buf)) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(Error::corruption(&self.path, offset, "the file ends too early"))
@@ -148,15 +245,17 @@ impl DataFile {
     }
 
     pub(crate) fn sync(&self) -> Result<()> {
-        uninterrupted(|| self.file.sync()).map_err(|e| self.fault("sync", e))
+        sync(&self.recorder, self.kind, || self.file.sync()).map_err(|e| self.fault("sync", e))
     }
 
     pub(crate) fn preallocate(&self, len: u64) -> Result<()> {
-        uninterrupted(|| self.file.preallocate(len)).map_err(|e| self.fault("reserve room for", e))
+        self.timed(IoOperation::Write)
+            .run(|| self.file.preallocate(len))
+            .map_err(|e| self.fault("reserve room for", e))
     }
 
     pub(crate) fn map(&self, len: u64) -> Result<Mapping> {
-        uninterrupted(|| self.file.map(len)).map_err(|e| self.fault("map", e))
+        self.timed(IoOperation::Open).run(|| self.file.map(len)).map_err(|e| self.fault("map", e))
     }
 
     /// The first `len` bytes: mapped, or read into memory.

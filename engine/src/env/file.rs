@@ -70,7 +70,12 @@ pub trait FileSystem: Send + Sync + std::fmt::Debug {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
     /// The process that holds the lock on `path`, where the platform tells.
     fn lock_holder(&self, path: &Path) -> Option<u32>;
-    /// The room on the file system of `path`.
+    /// The length of a file that may not be open.
+    ///
+    /// # Errors
+    /// See above.
+    fn len(&self, path: &Path) -> io::Result<u64>;
+    /// The room on the file system of `path`; an error where it has no limit.
     ///
     /// # Errors
     /// See above.

@@ -22,6 +22,10 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn monotonic_nanos(&self) -> u64;
     /// Nanoseconds since 1970 by the system's clock, which may jump.
     fn unix_nanos(&self) -> u64;
+    /// Nanoseconds of processor time that the calling thread has used; always 0 where that is not known.
+    fn thread_cpu_nanos(&self) -> u64 {
+        0
+    }
 }
 
 /// Where background work runs.

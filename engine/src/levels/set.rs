@@ -1,9 +1,9 @@
 //! The version in force, and the only way to the next one: through the manifest.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-use bettong_metrics::{Counter, Gauge, Histogram};
+use bettong_metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 
 use super::edit::VersionEdit;
@@ -14,8 +14,9 @@ use crate::env::Env;
 use crate::env::names::{FileName, FileNumber};
 use crate::error::{Error, Result};
 use crate::header::Birth;
-use crate::metric::{FileLabel, WriteOrigin};
+use crate::metric::{LockLabel, WriteOrigin};
 use crate::table::reader::TableContext;
+use crate::timed_mutex::TimedMutex;
 
 /// All durable facts about the database.
 #[derive(Debug)]
@@ -24,9 +25,20 @@ pub(crate) struct VersionSet {
     tables: TableContext,
     graveyard: Arc<Graveyard>,
     next_file: AtomicU64,
-    inner: Mutex<Inner>,
-    /// The manifest in force and its durable length, for the headers of new files.
-    durable: Mutex<(FileNumber, u64)>,
+    inner: TimedMutex<Inner>,
+    /// What others ask for, so that nobody waits for an edit being synced.
+    facts: Mutex<Facts>,
+}
+
+/// What is so at the moment, by what is durable.
+#[derive(Debug)]
+struct Facts {
+    /// The manifest in force and its length, for the headers of new files.
+    manifest: (FileNumber, u64),
+    /// The log segments that may hold writes.
+    logs: Vec<FileNumber>,
+    /// Versions that somebody may still hold, the one in force included.
+    versions: Vec<Weak<Version>>,
 }
 
 #[derive(Debug)]
@@ -47,13 +59,21 @@ impl VersionSet {
         manifest: ManifestWriter,
         state: ManifestState,
     ) -> VersionSet {
-        let version = Self::version_of(&state, &tables, &graveyard);
+        let version = Arc::new(Self::version_of(&state, &tables, &graveyard));
         tables.recorder.set(Gauge::ManifestBytes, manifest.bytes() as f64);
         VersionSet {
             env: env.clone(),
             next_file: AtomicU64::new(state.next_file.0),
-            durable: Mutex::new((manifest.number(), manifest.bytes())),
-            inner: Mutex::new(Inner { manifest, state, version: Arc::new(version), failed: None }),
+            facts: Mutex::new(Facts {
+                manifest: (manifest.number(), manifest.bytes()),
+                logs: state.logs.keys().copied().collect(),
+                versions: vec![Arc::downgrade(&version)],
+            }),
+            inner: TimedMutex::new(
+                Inner { manifest, state, version, failed: None },
+                LockLabel::VersionSet,
+                &tables.recorder,
+            ),
             tables,
             graveyard,
         }
@@ -77,7 +97,7 @@ impl VersionSet {
 
     /// What the header of a file that is made now says.
     pub(crate) fn birth(&self) -> Birth {
-        let (manifest, manifest_len) = *self.durable.lock();
+        let (manifest, manifest_len) = self.facts.lock().manifest;
         Birth { at_nanos: self.env.clock.unix_nanos(), manifest, manifest_len }
     }
 
@@ -87,15 +107,22 @@ impl VersionSet {
 
     /// The log segments that may hold writes.
     pub(crate) fn logs(&self) -> Vec<FileNumber> {
-        self.inner.lock().state.logs.keys().copied().collect()
+        self.facts.lock().logs.clone()
     }
 
     pub(crate) fn manifest_number(&self) -> FileNumber {
-        self.inner.lock().manifest.number()
+        self.facts.lock().manifest.0
     }
 
     pub(crate) fn manifest_bytes(&self) -> u64 {
-        self.inner.lock().manifest.bytes()
+        self.facts.lock().manifest.1
+    }
+
+    /// Versions that are in force or held by a reader.
+    pub(crate) fn live_versions(&self) -> usize {
+        let mut facts = self.facts.lock();
+        facts.versions.retain(|version| version.strong_count() > 0);
+        facts.versions.len()
     }
 
     /// Makes an edit durable, then calls `install` with the version it leads to, before any other edit is applied.
@@ -120,6 +147,12 @@ impl VersionSet {
         let (version, gone) = inner.version.after(&edit, open);
         debug_assert!(version.overlap().is_none(), "tables overlap: {:?}", version.overlap());
         inner.version = Arc::new(version);
+        {
+            let mut facts = self.facts.lock();
+            facts.logs = inner.state.logs.keys().copied().collect();
+            facts.versions.retain(|version| version.strong_count() > 0);
+            facts.versions.push(Arc::downgrade(&inner.version));
+        }
         install(&inner.version);
         gone.iter().for_each(|table| table.set_obsolete());
         Ok(())
@@ -127,16 +160,14 @@ impl VersionSet {
 
     fn write(&self, inner: &mut Inner, edit: &VersionEdit, state: &ManifestState) -> Result<()> {
         let recorder = &self.tables.recorder;
-        let timer = recorder.timer(Histogram::FsyncDuration.at(FileLabel::Manifest as usize));
         let written = match self.shortened(inner, edit, state) {
             Ok(None) => inner.manifest.append(edit),
             Ok(Some(bytes)) => Ok(bytes),
             Err(error) => Err(error),
         };
-        timer.stop();
         match written {
             Ok(bytes) => {
-                *self.durable.lock() = (inner.manifest.number(), inner.manifest.bytes());
+                self.facts.lock().manifest = (inner.manifest.number(), inner.manifest.bytes());
                 recorder.add(Counter::ManifestEdits, 1);
                 recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Manifest as usize), bytes);
                 recorder.set(Gauge::ManifestBytes, inner.manifest.bytes() as f64);

@@ -45,10 +45,6 @@ impl Shape {
         self.scores.get(level).copied().unwrap_or(0.0)
     }
 
-    pub(crate) fn due_levels(&self) -> usize {
-        self.scores.iter().filter(|score| **score >= 1.0).count()
-    }
-
     /// Levels by how much they are due, the most due first.
     pub(crate) fn by_score(&self) -> Vec<usize> {
         let mut due: Vec<usize> = (0..LAST).filter(|level| self.score(*level) >= 1.0).collect();

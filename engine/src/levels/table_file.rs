@@ -1,14 +1,15 @@
 //! A table as the tree knows it: its description, its reader once somebody needs it, and its end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bettong_metrics::Gauge;
+use bettong_metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 
 use crate::env::names::{FileName, FileNumber};
 use crate::error::Result;
 use crate::key::SeqNo;
+use crate::metric::{HIT, MISS};
 use crate::table::builder::BuiltTable;
 use crate::table::reader::{TableContext, TableIdentity, TableReader};
 
@@ -57,17 +58,41 @@ impl TableMeta {
     }
 }
 
-/// Files that no version needs and no reader holds: to be removed by whoever passes.
+/// Files that no version needs and no reader holds: to be removed by whoever passes. Knows of those that readers still hold.
 #[derive(Debug, Default)]
-pub(crate) struct Graveyard(Mutex<Vec<FileName>>);
+pub(crate) struct Graveyard {
+    files: Mutex<Vec<FileName>>,
+    held_tables: AtomicU64,
+    held_bytes: AtomicU64,
+}
 
 impl Graveyard {
     pub(crate) fn bury(&self, file: FileName) {
-        self.0.lock().push(file);
+        self.files.lock().push(file);
+    }
+
+    /// The files that wait to be removed.
+    pub(crate) fn waiting(&self) -> Vec<FileName> {
+        self.files.lock().clone()
+    }
+
+    /// Tables that no version needs and a reader holds, and their bytes.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        (self.held_tables.load(Ordering::Relaxed), self.held_bytes.load(Ordering::Relaxed))
+    }
+
+    fn hold(&self, table_bytes: u64) {
+        self.held_tables.fetch_add(1, Ordering::Relaxed);
+        self.held_bytes.fetch_add(table_bytes, Ordering::Relaxed);
+    }
+
+    fn let_go(&self, table_bytes: u64) {
+        self.held_tables.fetch_sub(1, Ordering::Relaxed);
+        self.held_bytes.fetch_sub(table_bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn take_all(&self) -> Vec<FileName> {
-        std::mem::take(&mut *self.0.lock())
+        std::mem::take(&mut *self.files.lock())
     }
 }
 
@@ -105,13 +130,17 @@ impl TableFile {
     #[inline]
     pub(crate) fn reader(&self) -> Result<&Arc<TableReader>> {
         match self.reader.get() {
-            Some(reader) => Ok(reader),
+            Some(reader) => {
+                self.context.recorder.add(Counter::TableCacheRequests.at(HIT), 1);
+                Ok(reader)
+            }
             None => self.open(),
         }
     }
 
     #[cold]
     fn open(&self) -> Result<&Arc<TableReader>> {
+        self.context.recorder.add(Counter::TableCacheRequests.at(MISS), 1);
         let TableMeta { number, id, bytes, .. } = self.meta;
         let reader = Arc::new(TableReader::open(&self.context, TableIdentity { number, id, bytes })?);
         // Two threads may open it at once; one reader is kept, the other was only work.
@@ -121,14 +150,16 @@ impl TableFile {
         }))
     }
 
-    /// Bytes of memory that the reader holds outside of mappings.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.reader.get().map_or(0, |reader| reader.memory_bytes())
+    /// Bytes of memory that the reader holds outside of mappings: of all, and of the index among them.
+    pub(crate) fn memory_bytes(&self) -> (usize, usize) {
+        self.reader.get().map_or((0, 0), |reader| (reader.memory_bytes(), reader.index_memory_bytes()))
     }
 
     /// The manifest no longer names the table: its file goes when the last version that holds it does.
     pub(crate) fn set_obsolete(&self) {
-        self.obsolete.store(true, Ordering::Release);
+        if !self.obsolete.swap(true, Ordering::AcqRel) {
+            self.graveyard.hold(self.meta.bytes);
+        }
     }
 }
 
@@ -138,6 +169,7 @@ impl Drop for TableFile {
             self.context.recorder.shift(Gauge::TablesOpen, -1.0);
         }
         if self.obsolete.load(Ordering::Acquire) {
+            self.graveyard.let_go(self.meta.bytes);
             self.graveyard.bury(FileName::Table(self.meta.number));
         }
     }

@@ -14,6 +14,8 @@ pub(crate) struct Level {
     pub(crate) bytes: u64,
     pub(crate) entries: u64,
     pub(crate) tombstones: u64,
+    /// Bytes of keys and values, uncompressed.
+    pub(crate) payload_bytes: u64,
 }
 
 impl Level {
@@ -26,7 +28,8 @@ impl Level {
         let sum = |field: fn(&TableMeta) -> u64| tables.iter().map(|table| field(&table.meta)).sum();
         let (bytes, entries, tombstones) =
             (sum(|meta| meta.bytes), sum(|meta| meta.entries), sum(|meta| meta.tombstones));
-        Level { tables: tables.into(), bytes, entries, tombstones }
+        let payload_bytes = sum(|meta| meta.payload_bytes);
+        Level { tables: tables.into(), bytes, entries, tombstones, payload_bytes }
     }
 
     /// The tables that may hold user keys from `first` to `last`.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bettong_metrics::Ticks;
+
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
 use crate::error::Result;
@@ -17,6 +19,10 @@ pub(crate) struct Segment {
     written: AtomicU64,
     /// Bytes that are durable, provided that every earlier segment is: the promise of groups to come. 0 until the first sync.
     synced: AtomicU64,
+    /// When the first of the bytes that are not durable was written, as a time stamp of the recorder; 0 while there is none.
+    unsynced_since: AtomicU64,
+    /// When the last sync began.
+    sync_began: AtomicU64,
 }
 
 /// How a segment comes to be.
@@ -50,7 +56,15 @@ impl Segment {
         )?;
         file.sync()?;
         dir.sync()?;
-        Ok(Segment { number, id, file, written: AtomicU64::new(HEADER_BYTES), synced: AtomicU64::new(0) })
+        Ok(Segment {
+            number,
+            id,
+            file,
+            written: AtomicU64::new(HEADER_BYTES),
+            synced: AtomicU64::new(0),
+            unsynced_since: AtomicU64::new(0),
+            sync_began: AtomicU64::new(0),
+        })
     }
 
     pub(crate) fn written(&self) -> u64 {
@@ -59,6 +73,30 @@ impl Segment {
 
     pub(crate) fn set_written(&self, offset: u64) {
         self.written.store(offset, Ordering::Release);
+        // A stamp for the first write after a sync alone: the others are younger.
+        if self.unsynced_since.load(Ordering::Relaxed) == 0 {
+            self.unsynced_since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.file.recorder().now().to_bits()
+    }
+
+    /// A sync begins, of what was written so far.
+    pub(crate) fn begin_sync(&self) {
+        self.sync_began.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Bytes written and not durable, and since when the oldest of them waits, or has waited at most.
+    pub(crate) fn unsynced(&self) -> Option<(u64, Ticks)> {
+        let bytes = self.written().saturating_sub(self.synced().max(HEADER_BYTES));
+        let since = match self.unsynced_since.load(Ordering::Relaxed) {
+            // A write that came as a sync ended may have found the stamp before, which is gone now.
+            0 => self.sync_began.load(Ordering::Relaxed),
+            since => since,
+        };
+        (bytes > 0).then(|| (bytes, Ticks::from_bits(since)))
     }
 
     /// What a group written now may promise.
@@ -68,6 +106,10 @@ impl Segment {
 
     pub(crate) fn set_synced(&self, offset: u64) {
         self.synced.fetch_max(offset, Ordering::AcqRel);
+        self.unsynced_since.store(0, Ordering::Relaxed);
+        if self.written() > offset {
+            self.unsynced_since.store(self.sync_began.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bettong_metrics::Ticks;
 use parking_lot::{Condvar, Mutex};
 
 use super::segment::{LogPosition, Segment};
@@ -54,6 +55,13 @@ impl SyncQueue {
     pub(crate) fn retire(&self, number: FileNumber) {
         self.state.lock().open.retain(|segment| segment.number > number);
         self.changed.notify_all();
+    }
+
+    /// Bytes handed over and not durable, and since when the oldest of them waits.
+    pub(crate) fn unsynced(&self) -> (u64, Option<Ticks>) {
+        let state = self.state.lock();
+        let segments = || state.open.iter().filter_map(|segment| segment.unsynced());
+        (segments().map(|(bytes, _)| bytes).sum(), segments().map(|(_, since)| since).min())
     }
 
     /// Waits until the log is durable up to `position`. `on_sync` times each call it leads.

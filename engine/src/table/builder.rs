@@ -1,5 +1,7 @@
 //! Writes a table, front to back, in one pass.
 
+use bettong_metrics::Counter;
+
 use super::block_builder::BlockBuilder;
 use super::filter;
 use super::format::{self, BlockHandle, Footer};
@@ -10,6 +12,7 @@ use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
 use crate::header::{Birth, FORMAT_VERSION, FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{self, InternalKey, Kind, Trailer};
+use crate::metric::COMPRESS;
 use crate::options::{Compression, Options};
 
 /// Bytes gathered before they are handed to the operating system.
@@ -47,9 +50,6 @@ pub(crate) struct BuiltTable {
     pub(crate) id: u64,
     pub(crate) bytes: u64,
     pub(crate) properties: Properties,
-    /// Block bytes before and after compression.
-    pub(crate) plain_bytes: u64,
-    pub(crate) packed_bytes: u64,
 }
 
 /// A table in the making.
@@ -68,6 +68,7 @@ pub(crate) struct TableBuilder {
     last_user: Vec<u8>,
     last_trailer: Trailer,
     properties: Properties,
+    /// Block bytes before and after compression.
     plain_bytes: u64,
     packed_bytes: u64,
 }
@@ -173,14 +174,23 @@ impl TableBuilder {
         self.buffer.extend_from_slice(&encoded);
         self.hand_over()?;
         self.file.sync()?;
+        self.count_compression();
         Ok(BuiltTable {
             number: self.number,
             id: self.id,
             bytes: self.buffer_offset,
             properties: self.properties,
-            plain_bytes: self.plain_bytes,
-            packed_bytes: self.packed_bytes,
         })
+    }
+
+    fn count_compression(&self) {
+        let algorithm = match self.shape.compression {
+            Compression::None => 0,
+            Compression::Lz4 => 1,
+        };
+        let recorder = self.file.recorder();
+        recorder.add(Counter::CompressionInputBytes.at(algorithm), self.plain_bytes);
+        recorder.add(Counter::CompressionOutputBytes.at(algorithm), self.packed_bytes);
     }
 
     fn offset(&self) -> u64 {
@@ -193,7 +203,13 @@ impl TableBuilder {
         let plain = self.block.finish();
         self.plain_bytes += plain.len() as u64;
         let packed = match self.shape.compression {
-            Compression::Lz4 => format::compress(plain),
+            Compression::Lz4 => {
+                let recorder = self.file.recorder();
+                let began = recorder.now();
+                let packed = format::compress(plain);
+                recorder.add(Counter::CompressionNanos.at(COMPRESS), recorder.nanos_since(began));
+                packed
+            }
             Compression::None => None,
         };
         let (bytes, compression) = match &packed {

@@ -199,6 +199,11 @@ impl TableReader {
         }
     }
 
+    /// The part of [`TableReader::memory_bytes`] that is the index.
+    pub(crate) fn index_memory_bytes(&self) -> usize {
+        if matches!(self.source, Source::File(_)) { self.index.len() } else { 0 }
+    }
+
     /// The first entry at or after `key`, if it has the same user key.
     pub(crate) fn get(
         &self,

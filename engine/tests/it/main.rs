@@ -10,6 +10,7 @@
 mod support;
 mod api;
 mod bounds;
+mod catalogue;
 mod corruption;
 mod faults;
 mod floors;

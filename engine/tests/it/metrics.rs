@@ -1,8 +1,8 @@
 //! What the counters count is tested by the work they count.
 
-use bettong::env::sim::SimDisk;
+use bettong::env::sim::{Fault, IoOp, Rule, SimDisk};
 use bettong::{Db, Durability, Options, WriteBatch, WriteOptions};
-use bettong_metrics::{Counter, Gauge, Histogram, Operation};
+use bettong_metrics::{Counter, Gauge, Histogram, IoFile, IoOperation, Operation};
 
 use crate::support::{Dice, sim_db, small_options};
 
@@ -157,4 +157,128 @@ fn the_statistics_print_as_tables() {
     for word in ["operation", "get", "set", "p99.9", "L0", "write amplification", "space amplification"] {
         assert!(text.contains(word), "{word} is missing in:\n{text}");
     }
+}
+
+#[test]
+fn every_call_of_the_file_system_is_counted_by_what_it_did() {
+    let disk = SimDisk::new(5);
+    let db = sim_db(&disk, small_options().mapped_reads(false)).unwrap();
+    let before = db.metrics().snapshot();
+    let calls = |s: &bettong_metrics::MetricsSnapshot, o: IoOperation, f: IoFile| {
+        s.counter(Counter::IoOperations.at2(o.index(), f.index()))
+    };
+    let sync = WriteOptions::new().durability(Durability::Sync);
+    for n in 0..10u32 {
+        db.set_with(n.to_be_bytes(), b"v", sync).unwrap();
+    }
+    db.set(b"k", b"v").unwrap();
+    let snapshot = db.metrics().snapshot().since(&before);
+    assert_eq!(calls(&snapshot, IoOperation::Sync, IoFile::Wal), 10);
+    assert_eq!(calls(&snapshot, IoOperation::Write, IoFile::Wal), 11, "each commit hands its record over");
+    assert_eq!(snapshot.histogram(Histogram::FsyncDuration.at(IoFile::Wal.index())).count(), 10);
+    assert_eq!(snapshot.histogram(Histogram::IoLatency.at(IoOperation::Sync.index())).count(), 10);
+    assert!(snapshot.gauge(Gauge::WalUnsyncedBytes) > 0.0, "the last write was not synced");
+    assert!(snapshot.gauge(Gauge::WalOldestUnsyncedAge) > 0.0);
+    db.sync().unwrap();
+    assert_eq!(db.metrics().snapshot().gauge(Gauge::WalUnsyncedBytes) as u64, 0);
+    assert_eq!(db.metrics().snapshot().gauge(Gauge::WalOldestUnsyncedAge) as u64, 0);
+
+    let before = db.metrics().snapshot();
+    db.flush().unwrap();
+    let snapshot = db.metrics().snapshot().since(&before);
+    assert_eq!(calls(&snapshot, IoOperation::Open, IoFile::Table), 1);
+    assert_eq!(calls(&snapshot, IoOperation::Sync, IoFile::Table), 1);
+    assert_eq!(snapshot.counter(Counter::FlushOperations.at2(1, 0)), 1, "asked for");
+    disk.inject(Rule::new(Fault::Errno(5)).on(IoOp::Read));
+    assert!(db.get(b"k").is_err());
+    let snapshot = db.metrics().snapshot().since(&before);
+    assert_eq!(calls(&snapshot, IoOperation::Read, IoFile::Table), 1);
+    assert_eq!(snapshot.counter_total(Counter::IoErrors), 1);
+    let failed = Counter::IoErrors.at2(IoOperation::Read.index(), IoFile::Table.index());
+    assert_eq!(snapshot.counter(failed), 1);
+    assert_eq!(
+        (0..6).map(|o| snapshot.gauge(Gauge::IoInFlight.at(o)) as u64).sum::<u64>(),
+        0,
+        "nothing is under way"
+    );
+}
+
+#[test]
+fn the_files_on_the_disk_are_as_large_as_the_gauges_say() {
+    let disk = SimDisk::new(6);
+    let db = sim_db(&disk, small_options()).unwrap();
+    for n in 0..4000u32 {
+        db.set(n.wrapping_mul(2_654_435_761).to_be_bytes(), [1; 64]).unwrap();
+    }
+    let scan = db.scan(..);
+    db.compact(..).unwrap();
+    let bytes_of = |extension: &str| -> u64 {
+        let paths = disk.paths().into_iter();
+        let paths = paths.filter(|path| path.extension() == Some(extension.as_ref()));
+        paths.map(|path| disk.read(&path).unwrap().len() as u64).sum()
+    };
+    let gauge = |gauge: Gauge, label: usize| db.metrics().snapshot().gauge(gauge.at(label)) as u64;
+    let (table, obsolete) = (gauge(Gauge::DiskUsageBytes, 1), gauge(Gauge::DiskUsageBytes, 5));
+    assert_eq!(table + obsolete, bytes_of("sst"), "the scan holds tables that no version needs");
+    assert!(obsolete > 0);
+    assert_eq!(gauge(Gauge::PinnedObsoleteBytes, 1), obsolete);
+    assert_eq!(gauge(Gauge::ObsoleteBytes, 1), obsolete);
+    assert_eq!(gauge(Gauge::VersionsLive, 0), 2);
+    assert_eq!(gauge(Gauge::DiskUsageBytes, 0), bytes_of("log"));
+    let held = gauge(Gauge::ObsoleteFiles, 1);
+
+    let before = db.metrics().snapshot();
+    drop(scan);
+    db.set(b"k", b"v").unwrap();
+    db.flush().unwrap();
+    let after = db.metrics().snapshot().since(&before);
+    assert_eq!(after.counter(Counter::FileDeletions.at(1)), held);
+    assert!(after.counter(Counter::SpaceReclaimBytes.at(1)) >= obsolete);
+    assert_eq!(gauge(Gauge::DiskUsageBytes, 1), bytes_of("sst"));
+    assert_eq!((gauge(Gauge::ObsoleteFiles, 1), gauge(Gauge::VersionsLive, 0)), (0, 1));
+}
+
+#[test]
+fn flushes_and_compactions_count_what_they_did() {
+    let disk = SimDisk::new(7);
+    let db = sim_db(&disk, small_options()).unwrap();
+    for round in 0..3u32 {
+        for n in 0..50u32 {
+            db.set(n.to_be_bytes(), round.to_be_bytes()).unwrap();
+        }
+        db.flush().unwrap();
+    }
+    let snapshot = db.snapshot();
+    db.delete(7u32.to_be_bytes()).unwrap();
+    let before = db.metrics().snapshot();
+    assert_eq!(before.counter(Counter::FlushOperations.at2(1, 0)), 3);
+    assert_eq!(before.histogram(Histogram::FlushDuration).count(), 3);
+    assert_eq!(before.gauge(Gauge::MemtableTombstones.at(0)) as u64, 1);
+    assert_eq!(before.gauge(Gauge::LevelFiles.at(0)) as u64, 3);
+
+    db.compact(..).unwrap();
+    let after = db.metrics().snapshot().since(&before);
+    assert_eq!(after.counter_total(Counter::CompactionOperations), 1);
+    assert_eq!(after.counter(Counter::CompactionInputEntries), 151);
+    // The tombstone and the value below it: the snapshot reads the value, so the tombstone must hide it from others.
+    assert_eq!(after.counter(Counter::SnapshotPinnedEntries), 2);
+    assert_eq!(after.counter(Counter::SnapshotPinnedBytes), 4 + 8);
+    assert_eq!(after.counter(Counter::LevelDroppedEntries.at2(6, 0)), 100);
+    assert_eq!(after.counter(Counter::CompactionOutputEntries), 51);
+    assert_eq!(after.counter_total(Counter::LevelCompactions), 1);
+    assert!(after.counter(Counter::LevelCompactionNanos.at(6)) > 0);
+    let busy = after.counter_total(Counter::BackgroundBusyNanos);
+    assert!(busy >= after.counter(Counter::LevelCompactionNanos.at(6)));
+    let gauge = |gauge: Gauge| after.gauge(gauge) as u64;
+    assert_eq!(
+        [Gauge::CompactionsRunning, Gauge::CompactionsPending, Gauge::FlushesPending].map(gauge),
+        [0; 3]
+    );
+    assert_eq!(gauge(Gauge::CompactionInProgressBytes), 0);
+
+    drop(snapshot);
+    db.compact(..).unwrap();
+    let last = db.metrics().snapshot().since(&before);
+    assert_eq!(last.counter(Counter::LevelDroppedEntries.at2(6, 1)), 1, "the tombstone");
+    assert_eq!(last.gauge(Gauge::Entries) as u64, 49);
 }

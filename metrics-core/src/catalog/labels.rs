@@ -47,7 +47,7 @@ pub enum IoOperation {
     Write,
     /// Making a file or a directory durable.
     Sync,
-    /// Opening or creating a file.
+    /// Opening, creating or mapping a file.
     Open,
     /// Renaming a file.
     Rename,

@@ -1,11 +1,14 @@
 //! The handle that records nothing: the size-zero twin of [`live`](https://docs.rs/bettong-metrics), method by method.
 
-use crate::catalog::{CounterCell, ErrorLabel, GaugeCell, GetSource, HistogramCell, Operation, Stage};
+use crate::catalog::{
+    CounterCell, ErrorLabel, GaugeCell, GetSource, HistogramCell, IoFile, IoOperation, Operation, Stage,
+};
 use crate::clock::Ticks;
 use crate::registry::Registry;
 use crate::step::StepSampler;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Records nothing, in no time.
 #[derive(Clone, Debug)]
@@ -57,6 +60,27 @@ impl Recorder {
     pub fn resume<'a>(&'a self, _begun: Begun<'a>) -> OperationTimer<'a> {
         OperationTimer(PhantomData)
     }
+
+    /// A timer that times nothing.
+    #[inline(always)]
+    pub fn io(&self, _operation: IoOperation, _file: IoFile) -> IoTimer<'_> {
+        IoTimer(PhantomData)
+    }
+
+    /// Not chosen.
+    #[inline(always)]
+    pub fn io_sampled(
+        &self,
+        _operation: IoOperation,
+        _file: IoFile,
+        _left: &AtomicU64,
+    ) -> Option<IoTimer<'_>> {
+        None
+    }
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn io_untimed(&self, _operation: IoOperation, _file: IoFile, _failed: bool) {}
 
     /// Chooses none.
     #[inline(always)]
@@ -162,6 +186,24 @@ impl Session<'_> {
     /// Nothing.
     #[inline(always)]
     pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
+}
+
+/// Times nothing.
+#[derive(Debug)]
+#[must_use = "as the timer that times something"]
+pub struct IoTimer<'a>(PhantomData<&'a ()>);
+
+#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
+impl IoTimer<'_> {
+    /// Nothing.
+    #[inline(always)]
+    pub fn fail(&mut self) {}
+
+    /// 0.
+    #[inline(always)]
+    pub fn finish(self) -> u64 {
+        0
+    }
 }
 
 /// Stands still.

@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::shard::Shard;
 use crate::slow::SlowOperation;
 use crate::step::StepSampler;
-use crate::stratum::NEVER;
+use crate::stratum::{NEVER, OperationCells};
 use crate::trace::TRACED;
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -71,6 +71,10 @@ impl Recorder {
         if let Some(histogram) = shared.and_then(|shared| self.registry.histogram(shared)) {
             histogram.record_n(value, n, Writers::Many);
         }
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Stores a gauge. A value that is not a finite number is ignored.
@@ -121,6 +125,7 @@ impl Recorder {
         OperationTimer {
             recorder: self,
             shard,
+            cells: shard.operation(operation),
             operation,
             started: Cell::new(started),
             slow: Cell::new(false),
@@ -250,6 +255,7 @@ impl Begun<'_> {
 pub struct OperationTimer<'a> {
     recorder: &'a Recorder,
     shard: &'a Shard,
+    cells: &'a OperationCells,
     operation: Operation,
     /// [`Ticks::NONE`] if the operation is not timed, or not yet.
     started: Cell<Ticks>,
@@ -375,7 +381,7 @@ impl Drop for OperationTimer<'_> {
             let (started, slow) = (self.started.get(), self.slow.get());
             Self::finish_timed(self.recorder, self.shard, self.operation, started, slow);
         } else {
-            self.shard.operation(self.operation).finish_fast();
+            self.cells.finish_fast();
         }
     }
 }

@@ -6,9 +6,13 @@
 #[cfg(not(feature = "off"))]
 mod live;
 #[cfg(not(feature = "off"))]
+mod io_timer;
+#[cfg(not(feature = "off"))]
+pub use io_timer::IoTimer;
+#[cfg(not(feature = "off"))]
 pub use live::{Begun, OperationTimer, Recorder, Session, Stopwatch};
 
 #[cfg(feature = "off")]
 mod absent;
 #[cfg(feature = "off")]
-pub use absent::{Begun, OperationTimer, Recorder, Session, Stopwatch};
+pub use absent::{Begun, IoTimer, OperationTimer, Recorder, Session, Stopwatch};

@@ -15,8 +15,9 @@ type Spec = (usize, u64, &'static str, &'static str, u64, u64);
 
 fn version(tables: &[Spec]) -> Version {
     let env = Env::sim(&SimDisk::new(1));
-    let dir = Dir::new(env.files, Path::new("/db"));
-    let context = TableContext::new(&dir, &Options::default(), &Registry::new("test").recorder());
+    let recorder = Registry::new("test").recorder();
+    let dir = Dir::new(env.files, Path::new("/db"), &recorder);
+    let context = TableContext::new(&dir, &Options::default(), &recorder);
     let graveyard = Arc::new(Graveyard::default());
     let meta = |(level, number, smallest, largest, mib, tombstones): &Spec| {
         let meta = TableMeta {

@@ -10,7 +10,8 @@ use crate::log::segment::NewSegment;
 fn segments(n: u64) -> (SyncQueue, Vec<Arc<Segment>>) {
     let disk = SimDisk::new(1);
     let env = Env::sim(&disk);
-    let dir = Dir::new(env.files.clone(), Path::new("/db"));
+    let dir =
+        Dir::new(env.files.clone(), Path::new("/db"), &bettong_metrics::Registry::new("test").recorder());
     dir.create_all().unwrap();
     let queue = SyncQueue::new();
     let make = |number| {

@@ -1,0 +1,77 @@
+//! A lock that counts how long threads wait for it.
+//!
+//! A lock that is free is taken by one compare-and-swap, as without this; only who finds it held takes time stamps.
+
+use bettong_metrics::{Counter, Gauge, Recorder};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::metric::LockLabel;
+
+/// A mutex whose contended waits are timed.
+#[derive(Debug)]
+pub(crate) struct TimedMutex<T> {
+    inner: Mutex<T>,
+    label: LockLabel,
+    recorder: Recorder,
+}
+
+impl<T> TimedMutex<T> {
+    pub(crate) fn new(value: T, label: LockLabel, recorder: &Recorder) -> TimedMutex<T> {
+        TimedMutex { inner: Mutex::new(value), label, recorder: recorder.clone() }
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.lock_noting(|| {})
+    }
+
+    /// Takes the lock; calls `contended` first if it has to wait.
+    #[inline]
+    pub(crate) fn lock_noting(&self, contended: impl FnOnce()) -> MutexGuard<'_, T> {
+        self.inner.try_lock().unwrap_or_else(|| {
+            contended();
+            self.wait()
+        })
+    }
+
+    #[cold]
+    fn wait(&self) -> MutexGuard<'_, T> {
+        let queues = self.label == LockLabel::Commit;
+        if queues {
+            self.recorder.shift(Gauge::WriteQueueDepth, 1.0);
+        }
+        let began = self.recorder.now();
+        let guard = self.inner.lock();
+        self.recorder.add(Counter::LockWaitNanos.at(self.label as usize), self.recorder.nanos_since(began));
+        if queues {
+            self.recorder.shift(Gauge::WriteQueueDepth, -1.0);
+        }
+        guard
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bettong_metrics::Registry;
+
+    #[test]
+    fn only_waits_are_timed_and_whoever_waits_for_a_commit_is_in_the_queue() {
+        let registry = Registry::new("test");
+        let mutex = TimedMutex::new(0, LockLabel::Commit, &registry.recorder());
+        *mutex.lock() += 1;
+        let cell = Counter::LockWaitNanos.at(LockLabel::Commit as usize);
+        assert_eq!(registry.snapshot().counter(cell), 0);
+        let guard = mutex.lock();
+        std::thread::scope(|scope| {
+            scope.spawn(|| *mutex.lock() += 1);
+            while registry.snapshot().gauge(Gauge::WriteQueueDepth) < 1.0 {
+                std::thread::yield_now();
+            }
+            drop(guard);
+        });
+        assert!(registry.snapshot().counter(cell) > 0);
+        assert!(registry.snapshot().gauge(Gauge::WriteQueueDepth) < 1.0);
+        assert_eq!(*mutex.lock(), 2);
+    }
+}

@@ -1,0 +1,317 @@
+//! Every family of the catalogue is fed by something: a workload that touches all the engine can do says which are not.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bettong::env::sim::{Fault, IoOp, Rule, SimDisk};
+use bettong::{Db, Durability, Options, WriteBatch, WriteOptions};
+use bettong_metrics::{Family, MetricsSnapshot, Registry, Value};
+
+use crate::support::{sim_db, small_options};
+
+const VALUE_LOG: &str = "value log: issue 4";
+const READS: &str = "instrumentation of reads and commits in progress";
+const SAMPLER: &str = "the sampler and its watcher do not exist yet";
+const RARE: &str = "takes a second of stalled disk, which no test waits for";
+const NO_LIMIT: &str = "there is no limit of memory to report";
+const CUSTOM: &str = "the engine makes no series of its own";
+
+/// The families that nothing fills, and why. The list can only shrink: a family that is filled must leave it.
+const UNFILLED: &[(&str, &str)] = &[
+    ("db_level_referenced_vlog_bytes", VALUE_LOG),
+    ("db_values_written_total", VALUE_LOG),
+    ("db_vlog_bytes", VALUE_LOG),
+    ("db_vlog_files", VALUE_LOG),
+    ("db_vlog_garbage_bytes", VALUE_LOG),
+    ("db_vlog_garbage_ratio_files", VALUE_LOG),
+    ("db_vlog_gc_candidate_files", VALUE_LOG),
+    ("db_vlog_gc_deleted_files_total", VALUE_LOG),
+    ("db_vlog_gc_discarded_entries_total", VALUE_LOG),
+    ("db_vlog_gc_duration_seconds", VALUE_LOG),
+    ("db_vlog_gc_last_success_timestamp_seconds", VALUE_LOG),
+    ("db_vlog_gc_lookups_total", VALUE_LOG),
+    ("db_vlog_gc_read_bytes_total", VALUE_LOG),
+    ("db_vlog_gc_relocated_bytes_total", VALUE_LOG),
+    ("db_vlog_gc_relocated_entries_total", VALUE_LOG),
+    ("db_vlog_gc_running", VALUE_LOG),
+    ("db_vlog_gc_runs_total", VALUE_LOG),
+    ("db_vlog_live_bytes", VALUE_LOG),
+    ("db_vlog_read_bytes_total", VALUE_LOG),
+    ("db_vlog_read_latency_seconds", VALUE_LOG),
+    ("db_vlog_reads_total", VALUE_LOG),
+    ("db_vlog_sync_duration_seconds", VALUE_LOG),
+    ("db_vlog_unattributed_bytes", VALUE_LOG),
+    ("db_vlog_writes_total", VALUE_LOG),
+    ("db_vlog_written_bytes_total", VALUE_LOG),
+    ("db_cache_block_bytes", READS),
+    ("db_cache_pinned_bytes", READS),
+    ("db_cache_rejections_total", READS),
+    ("db_commit_stage_duration_seconds", READS),
+    ("db_filter_bytes", READS),
+    ("db_filter_target_false_positive_ratio", READS),
+    ("db_get_blocks_read", READS),
+    ("db_get_served_latency_seconds", READS),
+    ("db_get_stage_duration_seconds", READS),
+    ("db_get_tables_checked", READS),
+    ("db_iterator_oldest_age_seconds", READS),
+    ("db_iterator_seeks_total", READS),
+    ("db_iterator_step_latency_seconds", READS),
+    ("db_key_size_bytes", READS),
+    ("db_level_read_latency_seconds", READS),
+    ("db_value_size_bytes", READS),
+    ("db_wal_append_duration_seconds", READS),
+    ("db_instrumentation_level", SAMPLER),
+    ("db_instrumentation_overhead_ratio", SAMPLER),
+    ("db_latency_littles_law_seconds", SAMPLER),
+    ("db_latency_rank_error_ratio", SAMPLER),
+    ("db_latency_samples_total", SAMPLER),
+    ("db_latency_sampling_interval", SAMPLER),
+    ("db_latency_value_error_ratio", SAMPLER),
+    ("db_operations_stuck", SAMPLER),
+    ("db_slow_operations_total", SAMPLER),
+    ("db_io_slow_operations_total", RARE),
+    ("db_memory_limit_bytes", NO_LIMIT),
+    ("db_series_rejected_total", CUSTOM),
+];
+
+/// The families with a series that was not zero, in any of the snapshots.
+#[derive(Debug, Default)]
+struct Filled(BTreeSet<&'static str>);
+
+impl Filled {
+    fn look(&mut self, snapshot: &MetricsSnapshot) {
+        let unseen: Vec<_> = Family::all().filter(|family| !self.0.contains(family.desc().name)).collect();
+        for family in unseen {
+            let mut samples = snapshot.samples(family);
+            let filled = samples.any(|sample| match sample.value {
+                Value::Counter(count) => count > 0,
+                Value::Gauge(value) => value != 0.0,
+                Value::Histogram(histogram) => histogram.count() > 0,
+            });
+            if filled {
+                self.0.insert(family.desc().name);
+            }
+        }
+    }
+
+    fn unfilled(&self) -> BTreeSet<&'static str> {
+        Family::all().map(|family| family.desc().name).filter(|name| !self.0.contains(name)).collect()
+    }
+}
+
+#[test]
+fn families_that_nothing_fills_are_known_by_name() {
+    let mut filled = Filled::default();
+    on_simulated_disks(&mut filled);
+    on_a_real_disk(&mut filled);
+    let unfilled = filled.unfilled();
+    let expected: BTreeSet<&str> = UNFILLED.iter().map(|(name, _)| *name).collect();
+    for (name, reason) in UNFILLED {
+        println!("{name}: {reason}");
+    }
+    let new: Vec<_> = unfilled.difference(&expected).collect();
+    assert!(new.is_empty(), "nothing fills these, and no reason is given: {new:#?}");
+    let old: Vec<_> = expected.difference(&unfilled).collect();
+    assert!(old.is_empty(), "something fills these now, strike them off the list: {old:#?}");
+}
+
+/// What is the same at every run.
+fn on_simulated_disks(filled: &mut Filled) {
+    let disk = SimDisk::new(11);
+    disk.set_capacity(64 << 20);
+    let options = || small_options().l0_slowdown_tables(6).l0_stop_tables(8).mapped_reads(false);
+    let db = sim_db(&disk, options()).unwrap();
+    reads_and_writes(&db, filled);
+    snapshots_and_scans_held_over_a_compaction(&db, filled);
+    pressure(&db, filled);
+    db.verify().unwrap();
+    filled.look(&db.metrics().snapshot());
+
+    // A crash in the middle of a record, and what the next open makes of it.
+    disk.crash(5, 60);
+    drop(db);
+    let db = sim_db(&disk, options()).unwrap();
+    filled.look(&db.metrics().snapshot());
+    db.set(b"after", b"the crash").unwrap();
+    db.close().unwrap();
+    let db = sim_db(&disk, options()).unwrap();
+    filled.look(&db.metrics().snapshot());
+
+    damage(&disk, &db, filled);
+    drop(db);
+    ascending_keys(filled);
+    a_torn_log(filled);
+    failures(filled);
+}
+
+fn reads_and_writes(db: &Db, filled: &mut Filled) {
+    for n in 0..3_000_u32 {
+        db.set(n.wrapping_mul(2_654_435_761).to_be_bytes(), [7; 40]).unwrap();
+        if n % 5 == 0 {
+            db.step().unwrap();
+        }
+    }
+    let mut batch = WriteBatch::new();
+    batch.set(b"a", b"1");
+    batch.delete(b"b");
+    db.write(batch).unwrap();
+    db.delete(b"gone").unwrap();
+    for durability in [Durability::None, Durability::Sync] {
+        db.set_with(b"c", b"2", WriteOptions::new().durability(durability)).unwrap();
+    }
+    db.set(b"unsynced", b"3").unwrap();
+    assert!(db.get(b"a").unwrap().is_some());
+    assert!(db.get(b"gone").unwrap().is_none());
+    assert!(db.get(b"never").unwrap().is_none());
+    filled.look(&db.metrics().snapshot());
+    db.flush().unwrap();
+    for n in 0..6_000_u32 {
+        db.get(n.wrapping_mul(2_654_435_761).to_be_bytes()).unwrap();
+    }
+    db.multi_get(&[b"a", b"b"]).unwrap();
+    let mut scan = db.scan(..);
+    assert!(scan.next().is_some() && scan.next_back().is_some());
+    filled.look(&db.metrics().snapshot());
+    drop(scan);
+    assert!(db.prefix(b"a").count() > 0);
+    let some = (Bound::Included(b"a".as_slice()), Bound::Excluded(b"b".as_slice()));
+    assert!(db.scan(some).rev().count() > 0);
+    assert!(db.set(b"", b"").is_err() && db.delete(b"").is_err());
+    db.sync().unwrap();
+}
+
+fn snapshots_and_scans_held_over_a_compaction(db: &Db, filled: &mut Filled) {
+    let snapshot = db.snapshot();
+    let scan = db.scan(..);
+    for n in 0..3_000_u32 {
+        db.set(n.wrapping_mul(2_654_435_761).to_be_bytes(), [8; 40]).unwrap();
+    }
+    db.delete(b"a").unwrap();
+    db.compact(..).unwrap();
+    filled.look(&db.metrics().snapshot());
+    assert!(scan.count() > 0 && snapshot.get(b"a").unwrap().is_some());
+    drop(snapshot);
+    db.step().unwrap();
+}
+
+/// Writes without a step in between, until they must wait.
+fn pressure(db: &Db, filled: &mut Filled) {
+    let stalls = db.stats().stalls;
+    for n in 0..60_000_u32 {
+        db.set(n.wrapping_mul(0x9e37_79b9).to_be_bytes(), [9; 40]).unwrap();
+        if n % 64 == 0 {
+            filled.look(&db.metrics().snapshot());
+            if db.stats().stalls > stalls + 3 {
+                return;
+            }
+        }
+    }
+    panic!("the writer never had to wait");
+}
+
+fn damage(disk: &SimDisk, db: &Db, filled: &mut Filled) {
+    let path = disk.paths().into_iter().find(|path| path.extension() == Some("sst".as_ref())).unwrap();
+    let mut bytes = disk.read(&path).unwrap();
+    bytes[100] ^= 1;
+    disk.overwrite(&path, &bytes);
+    assert!(!db.verify().unwrap().is_sound());
+    filled.look(&db.metrics().snapshot());
+}
+
+/// Tables that nothing overlaps go down a level as they are.
+fn ascending_keys(filled: &mut Filled) {
+    let disk = SimDisk::new(14);
+    let db = sim_db(&disk, small_options().l0_compaction_tables(1)).unwrap();
+    for n in 0..4_000_u32 {
+        db.set(n.to_be_bytes(), [4; 64]).unwrap();
+        if n % 8 == 0 {
+            db.step().unwrap();
+        }
+    }
+    filled.look(&db.metrics().snapshot());
+}
+
+/// A log that breaks off in the middle of a record.
+fn a_torn_log(filled: &mut Filled) {
+    let disk = SimDisk::new(12);
+    let db = sim_db(&disk, small_options()).unwrap();
+    for n in 0..20_u32 {
+        db.set(n.to_be_bytes(), [1; 300]).unwrap();
+    }
+    disk.kill();
+    drop(db);
+    let path = disk.paths().into_iter().rfind(|path| path.extension() == Some("log".as_ref())).unwrap();
+    let mut bytes = disk.read(&path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[end - 100..].fill(0);
+    disk.overwrite(&path, &bytes);
+    let db = sim_db(&disk, small_options()).unwrap();
+    assert!(db.recovery().truncated_bytes > 0);
+    filled.look(&db.metrics().snapshot());
+}
+
+/// A disk that fails in the background, and then for good.
+fn failures(filled: &mut Filled) {
+    let disk = SimDisk::new(13);
+    let db = sim_db(&disk, small_options().mapped_reads(false)).unwrap();
+    db.set(b"k", b"v").unwrap();
+    db.flush().unwrap();
+    disk.inject(Rule::new(Fault::Errno(5)).on(IoOp::Read));
+    assert!(db.get(b"k").is_err());
+    db.set(b"k", b"w").unwrap();
+    disk.inject(Rule::new(Fault::Errno(5)).on(IoOp::Create).path(".sst"));
+    assert!(db.flush().is_err());
+    disk.inject(Rule::new(Fault::Errno(5)).on(IoOp::Sync).forever());
+    assert!(db.flush().is_err() || db.sync().is_err());
+    assert!(db.set_with(b"k", b"v", WriteOptions::new().durability(Durability::Sync)).is_err());
+    filled.look(&db.metrics().snapshot());
+}
+
+/// What takes threads and time: calls under way, locks contended, jobs running.
+fn on_a_real_disk(filled: &mut Filled) {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::default()
+        .memtable_bytes(64 << 10)
+        .table_bytes(32 << 10)
+        .level_base_bytes(64 << 10)
+        .l0_slowdown_tables(5)
+        .slowdown_bytes_per_second(64 << 10)
+        .mapped_reads(false);
+    let db = Db::open(dir.path(), options).unwrap();
+    let registry = db.metrics();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for writer in 0..3_u32 {
+            let (db, done) = (&db, &done);
+            scope.spawn(move || {
+                for n in 0_u32.. {
+                    let key = (n.wrapping_mul(0x9e37_79b9) ^ writer).to_be_bytes();
+                    let durability = if n % 16 == 0 { Durability::Sync } else { Durability::Os };
+                    db.set_with(key, [5; 200], WriteOptions::new().durability(durability)).unwrap();
+                    if done.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                db.compact(..).unwrap();
+            }
+        });
+        watch(&db, &registry, filled);
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Looks until everything was seen that is filled at all, or for half a minute: some states are short.
+fn watch(db: &Db, registry: &Registry, filled: &mut Filled) {
+    let began = Instant::now();
+    let expected = UNFILLED.len();
+    while filled.unfilled().len() > expected && began.elapsed() < Duration::from_secs(30) {
+        filled.look(&registry.snapshot());
+        filled.look(&db.metrics().snapshot());
+    }
+}
