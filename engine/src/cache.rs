@@ -45,6 +45,10 @@ impl BlockCache {
 
     pub(crate) fn insert(&self, key: BlockKey, block: Arc<Mapping>) {
         let Some(blocks) = &self.blocks else { return };
+        if block.len() as u64 > blocks.capacity() {
+            self.recorder.add(Counter::CacheRejections.at(DATA_BLOCK), 1);
+            return;
+        }
         self.recorder.add(Counter::CacheInserts.at(DATA_BLOCK), 1);
         self.recorder.add(Counter::CacheInsertBytes.at(DATA_BLOCK), block.len() as u64);
         blocks.insert(key, block);

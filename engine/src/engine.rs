@@ -21,7 +21,7 @@ use crate::levels::version::Version;
 use crate::log::segment::{NewSegment, Segment};
 use crate::log::sync::SyncQueue;
 use crate::log::writer::LogWriter;
-use crate::metric::{DiskFile, FileLabel, MemoryComponent, OK, Pool, Reclaim, WriteOrigin};
+use crate::metric::{DATA_BLOCK, DiskFile, FileLabel, MemoryComponent, OK, Pool, Reclaim, WriteOrigin};
 use crate::options::Options;
 use crate::pressure::{CurrentPressure, Pressure};
 use crate::publish::Publisher;
@@ -285,11 +285,14 @@ impl Engine {
     fn set_memory(&self, view: &View) {
         let r = &self.recorder;
         let immutable: usize = view.immutables.iter().map(|memtable| memtable.used_bytes()).sum();
+        let filters: usize = view.version.tables().map(|(_, table)| table.filter_bytes()).sum();
+        r.set(Gauge::FilterBytes, filters as f64);
         let tables = view.version.tables().map(|(_, table)| table.memory_bytes());
         let (all, indexes) = tables.fold((0, 0), |sum, table| (sum.0 + table.0, sum.1 + table.1));
         let cache = self.tables.cache.bytes();
         let pinned = self.flushed.held_bytes();
         r.set(Gauge::CacheBytes, cache as f64);
+        r.set(Gauge::CacheBlockBytes.at(DATA_BLOCK), cache as f64);
         r.set(Gauge::PinnedMemtableBytes, pinned as f64);
         let components = [
             (MemoryComponent::Memtable, view.active.used_bytes() as u64),

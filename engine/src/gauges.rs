@@ -12,6 +12,7 @@ use crate::memtable::Memtable;
 use crate::metric::{DiskFile, SLOWDOWN, STOP, StallCause};
 use crate::options::{LEVELS, Options};
 use crate::pressure::Pressure;
+use crate::table::filter;
 use crate::view::View;
 
 /// The levels, and what follows from all of them together.
@@ -31,6 +32,8 @@ pub(crate) fn set_tree(r: &Recorder, view: &View, shape: &Shape, options: &Optio
     r.set(Gauge::DiskUsageBytes.at(DiskFile::Table as usize), table_bytes as f64);
     r.set(Gauge::LiveDataBytes, live_bytes as f64);
     r.set(Gauge::SpaceAmplification, quotient(table_bytes, live_bytes));
+    let target = filter::target_false_positive_ratio(options.filter_bits_per_key);
+    r.set(Gauge::FilterTargetFalsePositiveRatio, target);
     r.set(Gauge::ReadAmplification, view.version.sorted_runs() as f64);
     r.set(Gauge::CompactionPendingBytes, shape.debt_bytes(&view.version, options) as f64);
 }

@@ -223,6 +223,9 @@ impl DataFile {
             Some(self.recorder.io(IoOperation::Write, self.kind))
         };
         let result = match timer {
+            Some(timer) if self.kind == IoFile::Wal => {
+                Call(timer.also(Histogram::WalAppendDuration)).run(write)
+            }
             Some(timer) => Call(timer).run(write),
             None => {
                 let result = uninterrupted(&mut write);

@@ -155,6 +155,11 @@ impl TableFile {
         self.reader.get().map_or((0, 0), |reader| (reader.memory_bytes(), reader.index_memory_bytes()))
     }
 
+    /// Bytes of the filter, if the reader is open.
+    pub(crate) fn filter_bytes(&self) -> usize {
+        self.reader.get().map_or(0, |reader| reader.filter_bytes())
+    }
+
     /// The manifest no longer names the table: its file goes when the last version that holds it does.
     pub(crate) fn set_obsolete(&self) {
         if !self.obsolete.swap(true, Ordering::AcqRel) {

@@ -195,8 +195,13 @@ impl TableReader {
     pub(crate) fn memory_bytes(&self) -> usize {
         match self.source {
             Source::Mapped(_) => 0,
-            Source::File(_) => self.index.len() + self.filter.as_ref().map_or(0, |(_, bytes)| bytes.len()),
+            Source::File(_) => self.index.len() + self.filter_bytes(),
         }
+    }
+
+    /// Bytes of the filter, in memory or mapped.
+    pub(crate) fn filter_bytes(&self) -> usize {
+        self.filter.as_ref().map_or(0, |(_, bytes)| bytes.len())
     }
 
     /// The part of [`TableReader::memory_bytes`] that is the index.

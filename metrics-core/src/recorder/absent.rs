@@ -195,6 +195,12 @@ pub struct IoTimer<'a>(PhantomData<&'a ()>);
 
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl IoTimer<'_> {
+    /// Itself.
+    #[inline(always)]
+    pub fn also(self, _histogram: impl Into<HistogramCell>) -> Self {
+        self
+    }
+
     /// Nothing.
     #[inline(always)]
     pub fn fail(&mut self) {}

@@ -1,7 +1,7 @@
 //! One call of the file system: counted, timed, seen while it is under way.
 
 use super::live::Recorder;
-use crate::catalog::{Counter, Histogram, IoFile, IoOperation};
+use crate::catalog::{Counter, Histogram, HistogramCell, IoFile, IoOperation};
 use crate::clock::Ticks;
 use crate::io::IoTable;
 use crate::stratum::draw_gap;
@@ -32,7 +32,7 @@ impl Recorder {
     pub fn io(&self, operation: IoOperation, file: IoFile) -> IoTimer<'_> {
         let began = self.now();
         let slot = self.registry().io().enter(operation, began);
-        IoTimer { recorder: self, operation, file, slot, began, weight: 1, running: true }
+        IoTimer { recorder: self, operation, file, slot, began, weight: 1, also: None, running: true }
     }
 
     /// As [`Recorder::io`], for calls that are over almost as soon as two time stamps: one in 16 is timed, and stands for the
@@ -80,10 +80,18 @@ pub struct IoTimer<'a> {
     began: Ticks,
     /// Calls that this one stands for.
     weight: u64,
+    /// A second histogram to record the call in.
+    also: Option<HistogramCell>,
     running: bool,
 }
 
 impl IoTimer<'_> {
+    /// Records the call in a histogram of its own, too.
+    pub fn also(mut self, histogram: impl Into<HistogramCell>) -> Self {
+        self.also = Some(histogram.into());
+        self
+    }
+
     /// Counts the call as one that failed.
     #[cold]
     pub fn fail(&mut self) {
@@ -104,6 +112,9 @@ impl IoTimer<'_> {
         let operation = self.operation.index();
         self.recorder.add(Counter::IoOperations.at2(operation, self.file.index()), 1);
         self.recorder.record_n(Histogram::IoLatency.at(operation), nanos, self.weight);
+        if let Some(also) = self.also {
+            self.recorder.record_n(also, nanos, self.weight);
+        }
         if nanos >= SLOW_NANOS {
             self.recorder.add(Counter::IoSlowOperations.at(operation), 1);
         }
