@@ -86,6 +86,13 @@ impl Shard {
         self.pool.load(Ordering::Relaxed) == pool.0
     }
 
+    /// Records a latency into the exact stratum of the operation with this index.
+    pub(crate) fn record_slow(&self, operation: usize, nanos: u64, n: u64) {
+        if let Some(slow) = self.slow.get(operation) {
+            slow.record_n(nanos, n, Writers::One);
+        }
+    }
+
     /// Makes the owner look at the level in force, at its next operation of every kind.
     pub(crate) fn look_again(&self) {
         self.pool.store(PoolId::NOBODY.0, Ordering::SeqCst);

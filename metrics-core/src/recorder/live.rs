@@ -66,10 +66,15 @@ impl Recorder {
         if !self.registry.level().counts() {
             return;
         }
-        // The histograms in shards hold the latencies of operations, which timers record.
-        let shared = cell.into().position().checked_sub(Histogram::SHARD_CELLS);
-        if let Some(histogram) = shared.and_then(|shared| self.registry.histogram(shared)) {
-            histogram.record_n(value, n, Writers::Many);
+        let position = cell.into().position();
+        match position.checked_sub(Histogram::SHARD_CELLS) {
+            // The latency of an operation that no timer timed: for whoever replays a recorded trace.
+            None => self.pool.with(|shard| shard.record_slow(position, value, n)),
+            Some(shared) => {
+                if let Some(histogram) = self.registry.histogram(shared) {
+                    histogram.record_n(value, n, Writers::Many);
+                }
+            }
         }
     }
 
