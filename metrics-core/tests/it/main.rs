@@ -7,3 +7,5 @@ mod exactness;
 mod lifetimes;
 #[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
 mod snapshots;
+#[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
+mod sampling;
