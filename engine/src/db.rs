@@ -133,6 +133,7 @@ impl Db {
         self.one(Operation::Delete, Kind::Tombstone, key.as_ref(), &[], options)
     }
 
+    #[inline]
     fn one(
         &self,
         operation: Operation,

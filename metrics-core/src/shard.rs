@@ -188,14 +188,8 @@ impl Shard {
 /// The element of `operation`.
 #[inline]
 fn pick<T>(all: &[T; Operation::ALL.len()], operation: Operation) -> &T {
-    let [get, set, delete, batch, scan] = all;
-    match operation {
-        Operation::Get => get,
-        Operation::Set => set,
-        Operation::Delete => delete,
-        Operation::Batch => batch,
-        Operation::Scan => scan,
-    }
+    let [first, ..] = all;
+    all.get(operation.index()).unwrap_or(first)
 }
 
 /// One link of a list of shards.

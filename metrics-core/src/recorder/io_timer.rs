@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const SLOW_NANOS: u64 = 1_000_000_000;
 
 /// Short calls per timed one, on average.
-const SHORT_CALLS_PER_TIMED: u64 = 16;
+const SHORT_CALLS_PER_TIMED: u64 = 64;
 
 impl Recorder {
     /// Begins a call of the file system. It is counted when the timer is dropped; until then it is in flight.
@@ -35,7 +35,7 @@ impl Recorder {
         IoTimer { recorder: self, operation, file, slot, began, weight: 1, also: None, running: true }
     }
 
-    /// As [`Recorder::io`], for calls that are over almost as soon as two time stamps: one in 16 is timed, and stands for the
+    /// As [`Recorder::io`], for calls that are over almost as soon as two time stamps: one in 64 is timed, and stands for the
     /// others; `None` says that this one is not, and is to be counted by [`Recorder::io_untimed`]. `left` belongs to the file,
     /// and to one caller at a time. The gaps vary, so that no rhythm of the calls hides from them.
     #[inline]
