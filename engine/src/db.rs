@@ -149,7 +149,10 @@ impl Db {
         let result = check_key(key)
             .and_then(|()| check_value(value))
             .and_then(|()| self.commit(&std::iter::once(op), bytes, options, &timer));
-        result.inspect_err(|error| engine.recorder.fail(operation, error.label()))
+        if let Err(error) = &result {
+            engine.recorder.fail(operation, error.label());
+        }
+        result
     }
 
     /// Applies a batch: all of it or nothing, at any crash. An empty batch does nothing.

@@ -1,5 +1,7 @@
 //! The label values that the engine counts under, as numbers in the order of the catalogue.
 
+use bettong_metrics::{Counter, CounterCell};
+
 /// What bytes are read for: label `origin` of `db_storage_read_bytes_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
@@ -108,6 +110,34 @@ pub(crate) const BACKGROUND: usize = 1;
 
 /// Label `direction` of `db_compression_seconds_total`.
 pub(crate) const COMPRESS: usize = 0;
+
+/// The counters of one level that gets raise: looked up once, since their labels make the way to a cell long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LevelCells {
+    pub(crate) probes: CounterCell,
+    pub(crate) filter_negative: CounterCell,
+    pub(crate) filter_true_positive: CounterCell,
+    pub(crate) filter_false_positive: CounterCell,
+    pub(crate) cache_hit: CounterCell,
+    pub(crate) cache_miss: CounterCell,
+}
+
+impl LevelCells {
+    /// The cells of every level.
+    pub(crate) const ALL: [LevelCells; 7] =
+        [Self::of(0), Self::of(1), Self::of(2), Self::of(3), Self::of(4), Self::of(5), Self::of(6)];
+
+    const fn of(level: usize) -> LevelCells {
+        LevelCells {
+            probes: Counter::LevelProbes.at(level),
+            filter_negative: Counter::FilterChecks.at2(level, 0),
+            filter_true_positive: Counter::FilterChecks.at2(level, 1),
+            filter_false_positive: Counter::FilterChecks.at2(level, 2),
+            cache_hit: Counter::CacheRequests.at3(level, DATA_BLOCK, HIT),
+            cache_miss: Counter::CacheRequests.at3(level, DATA_BLOCK, MISS),
+        }
+    }
+}
 
 /// Label `block_type`.
 pub(crate) const DATA_BLOCK: usize = 0;

@@ -117,10 +117,10 @@ impl TableFile {
         }
     }
 
-    /// Whether the reader is open: if not, the next call of [`TableFile::reader`] reads the file.
+    /// The reader if it is open: if not, [`TableFile::reader`] reads the file. Whoever calls this counts the request.
     #[inline]
-    pub(crate) fn is_open(&self) -> bool {
-        self.reader.get().is_some()
+    pub(crate) fn open_reader(&self) -> Option<&Arc<TableReader>> {
+        self.reader.get()
     }
 
     /// The reader, opened at first use.

@@ -8,15 +8,10 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::table_file::TableFile;
-use crate::metric::ReadOrigin;
+use crate::metric::{HIT, LevelCells, ReadOrigin};
 use crate::table::reader::ReadContext;
 use crate::value::Value;
 use crate::view::View;
-
-/// Label `result` of filter checks.
-const NEGATIVE: usize = 0;
-const TRUE_POSITIVE: usize = 1;
-const FALSE_POSITIVE: usize = 2;
 
 /// The value of `user` in `view` at `seq`.
 #[inline]
@@ -44,7 +39,16 @@ fn get_timed(engine: &Engine, view: &Arc<View>, user: &[u8], seq: SeqNo) -> Resu
         Some((trailer, value)) => Ok(end(&timer, GetSource::Memtable, trailer, || view.active.lend(value))),
         None => search(view, user, seq, &timer),
     });
-    found.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
+    count_failure(engine, &found);
+    found
+}
+
+/// Looks without taking the result out of its place.
+#[inline]
+fn count_failure(engine: &Engine, found: &Result<Option<Value>>) {
+    if let Err(error) = found {
+        engine.recorder.fail(Operation::Get, error.label());
+    }
 }
 
 /// Goes on where the active memtable knows nothing of the key.
@@ -57,7 +61,9 @@ fn get_beyond(
     begun: Begun<'_>,
 ) -> Result<Option<Value>> {
     let timer = engine.recorder.resume(begun);
-    search(view, user, seq, &timer).inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
+    let found = search(view, user, seq, &timer);
+    count_failure(engine, &found);
+    found
 }
 
 /// Searches immutable memtables and levels.
@@ -70,12 +76,16 @@ fn search(view: &View, user: &[u8], seq: SeqNo, timer: &OperationTimer<'_>) -> R
     timer.mark(Stage::Memtable);
     let hash = key::hash(user);
     let target = InternalKey::seek(user, seq);
-    for (at, level) in view.version.levels.iter().enumerate() {
+    for ((at, level), cells) in view.version.levels.iter().enumerate().zip(&LevelCells::ALL) {
+        if level.tables.is_empty() {
+            continue;
+        }
+        let wanted = Wanted { level: at, cells, hash, target };
         let found = if at == 0 {
             let covering = level.tables.iter().filter(|table| table.meta.covers(user));
-            find_first(covering, at, hash, target, timer)?
+            find_first(covering, wanted, timer)?
         } else {
-            find_first(level.table_for(user).into_iter(), at, hash, target, timer)?
+            find_first(level.table_for(user).into_iter(), wanted, timer)?
         };
         if let Some((trailer, value)) = found {
             return Ok(end(timer, GetSource::Level(at), trailer, || value));
@@ -103,36 +113,49 @@ fn end(
 
 type Found = Option<(Trailer, Value)>;
 
+/// What is looked for in the tables of one level.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    level: usize,
+    cells: &'a LevelCells,
+    hash: u64,
+    target: InternalKey<'a>,
+}
+
+#[inline]
 fn find_first<'a>(
     tables: impl Iterator<Item = &'a Arc<TableFile>>,
-    level: usize,
-    hash: u64,
-    target: InternalKey<'_>,
+    wanted: Wanted<'_>,
     timer: &OperationTimer<'_>,
 ) -> Result<Found> {
+    let Wanted { level, cells, hash, target } = wanted;
     let context = ReadContext { level, origin: ReadOrigin::Get };
     let mut probed = false;
     for table in tables {
-        if !table.is_open() {
+        let reader = if let Some(reader) = table.open_reader() {
+            timer.add(Counter::TableCacheRequests.at(HIT), 1);
+            reader
+        } else {
             timer.leave_fast_path();
-        }
-        let reader = table.reader()?;
+            table.reader()?
+        };
         let filtered = reader.may_contain(hash);
         timer.mark(Stage::Filter);
         if filtered == Some(false) {
-            timer.add(Counter::FilterChecks.at2(level, NEGATIVE), 1);
+            timer.add(cells.filter_negative, 1);
             continue;
         }
         if !probed {
             probed = true;
-            timer.add(Counter::LevelProbes.at(level), 1);
+            timer.add(cells.probes, 1);
         }
         timer.table_checked();
         let found = reader.get(target, context, timer)?;
         if filtered.is_some() {
             // A key whose only versions are newer than the snapshot counts as false: the filter cannot know better.
-            let outcome = if found.is_some() { TRUE_POSITIVE } else { FALSE_POSITIVE };
-            timer.add(Counter::FilterChecks.at2(level, outcome), 1);
+            let outcome =
+                if found.is_some() { cells.filter_true_positive } else { cells.filter_false_positive };
+            timer.add(outcome, 1);
         }
         if found.is_some() {
             return Ok(found);

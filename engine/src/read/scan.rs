@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Gauge, Histogram, Operation, Recorder, StepSampler};
+use bettong_metrics::{Counter, CounterCell, Gauge, Histogram, Operation, Recorder, StepSampler};
 
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
@@ -324,13 +324,18 @@ impl Scan {
 
     fn hand_over_counts(&mut self) {
         let (recorder, counts) = (&self.recorder, std::mem::take(&mut self.counts));
+        let add = |cell: CounterCell, n| {
+            if n > 0 {
+                recorder.add(cell, n);
+            }
+        };
         for (direction, steps) in counts.steps.into_iter().enumerate() {
-            recorder.add(Counter::IteratorSteps.at(direction), steps);
+            add(Counter::IteratorSteps.at(direction), steps);
         }
         for (reason, skipped) in counts.skipped.into_iter().enumerate() {
-            recorder.add(Counter::IteratorSkippedKeys.at(reason), skipped);
+            add(Counter::IteratorSkippedKeys.at(reason), skipped);
         }
-        recorder.add(Counter::UserReadBytes, counts.bytes);
+        add(Counter::UserReadBytes.at(0), counts.bytes);
     }
 
     /// Takes a step, and times it if it is its turn. The first step of a direction is not timed: it places the iterator,

@@ -19,7 +19,7 @@ use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{self, InternalKey, Trailer};
-use crate::metric::{DATA_BLOCK, FileLabel, HIT, MISS, ReadOrigin};
+use crate::metric::{FileLabel, LevelCells, ReadOrigin};
 use crate::options::Options;
 use crate::value::Value;
 
@@ -328,8 +328,13 @@ impl TableReader {
         let caching = matches!(context.origin, ReadOrigin::Get | ReadOrigin::Scan);
         if caching {
             let block = self.context.cache.get(key);
-            let result = if block.is_some() { HIT } else { MISS };
-            recorder.add(Counter::CacheRequests.at3(context.level, DATA_BLOCK, result), 1);
+            if let Some(cells) = LevelCells::ALL.get(context.level) {
+                let cell = if block.is_some() { cells.cache_hit } else { cells.cache_miss };
+                match timer {
+                    Some(timer) => timer.add(cell, 1),
+                    None => recorder.add(cell, 1),
+                }
+            }
             if let Some(owner) = block {
                 return Ok(BlockBytes { start: 0, len: owner.len(), owner });
             }
