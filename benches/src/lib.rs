@@ -1,6 +1,7 @@
 //! What the benches share: databases of a known shape, and keys in a known order.
 
 pub mod paths;
+pub mod slices;
 
 use bettong::{Db, Durability, Options, Result};
 

@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use bettong::{Db, Result};
+use bettong_metrics::Operation;
 
 use crate::{key, shuffled};
 
@@ -44,6 +45,15 @@ impl Path {
     /// The path with this name.
     pub fn named(name: &str) -> Option<Path> {
         Path::ALL.into_iter().find(|path| path.name() == name)
+    }
+
+    /// The kind of operation it consists of.
+    pub fn operation(self) -> Operation {
+        match self {
+            Path::GetMemtable | Path::GetTable | Path::GetMissing => Operation::Get,
+            Path::Set => Operation::Set,
+            Path::Scan | Path::Steps => Operation::Scan,
+        }
     }
 
     /// Whether the data lie in tables.
