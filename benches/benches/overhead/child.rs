@@ -43,15 +43,17 @@ impl Programs {
 fn build(dir: &str, features: &[&str]) -> Result<PathBuf> {
     let dir = target().join(dir);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let built = Command::new(cargo)
         .args(["build", "--quiet", "--release", "-p", "bettong-benches", "--bin", "slices"])
         .args(features)
         .arg("--target-dir")
         .arg(&dir)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()?;
-    if !status.success() {
-        return Err(format!("cargo build: {status}").into());
+        .output()?;
+    if !built.status.success() {
+        return Err(
+            format!("cargo build: {}\n{}", built.status, String::from_utf8_lossy(&built.stderr)).into()
+        );
     }
     Ok(dir.join("release").join("slices").with_extension(env::consts::EXE_EXTENSION))
 }
