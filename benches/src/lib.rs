@@ -1,5 +1,6 @@
 //! What the benches share: databases of a known shape, and keys in a known order.
 
+pub mod hdr;
 pub mod paths;
 pub mod slices;
 
