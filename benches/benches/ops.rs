@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bettong::{Durability, Instrumentation, WriteBatch, WriteOptions};
-use bettong_benches::{Bench, Place, hdr, key, shuffled};
+use bettong_benches::{Bench, Place, hdr, key, missing_key, shuffled};
 use bettong_metrics::{Histogram, Operation};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -104,8 +104,7 @@ fn get(c: &mut Criterion) {
                 black_box(value.len());
             });
             group.bench(&format!("{name} missing"), value_bytes, &bench, |n| {
-                let mut absent = key(shuffled(n, bench.keys));
-                absent[4] = b'x';
+                let absent = missing_key(shuffled(n, bench.keys));
                 black_box(bench.db.get(absent).expect("a read").is_none());
             });
         }

@@ -3,7 +3,7 @@
 //! | command | answer |
 //! |---|---|
 //! | `open PATH KEYS` | `ok`: the last database is gone, a fresh one is there |
-//! | `run LEVEL THREADS COUNT FROM` | nanoseconds that a thread took for its `COUNT` operations, the mean over the threads; then the sampling interval |
+//! | `run LEVEL THREADS COUNT FROM` | nanoseconds that a thread took for its `COUNT` operations, elapsed and of its processor time, both the mean over the threads; then the sampling interval |
 //!
 //! Before each slice every thread does a quarter of its operations untimed, because another process has just had the caches.
 //! `FROM` is the place in the order of keys to begin at, so that two processes can be made to do exactly the same.
@@ -47,9 +47,9 @@ pub fn serve(commands: impl BufRead, mut answers: impl Write) -> Result<(), Box<
             (["run", level, threads, count, from], Some(stage)) => {
                 stage.bench.db.metrics().set_level(level.parse()?);
                 let slice = Slice { from: from.parse()?, count: count.parse()? };
-                let nanos = stage.run(threads.parse()?, slice)?;
+                let Took { elapsed, processor } = stage.run(threads.parse()?, slice)?;
                 let interval = stage.bench.db.metrics().sampling_interval(stage.path.operation());
-                writeln!(answers, "{nanos} {interval}")?;
+                writeln!(answers, "{elapsed} {processor} {interval}")?;
             }
             _ => return Err(format!("not understood: {line}").into()),
         }
@@ -63,6 +63,14 @@ pub fn serve(commands: impl BufRead, mut answers: impl Write) -> Result<(), Box<
 struct Slice {
     from: u64,
     count: u64,
+}
+
+/// Nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Took {
+    elapsed: f64,
+    /// While the thread had a processor.
+    processor: f64,
 }
 
 /// A database, and threads that wait to go a path on it.
@@ -80,7 +88,7 @@ impl Stage {
     }
 
     /// The mean of what the threads took, in nanoseconds.
-    fn run(&self, threads: usize, slice: Slice) -> Result<f64, Box<dyn Error>> {
+    fn run(&self, threads: usize, slice: Slice) -> Result<Took, Box<dyn Error>> {
         let workers = self.workers.get(..threads).filter(|some| !some.is_empty()).ok_or("so many threads")?;
         let start = Arc::new(Barrier::new(threads));
         for (worker, at) in workers.iter().zip(0..) {
@@ -88,18 +96,20 @@ impl Stage {
             let slice = Slice { from: slice.from + at * slice.count, ..slice };
             worker.slices.send((slice, Arc::clone(&start)))?;
         }
-        let mut sum = 0.0;
+        let mut mean = Took::default();
         for worker in workers {
-            sum += worker.times.recv()??;
+            let took = worker.times.recv()??;
+            mean.elapsed += took.elapsed / threads as f64;
+            mean.processor += took.processor / threads as f64;
         }
-        Ok(sum / threads as f64)
+        Ok(mean)
     }
 }
 
 /// One thread. It ends when its stage is dropped.
 struct Worker {
     slices: Sender<(Slice, Arc<Barrier>)>,
-    times: Receiver<bettong::Result<f64>>,
+    times: Receiver<bettong::Result<Took>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,10 +121,11 @@ impl Worker {
             for (slice, start) in orders {
                 let warm = path.run(&db, keys, slice.from, slice.count / 4);
                 start.wait();
-                let began = Instant::now();
+                let (began, had) = (Instant::now(), processor_nanos());
                 let gone = warm.and_then(|()| path.run(&db, keys, slice.from, slice.count));
-                let nanos = began.elapsed().as_nanos() as f64;
-                if answer.send(gone.map(|()| nanos)).is_err() {
+                let elapsed = began.elapsed().as_nanos() as f64;
+                let took = Took { elapsed, processor: processor_nanos() - had };
+                if answer.send(gone.map(|()| took)).is_err() {
                     return;
                 }
             }
@@ -133,6 +144,15 @@ impl Drop for Worker {
     }
 }
 
+/// The processor time of the calling thread.
+fn processor_nanos() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a time that lives until the call returns.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    debug_assert_eq!(status, 0, "every thread has this clock");
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,9 +166,9 @@ mod tests {
         let answers = String::from_utf8(answers).unwrap();
         let lines: Vec<&str> = answers.lines().collect();
         assert_eq!((lines.len(), lines[0], lines[3]), (5, "ok", "ok"));
-        let (nanos, interval) = lines[1].split_once(' ').unwrap();
-        assert!(nanos.parse::<f64>().unwrap() > 1_000.0, "{answers}");
-        assert_eq!(interval, "1");
+        let numbers: Vec<f64> = lines[1].split(' ').map(|number| number.parse().unwrap()).collect();
+        assert!(numbers[0] > 1_000.0 && numbers[1] > 1_000.0, "{answers}");
+        assert!(lines[1].ends_with(" 1"), "{answers}");
         for nonsense in ["run off 1 1 0", "open nowhere 1", "open set 1\nrun off 99 1 0", "hop"] {
             assert!(serve(nonsense.as_bytes(), Vec::new()).is_err(), "{nonsense}");
         }

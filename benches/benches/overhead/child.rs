@@ -71,6 +71,8 @@ pub(crate) struct Work {
 pub(crate) struct Child {
     process: Process,
     commands: Option<ChildStdin>,
+    /// Which of its times counts.
+    processor_time: bool,
     answers: BufReader<ChildStdout>,
     /// As of its last slice.
     pub(crate) interval: u64,
@@ -79,11 +81,12 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    pub(crate) fn start(program: &FilePath) -> Result<Child> {
+    pub(crate) fn start(program: &FilePath, processor_time: bool) -> Result<Child> {
         let mut process = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let commands = process.stdin.take();
         let answers = process.stdout.take().ok_or("a process without output")?;
-        Ok(Child { process, commands, answers: BufReader::new(answers), interval: 0, settled: false })
+        let answers = BufReader::new(answers);
+        Ok(Child { process, commands, processor_time, answers, interval: 0, settled: false })
     }
 
     /// Gives the process a fresh database for a path.
@@ -92,13 +95,17 @@ impl Child {
         self.ask(&format!("open {} {keys}", path.name())).map(drop)
     }
 
-    /// The time per operation, in nanoseconds.
+    /// The time per operation, in nanoseconds, by the clock that was chosen.
     pub(crate) fn run(&mut self, level: Instrumentation, work: Work) -> Result<f64> {
         let Work { threads, count, from } = work;
         let answer = self.ask(&format!("run {level} {threads} {count} {from}"))?;
-        let (nanos, interval) = answer.trim().split_once(' ').ok_or("half an answer")?;
+        let words: Vec<&str> = answer.split_ascii_whitespace().collect();
+        let &[elapsed, processor, interval] = words.as_slice() else {
+            return Err(format!("not understood: {answer}").into());
+        };
         self.interval = interval.parse()?;
-        Ok(nanos.parse::<f64>()? / count as f64)
+        let nanos: f64 = if self.processor_time { processor } else { elapsed }.parse()?;
+        Ok(nanos / count as f64)
     }
 
     fn ask(&mut self, command: &str) -> Result<String> {

@@ -132,8 +132,9 @@ struct Round<'a> {
 
 impl<'a> Round<'a> {
     fn start(settings: &'a Settings, programs: &Programs, path: Path, threads: usize) -> Result<Round<'a>> {
-        let out = Child::start(&programs.out)?;
-        let (first, second) = (Child::start(&programs.instrumented)?, Child::start(&programs.instrumented)?);
+        let start = |program| Child::start(program, settings.processor_time);
+        let out = start(&programs.out)?;
+        let (first, second) = (start(&programs.instrumented)?, start(&programs.instrumented)?);
         let work = Work { threads, count: 100, from: 0 };
         let mut round = Round { settings, path, out, first, second, work };
         round.reopen()?;

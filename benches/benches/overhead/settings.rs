@@ -9,6 +9,7 @@ usage: cargo bench -p bettong-benches --bench overhead -- [OPTIONS]
   --path PATH    one path only: get_memtable, get_table, get_missing, set, scan, steps or scrape
   --pairs N      pairs of slices per row, over all rounds [200]
   --rounds N     how often all processes are started anew [5]
+  --cpu          processor time instead of elapsed time, where others use the machine (not for scrape)
   --quick        40 pairs in 2 rounds
   --test         a few short slices, to see that it works; nothing is compiled";
 
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) slice: Duration,
     /// How long the sampling interval is given to settle.
     pub(crate) settle: Duration,
+    /// Whether processor time counts, and not elapsed time.
+    pub(crate) processor_time: bool,
     /// Whether this only looks whether everything works.
     pub(crate) test: bool,
 }
@@ -39,6 +42,7 @@ impl Settings {
             slice: Duration::from_millis(4),
             // The controller looks once a second: at the second look it has seen nothing but samples of this load.
             settle: Duration::from_millis(2_200),
+            processor_time: false,
             test: false,
         };
         // As for criterion: without `--bench`, which `cargo bench` adds, this is `cargo test`.
@@ -49,6 +53,7 @@ impl Settings {
             match argument.as_str() {
                 "--bench" => bench = true,
                 "--test" => test = true,
+                "--cpu" => settings.processor_time = true,
                 "--quick" => (settings.pairs, settings.rounds) = (40, 2),
                 "--pairs" => settings.pairs = number(&value()?)?,
                 "--rounds" => settings.rounds = number(&value()?)?,
