@@ -2,95 +2,179 @@
 //!
 //! `cargo bench -p bettong-benches --bench ops`; with `-- --quick` for a first look. Times of two runs on a shared machine differ by far
 //! more than most changes: compare within one run, or count instructions.
+//!
+//! Criterion times the operations with instrumentation at its default. After that each bench does a number of operations at level
+//! `full`, and the registry's own histogram of them goes into `target/criterion/GROUP/hdr`.
 #![expect(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
 
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use bettong::{Durability, WriteBatch, WriteOptions};
-use bettong_benches::{Bench, Place, key, shuffled};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use bettong::{Durability, Instrumentation, WriteBatch, WriteOptions};
+use bettong_benches::{Bench, Place, hdr, key, missing_key, shuffled};
+use bettong_metrics::{Histogram, Operation};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-const KEYS: u64 = 100_000;
-const VALUE_BYTES: [usize; 2] = [100, 1024];
+const VALUE_BYTES: [usize; 4] = [16, 100, 1024, 4096];
+/// Members of a batch.
+const BATCH: u64 = 100;
+/// How much is done for a distribution: so many operations, or as many as fit in so much time.
+const MOST_OPERATIONS: u64 = 1_000_000;
+const MOST_TIME: Duration = Duration::from_secs(1);
+
+/// Whether this measures; if not, it only looks whether everything works.
+fn measures() -> bool {
+    let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    given("--bench") && !given("--test")
+}
+
+/// As many keys as make some 32 MiB, 100,000 at most.
+fn keys(value_bytes: usize) -> u64 {
+    let most = if measures() { 100_000 } else { 2_000 };
+    ((32 << 20) / (16 + value_bytes as u64)).min(most)
+}
+
+fn database(value_bytes: usize, place: Place) -> Bench {
+    Bench::new(keys(value_bytes), value_bytes, place).expect("a database")
+}
+
+/// Where criterion has the files of a group.
+fn hdr_dir(group: &str) -> PathBuf {
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    tmp.parent().unwrap_or(tmp).join("criterion").join(group).join("hdr")
+}
+
+/// A group of benches of one kind of operation.
+struct Group<'a> {
+    name: &'static str,
+    operation: Operation,
+    criterion: BenchmarkGroup<'a, WallTime>,
+}
+
+impl<'a> Group<'a> {
+    fn new(c: &'a mut Criterion, name: &'static str, operation: Operation) -> Group<'a> {
+        let mut criterion = c.benchmark_group(name);
+        criterion
+            .sample_size(30)
+            .warm_up_time(Duration::from_secs(1))
+            .measurement_time(Duration::from_secs(2));
+        Group { name, operation, criterion }
+    }
+
+    /// Times `work`, which is told how often it was called before, and writes its distribution.
+    fn bench(&mut self, name: &str, value_bytes: usize, bench: &Bench, mut work: impl FnMut(u64)) {
+        let mut n = 0;
+        self.criterion.bench_function(BenchmarkId::new(name, value_bytes), |b| {
+            b.iter(|| {
+                n += 1;
+                work(n);
+            });
+        });
+        // A bench that a filter leaves out never calls it.
+        if n > 0 && measures() {
+            self.write_distribution(&format!("{name}-{value_bytes}"), bench, |at| work(n + at));
+        }
+    }
+
+    fn write_distribution(&self, name: &str, bench: &Bench, mut work: impl FnMut(u64)) {
+        let (registry, latency) = (bench.db.metrics(), Histogram::latency(self.operation));
+        registry.set_level(Instrumentation::Full);
+        let (before, began) = (registry.snapshot(), Instant::now());
+        let mut at = 0;
+        while at < MOST_OPERATIONS && (at % 128 > 0 || began.elapsed() < MOST_TIME) {
+            at += 1;
+            work(at);
+        }
+        let recorded = registry.snapshot().histogram(latency).since(before.histogram(latency));
+        registry.set_level(Instrumentation::default());
+        let name = name.replace([' ', ','], "-");
+        hdr::write(&hdr_dir(self.name), &name, &recorded).expect("files of a distribution");
+    }
+}
 
 fn get(c: &mut Criterion) {
-    let mut group = c.benchmark_group("get");
+    let mut group = Group::new(c, "get", Operation::Get);
     for value_bytes in VALUE_BYTES {
-        for (name, place) in [("memtable", Place::Memtable), ("tables", Place::Tables)] {
-            let bench = Bench::new(KEYS, value_bytes, place).expect("a database");
-            let mut n = 0;
-            group.bench_function(BenchmarkId::new(name, value_bytes), |b| {
-                b.iter(|| {
-                    n += 1;
-                    let value = bench.db.get(key(shuffled(n, KEYS))).expect("a read").expect("a value");
-                    black_box(value.len())
-                });
+        for (name, place) in [("memtable", Place::Memtable), ("level", Place::Tables)] {
+            let bench = database(value_bytes, place);
+            group.bench(name, value_bytes, &bench, |n| {
+                let value = bench.db.get(key(shuffled(n, bench.keys))).expect("a read").expect("a value");
+                black_box(value.len());
             });
-            group.bench_function(BenchmarkId::new(format!("{name}, missing"), value_bytes), |b| {
-                b.iter(|| {
-                    n += 1;
-                    let mut absent = key(shuffled(n, KEYS));
-                    absent[4] = b'x';
-                    black_box(bench.db.get(absent).expect("a read").is_none())
-                });
+            group.bench(&format!("{name} missing"), value_bytes, &bench, |n| {
+                let absent = missing_key(shuffled(n, bench.keys));
+                black_box(bench.db.get(absent).expect("a read").is_none());
             });
         }
     }
 }
 
 fn set(c: &mut Criterion) {
-    let mut group = c.benchmark_group("set");
+    let mut group = Group::new(c, "set", Operation::Set);
     for value_bytes in VALUE_BYTES {
-        let bench = Bench::new(1, 1, Place::Memtable).expect("a database");
+        let bench = database(value_bytes, Place::Memtable);
         let value = vec![7; value_bytes];
-        let mut n = 0;
-        group.throughput(Throughput::Bytes(16 + value_bytes as u64));
+        group.criterion.throughput(Throughput::Bytes(16 + value_bytes as u64));
         for (name, durability) in [("os", Durability::Os), ("none", Durability::None)] {
-            group.bench_function(BenchmarkId::new(name, value_bytes), |b| {
-                b.iter(|| {
-                    n += 1;
-                    let options = WriteOptions::new().durability(durability);
-                    bench.db.set_with(key(shuffled(n, KEYS)), &value, options).expect("a write");
-                });
+            let options = WriteOptions::new().durability(durability);
+            group.bench(name, value_bytes, &bench, |n| {
+                bench.db.set_with(key(shuffled(n, bench.keys)), &value, options).expect("a write");
             });
         }
-        group.bench_function(BenchmarkId::new("batch of 100", value_bytes), |b| {
-            b.iter(|| {
-                let mut batch = WriteBatch::new();
-                for _ in 0..100 {
-                    n += 1;
-                    batch.set(key(shuffled(n, KEYS)), &value);
-                }
-                bench.db.write(batch).expect("a write");
-            });
+    }
+}
+
+fn delete(c: &mut Criterion) {
+    let mut group = Group::new(c, "delete", Operation::Delete);
+    for value_bytes in VALUE_BYTES {
+        let bench = database(value_bytes, Place::Memtable);
+        group.bench("os", value_bytes, &bench, |n| {
+            bench.db.delete(key(shuffled(n, bench.keys))).expect("a write");
+        });
+    }
+}
+
+fn batch(c: &mut Criterion) {
+    let mut group = Group::new(c, "batch", Operation::Batch);
+    for value_bytes in VALUE_BYTES {
+        let bench = database(value_bytes, Place::Memtable);
+        let value = vec![7; value_bytes];
+        group.criterion.throughput(Throughput::Elements(BATCH));
+        group.bench("100 sets", value_bytes, &bench, |n| {
+            let mut batch = WriteBatch::new();
+            for at in n * BATCH..(n + 1) * BATCH {
+                batch.set(key(shuffled(at, bench.keys)), &value);
+            }
+            bench.db.write(batch).expect("a write");
         });
     }
 }
 
 fn scan(c: &mut Criterion) {
-    let mut group = c.benchmark_group("scan");
-    let bench = Bench::new(KEYS, 100, Place::Tables).expect("a database");
-    let mut n = 0;
-    for items in [10, 1000] {
-        group.throughput(Throughput::Elements(items as u64));
-        group.bench_function(BenchmarkId::new("forward", items), |b| {
-            b.iter(|| {
-                n += 1;
-                let from = key(shuffled(n, KEYS - items as u64));
+    let mut group = Group::new(c, "scan", Operation::Scan);
+    for value_bytes in VALUE_BYTES {
+        let bench = database(value_bytes, Place::Tables);
+        for items in [10, 1000] {
+            group.criterion.throughput(Throughput::Elements(items as u64));
+            group.bench(&format!("forward {items}"), value_bytes, &bench, |n| {
+                let from = key(shuffled(n, bench.keys - items as u64));
                 let walked = bench.db.scan(from.as_slice()..).take(items);
-                walked.map(|item| item.expect("a step").value().expect("a value").len()).sum::<usize>()
+                black_box(
+                    walked.map(|item| item.expect("a step").value().expect("a value").len()).sum::<usize>(),
+                );
             });
-        });
-        group.bench_function(BenchmarkId::new("backward", items), |b| {
-            b.iter(|| {
-                n += 1;
-                let to = key(shuffled(n, KEYS));
+            group.bench(&format!("backward {items}"), value_bytes, &bench, |n| {
+                let to = key(shuffled(n, bench.keys));
                 let walked = bench.db.scan(..=to.as_slice()).rev().take(items);
-                walked.map(|item| item.expect("a step").value().expect("a value").len()).sum::<usize>()
+                black_box(
+                    walked.map(|item| item.expect("a step").value().expect("a value").len()).sum::<usize>(),
+                );
             });
-        });
+        }
     }
 }
 
-criterion_group!(benches, get, set, scan);
+criterion_group!(benches, get, set, delete, batch, scan);
 criterion_main!(benches);

@@ -1,6 +1,8 @@
 //! What the benches share: databases of a known shape, and keys in a known order.
 
+pub mod hdr;
 pub mod paths;
+pub mod slices;
 
 use bettong::{Db, Durability, Options, Result};
 
@@ -61,7 +63,29 @@ pub fn key(n: u64) -> [u8; 16] {
     key
 }
 
+/// A key that is not there, right behind key number `n`: it lies between the keys of the tables, which must look for it.
+pub fn missing_key(n: u64) -> [u8; 17] {
+    let mut missing = [0; 17];
+    for (place, byte) in missing.iter_mut().zip(key(n)) {
+        *place = byte;
+    }
+    missing
+}
+
 /// Jumps about in `0 .. n`: consecutive arguments give places far apart, each about equally often.
 pub fn shuffled(at: u64, n: u64) -> u64 {
     at.wrapping_mul(0x9e37_79b9_7f4a_7c15) % n.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_key_is_between_two_that_are_there() {
+        assert!(key(255)[..] < missing_key(255)[..] && missing_key(255)[..] < key(256)[..]);
+        let bench = Bench::new(300, 10, Place::Tables).unwrap();
+        assert!((0..300).all(|n| bench.db.get(key(n)).unwrap().is_some()));
+        assert!((0..300).all(|n| bench.db.get(missing_key(n)).unwrap().is_none()));
+    }
 }

@@ -4,8 +4,9 @@
 use std::hint::black_box;
 
 use bettong::{Db, Result};
+use bettong_metrics::Operation;
 
-use crate::{key, shuffled};
+use crate::{key, missing_key, shuffled};
 
 /// One hot path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,15 @@ impl Path {
         Path::ALL.into_iter().find(|path| path.name() == name)
     }
 
+    /// The kind of operation it consists of.
+    pub fn operation(self) -> Operation {
+        match self {
+            Path::GetMemtable | Path::GetTable | Path::GetMissing => Operation::Get,
+            Path::Set => Operation::Set,
+            Path::Scan | Path::Steps => Operation::Scan,
+        }
+    }
+
     /// Whether the data lie in tables.
     pub fn wants_tables(self) -> bool {
         !matches!(self, Path::GetMemtable | Path::Set)
@@ -76,14 +86,7 @@ fn get(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
 
 fn get_missing(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
     for at in from..from + n {
-        let mut absent = key(shuffled(at, keys));
-        if let Some(last) = absent.last_mut() {
-            *last ^= 0x80;
-        }
-        if let Some(first) = absent.get_mut(4) {
-            *first = b'0';
-        }
-        black_box(db.get(absent)?);
+        black_box(db.get(missing_key(shuffled(at, keys)))?);
     }
     Ok(())
 }

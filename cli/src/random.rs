@@ -47,7 +47,7 @@ impl Random {
 }
 
 /// Numbers below `n` of which the first is the most frequent: the k-th with a weight of 1 / k^0.99.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Zipf {
     n: u64,
     zeta_n: f64,

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bettong::{Compression, Db, Durability, LEVELS, Options, Stats, WriteOptions};
+use bettong::{Compression, Db, Durability, Instrumentation, LEVELS, Options, Stats, WriteOptions};
 use clap::{Args, ValueEnum};
 
+use super::compare::{Overhead, compare};
 use super::keys::{KeySpace, encode};
 use super::phase::{self, Phase};
 use super::plan::{Plan, wrong};
@@ -16,7 +17,7 @@ use crate::out::Out;
 use crate::payload;
 use crate::process::MemoryWatch;
 use crate::progress::Progress;
-use crate::random::{Permutation, Random};
+use crate::random::{Permutation, Random, Zipf};
 use crate::signal;
 use crate::store::{self, Place};
 use crate::units::parse_size;
@@ -35,6 +36,42 @@ enum CompressionArg {
     Lz4,
 }
 
+/// How much the database records of what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum InstrumentationArg {
+    /// Nothing is kept; operations still count into cells that nobody reads
+    Off,
+    /// Operations, results and bytes are counted
+    Counters,
+    /// Some operations are timed, too, the slow ones all; the engine's default
+    Sampled,
+    /// Every operation is timed
+    Full,
+    /// Compare off with sampled, in slices that take turns, and report the overhead
+    Both,
+}
+
+impl InstrumentationArg {
+    /// The level to open the database at.
+    fn level(self) -> Instrumentation {
+        match self {
+            InstrumentationArg::Off => Instrumentation::Off,
+            InstrumentationArg::Counters => Instrumentation::Counters,
+            InstrumentationArg::Sampled | InstrumentationArg::Both => Instrumentation::Sampled,
+            InstrumentationArg::Full => Instrumentation::Full,
+        }
+    }
+
+    /// Whether everything is counted, all the time.
+    fn counts(self) -> bool {
+        !matches!(self, InstrumentationArg::Off | InstrumentationArg::Both)
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
 /// Measure a workload
 ///
 /// Runs on a fresh database, in a temporary directory unless --dir is given. Workloads that read fill the database first, in
@@ -45,6 +82,7 @@ enum CompressionArg {
 Examples:
   bettong bench --workload fillrandom
   bettong bench --workload readrandom --keys 4000000 --value-size 100 --threads 2
+  bettong bench --workload readrandom --ops 4000000 --instrumentation both
   bettong bench --workload all --keys 100000 --json > runs.json")]
 pub(crate) struct BenchArgs {
     /// What to measure
@@ -86,6 +124,13 @@ pub(crate) struct BenchArgs {
     /// Compression of table blocks
     #[arg(long, value_enum, default_value = "none")]
     compression: CompressionArg,
+    /// How much the database records of what it does
+    ///
+    /// With `both` the operations are done in slices, at level off and at level sampled in turn, and the report says what the
+    /// latter costs. Off at run time still counts into cells that nobody reads: the comparison with an engine that was compiled
+    /// without instrumentation is `cargo bench -p bettong-benches --bench overhead`.
+    #[arg(long, value_enum, default_value = "sampled", value_name = "LEVEL")]
+    instrumentation: InstrumentationArg,
 }
 
 fn value_size(text: &str) -> std::result::Result<u64, String> {
@@ -136,7 +181,8 @@ fn run_one(args: &BenchArgs, workload: Workload, out: &Out) -> Result<Report> {
 
 impl BenchArgs {
     fn options(&self) -> Options {
-        let mut options = Options::default().mapped_reads(!self.no_mmap);
+        let mut options =
+            Options::default().mapped_reads(!self.no_mmap).instrumentation(self.instrumentation.level());
         if self.compression == CompressionArg::None {
             options = options.compression([Compression::None; LEVELS]);
         }
@@ -162,6 +208,7 @@ impl BenchArgs {
             ops: ops.min(workload.most_ops(self.keys)),
             seed: self.seed,
             order: Permutation::new(self.keys, self.seed),
+            zipf: Zipf::new(self.keys),
             write: WriteOptions::new().durability(durability),
         }
     }
@@ -179,10 +226,8 @@ fn measure(args: &BenchArgs, plan: &Plan, out: &Out) -> Result<Report> {
         store::settle(&plan.db, SETTLE_LIMIT)?;
     }
     let before = plan.db.metrics().snapshot();
-    let progress = Progress::of_steps(out, plan.ops, true);
-    progress.say(name);
     let memory = MemoryWatch::start();
-    let phase = phase::measure(plan, &progress, plan.workload == Workload::Readwhilewriting)?;
+    let (phase, overhead) = measured_phase(args, plan, out)?;
     let peak = memory.peak_bytes();
     let stalled = Stats::from_snapshot(&plan.db.metrics().snapshot().since(&before)).stalls;
     let settling = Instant::now();
@@ -196,15 +241,29 @@ fn measure(args: &BenchArgs, plan: &Plan, out: &Out) -> Result<Report> {
         if window.user_written_bytes > 0 { window.write_amplification } else { after.write_amplification };
     let sampled = sample(plan)?;
     let report = args.report(plan, &phase);
+    let counted = args.instrumentation.counts();
     Ok(Report {
-        write_amplification: amplification,
+        write_amplification: counted.then_some(amplification),
         space_amplification: after.space_amplification,
         peak_rss_anon_bytes: peak,
-        stalls: stalled,
+        stalls: counted.then_some(stalled),
         settle_seconds: if plan.workload.writes() { settled.as_secs_f64() } else { 0.0 },
         values_verified: report.values_verified + sampled,
+        overhead,
         ..report
     })
+}
+
+fn measured_phase(args: &BenchArgs, plan: &Plan, out: &Out) -> Result<(Phase, Option<Overhead>)> {
+    let name = plan.workload.name();
+    if args.instrumentation == InstrumentationArg::Both {
+        // A bar wants to be moved 20 times a second, which takes longer than a slice.
+        let (phase, overhead) = compare(plan, &Progress::of_steps(out, plan.ops, false))?;
+        return Ok((phase, Some(overhead)));
+    }
+    let progress = Progress::of_steps(out, plan.ops, true);
+    progress.say(name);
+    Ok((phase::measure(plan, &progress)?, None))
 }
 
 /// Reads some keys back: what was written must be there, what was deleted must be gone.
@@ -241,6 +300,7 @@ impl BenchArgs {
             sync: self.sync,
             compression: if self.compression == CompressionArg::None { "none" } else { "lz4" },
             mapped_reads: !self.no_mmap,
+            instrumentation: self.instrumentation.name(),
             seconds,
             ops_per_second: tally.ops() as f64 / seconds,
             megabytes_per_second: tally.bytes as f64 / 1e6 / seconds,
@@ -249,14 +309,15 @@ impl BenchArgs {
             p99_ns: at(0.99),
             p999_ns: at(0.999),
             max_ns: tally.latencies.max(),
-            write_amplification: 0.0,
+            write_amplification: None,
             space_amplification: 0.0,
             cpu_seconds_per_op: cpu_seconds.map(|seconds| seconds / tally.ops().max(1) as f64),
             peak_rss_anon_bytes: 0,
-            stalls: 0,
+            stalls: None,
             settle_seconds: 0.0,
             verified: true,
             values_verified: tally.verified,
+            overhead: None,
         }
     }
 }

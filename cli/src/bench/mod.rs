@@ -7,10 +7,11 @@
 //! |---|---|
 //! | `workload` | the list of workloads and what each needs beforehand |
 //! | `keys` | the numbers that keys stand for, and their bytes |
-//! | `plan` | one run: sizes, seed, database |
+//! | `plan` | one run: sizes, seed, database; parts of it |
 //! | `tally` | what one thread counted |
 //! | `worker` | one thread's loop for each workload |
 //! | `phase` | all threads of one phase: start, progress, end |
+//! | `compare` | a phase in slices, with and without instrumentation |
 //! | `report` | the figures of a run, printed and as JSON |
 //! | `command` | the arguments, and the run from empty directory to report |
 
@@ -20,6 +21,7 @@ mod plan;
 mod tally;
 mod worker;
 mod phase;
+mod compare;
 mod report;
 mod command;
 

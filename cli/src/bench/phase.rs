@@ -1,11 +1,12 @@
-//! All threads of one phase: they start together, and the phase lasts until the last of them is done.
+//! All threads of one phase: they start together, and the phase lasts until the last of them is done. Or they do it in parts,
+//! which start and end together each: threads are made anew, but everybody goes on where they were.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use super::plan::Plan;
+use super::plan::{Part, Plan};
 use super::tally::Tally;
 use super::worker::Worker;
 use crate::fault::{Fault, Result};
@@ -21,95 +22,113 @@ pub(super) struct Phase {
     pub(super) cpu_seconds: Option<f64>,
 }
 
-/// What the threads of a phase share.
-#[derive(Debug)]
-struct Shared<'a> {
-    plan: &'a Plan,
-    start: Barrier,
-    done: AtomicU64,
-    stop: AtomicBool,
-}
-
 /// Fills the database.
 pub(super) fn fill(plan: &Plan, progress: &Progress) -> Result<Phase> {
-    run(plan, progress, false, Task::Fill)
+    phase(plan, progress, |crew| crew.run(Task::Fill))
 }
 
-/// Runs the workload, with one more thread that writes where it asks for one.
-pub(super) fn measure(plan: &Plan, progress: &Progress, writer: bool) -> Result<Phase> {
-    run(plan, progress, writer, Task::Run)
+/// Runs the workload.
+pub(super) fn measure(plan: &Plan, progress: &Progress) -> Result<Phase> {
+    phase(plan, progress, |crew| crew.part(Part::WHOLE))
+}
+
+/// Has a crew do all that belongs to a phase; `work` returns how long that took.
+pub(super) fn phase(
+    plan: &Plan,
+    progress: &Progress,
+    work: impl FnOnce(&mut Crew<'_>) -> Result<Duration>,
+) -> Result<Phase> {
+    let done = AtomicU64::new(0);
+    let mut crew = Crew::new(plan, progress, &done)?;
+    let before = process::cpu_seconds();
+    let elapsed = work(&mut crew)?;
+    let cpu_seconds = process::cpu_seconds().zip(before).map(|(after, before)| after - before);
+    Ok(Phase { tally: crew.tally()?, elapsed, cpu_seconds })
 }
 
 /// What a thread is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Task {
     Fill,
-    Run,
-    /// Beside the others, until they are done.
-    Overwrite,
+    Run(Part),
 }
 
-fn run(plan: &Plan, progress: &Progress, writer: bool, task: Task) -> Result<Phase> {
-    let threads = plan.threads as usize + usize::from(writer);
-    let shared = Shared {
-        plan,
-        start: Barrier::new(threads + 1),
-        done: AtomicU64::new(0),
-        stop: AtomicBool::new(false),
+/// The threads' states, between the parts of a phase.
+#[derive(Debug)]
+pub(super) struct Crew<'a> {
+    progress: &'a Progress,
+    done: &'a AtomicU64,
+    workers: Vec<Worker<'a>>,
+    /// Overwrites beside the others, in workloads that ask for it.
+    writer: Option<Worker<'a>>,
+}
+
+impl<'a> Crew<'a> {
+    fn new(plan: &'a Plan, progress: &'a Progress, done: &'a AtomicU64) -> Result<Crew<'a>> {
+        let workers = (0..plan.threads).map(|at| Worker::new(plan, at, done)).collect::<Result<_>>()?;
+        let writer = plan.workload.has_writer().then(|| Worker::new(plan, plan.threads, done)).transpose()?;
+        Ok(Crew { progress, done, workers, writer })
+    }
+
+    /// Does a part of the workload; returns the time from the common start to the last thread's end.
+    pub(super) fn part(&mut self, part: Part) -> Result<Duration> {
+        self.run(Task::Run(part))
+    }
+
+    fn run(&mut self, task: Task) -> Result<Duration> {
+        let Crew { progress, done, workers, writer } = self;
+        let writer = writer.as_mut().filter(|_| matches!(task, Task::Run(_)));
+        let start = &Barrier::new(workers.len() + usize::from(writer.is_some()));
+        let stop = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            let threads: Vec<_> =
+                workers.iter_mut().map(|worker| scope.spawn(|| work(worker, task, start))).collect();
+            let writer = writer.map(|writer| {
+                scope.spawn(move || {
+                    start.wait();
+                    writer.overwrite_until(stop)
+                })
+            });
+            watch(&threads, done, progress);
+            let results: Vec<_> = threads.into_iter().map(join).collect();
+            stop.store(true, Ordering::Relaxed);
+            let written = writer.map(join).transpose();
+            results.into_iter().collect::<Result<()>>().and(written.map(drop))
+        })?;
+        let began = self.workers.iter().map(|worker| worker.tally.began).min();
+        let ended = self.workers.iter().map(|worker| worker.tally.ended).max();
+        Ok(ended.zip(began).map(|(ended, began)| ended.saturating_duration_since(began)).unwrap_or_default())
+    }
+
+    /// What the threads counted, all together.
+    fn tally(self) -> Result<Tally> {
+        let tallies = self.workers.into_iter().map(|worker| worker.tally);
+        let sum = tallies.reduce(|mut sum, next| {
+            sum.add(&next);
+            sum
+        });
+        sum.ok_or_else(|| Fault::Usage("a run needs a thread".to_owned()))
+    }
+}
+
+fn work(worker: &mut Worker<'_>, task: Task, start: &Barrier) -> Result<()> {
+    start.wait();
+    let done = match task {
+        Task::Fill => worker.fill(),
+        Task::Run(part) => worker.run(part),
     };
-    thread::scope(|scope| {
-        let shared = &shared;
-        let workers: Vec<_> = (0..plan.threads).map(|at| spawn(scope, shared, at, task)).collect();
-        let writer = writer.then(|| spawn(scope, shared, plan.threads, Task::Overwrite));
-        let cpu = process::cpu_seconds();
-        shared.start.wait();
-        watch(&workers, shared, progress);
-        let tallies = workers.into_iter().map(join).collect::<Result<Vec<_>>>();
-        shared.stop.store(true, Ordering::Relaxed);
-        writer.map(join).transpose()?;
-        let cpu_seconds = process::cpu_seconds().zip(cpu).map(|(after, before)| after - before);
-        sum(tallies?, cpu_seconds)
-    })
-}
-
-fn spawn<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    shared: &'scope Shared<'_>,
-    thread: u64,
-    task: Task,
-) -> ScopedJoinHandle<'scope, Result<Tally>> {
-    scope.spawn(move || {
-        let worker = Worker::new(shared.plan, thread, &shared.done);
-        shared.start.wait();
-        let mut worker = worker?;
-        match task {
-            Task::Fill => worker.fill()?,
-            Task::Run => worker.run()?,
-            Task::Overwrite => worker.overwrite_until(&shared.stop)?,
-        }
-        worker.tally.end();
-        Ok(worker.tally)
-    })
+    worker.tally.end();
+    done
 }
 
 /// Moves the progress bar until all threads are done.
-fn watch(workers: &[ScopedJoinHandle<'_, Result<Tally>>], shared: &Shared<'_>, progress: &Progress) {
+fn watch(workers: &[ScopedJoinHandle<'_, Result<()>>], done: &AtomicU64, progress: &Progress) {
     while progress.is_shown() && !workers.iter().all(ScopedJoinHandle::is_finished) {
-        progress.set(shared.done.load(Ordering::Relaxed));
+        progress.set(done.load(Ordering::Relaxed));
         thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn join(worker: ScopedJoinHandle<'_, Result<Tally>>) -> Result<Tally> {
+fn join(worker: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
     worker.join().unwrap_or_else(|_| Err(Fault::Damaged("a thread of the run panicked".to_owned())))
-}
-
-fn sum(tallies: Vec<Tally>, cpu_seconds: Option<f64>) -> Result<Phase> {
-    let none = || Fault::Usage("a run needs a thread".to_owned());
-    let tally = tallies.into_iter().reduce(|mut sum, next| {
-        sum.add(&next);
-        sum
-    });
-    let tally = tally.ok_or_else(none)?;
-    Ok(Phase { elapsed: tally.elapsed(), tally, cpu_seconds })
 }

@@ -6,7 +6,7 @@ use super::keys::{Key, KeySpace, encode};
 use super::workload::Workload;
 use crate::fault::{Fault, Result};
 use crate::payload;
-use crate::random::Permutation;
+use crate::random::{Permutation, Zipf};
 
 /// What every thread of a run knows.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct Plan {
     pub(super) ops: u64,
     pub(super) seed: u64,
     pub(super) order: Permutation,
+    pub(super) zipf: Zipf,
     pub(super) write: WriteOptions,
 }
 
@@ -62,7 +63,38 @@ impl Plan {
     }
 }
 
+/// A part of a phase: of every thread's operations the `at`-th of `of` equal parts, in order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) at: u64,
+    pub(super) of: u64,
+}
+
+impl Part {
+    pub(super) const WHOLE: Part = Part { at: 0, of: 1 };
+
+    /// This part of the operations from `first` up to, not including, `end`.
+    pub(super) fn take(self, first: u64, end: u64) -> (u64, u64) {
+        let cut = |at| first + (u128::from(end - first) * u128::from(at) / u128::from(self.of)) as u64;
+        (cut(self.at), cut(self.at + 1))
+    }
+}
+
 /// A key that does not read as it was written.
 pub(super) fn wrong(key: &Key, what: &str) -> Fault {
     Fault::Damaged(format!("wrong data: key {} {what}", key.escape_ascii()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_share_are_the_share() {
+        let parts: Vec<_> = (0..7).map(|at| Part { at, of: 7 }.take(10, 110)).collect();
+        assert_eq!((parts[0].0, parts[6].1), (10, 110));
+        assert!(parts.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        assert!(parts.iter().all(|(first, end)| (14..=15).contains(&(end - first))));
+        assert_eq!(Part::WHOLE.take(3, 5), (3, 5));
+    }
 }

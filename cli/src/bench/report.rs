@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::compare::Overhead;
 use crate::fault::Result;
 use crate::out::Out;
 use crate::units;
@@ -23,6 +24,8 @@ pub(super) struct Report {
     pub(super) sync: bool,
     pub(super) compression: &'static str,
     pub(super) mapped_reads: bool,
+    /// The level: `off`, `counters`, `sampled`, `full`, or `both` where off and sampled were compared.
+    pub(super) instrumentation: String,
     /// Of the measured phase, from the common start to the last thread's end.
     pub(super) seconds: f64,
     pub(super) ops_per_second: f64,
@@ -34,7 +37,9 @@ pub(super) struct Report {
     pub(super) p999_ns: u64,
     pub(super) max_ns: u64,
     /// Bytes to disk per byte of the caller: of the measured phase and of settling after it if that wrote, else of the fill.
-    pub(super) write_amplification: f64,
+    /// Absent where the level was off for a time: not everything was counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) write_amplification: Option<f64>,
     /// Bytes of tables per byte of live data, after settling.
     pub(super) space_amplification: f64,
     /// Of the whole process, background threads included; absent where it cannot be told.
@@ -42,14 +47,18 @@ pub(super) struct Report {
     pub(super) cpu_seconds_per_op: Option<f64>,
     /// The most anonymous memory seen in the measured phase; 0 where it cannot be told.
     pub(super) peak_rss_anon_bytes: u64,
-    /// Times a write was held back in the measured phase.
-    pub(super) stalls: u64,
+    /// Times a write was held back in the measured phase. Absent where the level was off for a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stalls: Option<u64>,
     /// From the end of the measured phase until no compaction was due, if it wrote.
     pub(super) settle_seconds: f64,
     /// Whether every value that was read was right. (A run with a wrong one fails instead.)
     pub(super) verified: bool,
     /// How many values and absences were checked.
     pub(super) values_verified: u64,
+    /// What the instrumentation cost, where that was measured; its members are members of the run.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) overhead: Option<Overhead>,
 }
 
 #[derive(Serialize)]
@@ -102,15 +111,36 @@ pub(super) fn print(out: &mut Out, report: &Report) -> Result<()> {
         time(report.p999_ns),
         time(report.max_ns)
     ))?;
+    let amplification = report.write_amplification.map_or_else(unknown, |ratio| format!("{ratio:.2}"));
     out.line(format_args!(
-        "  write amplification {:.2}  space amplification {:.2}  stalls {}",
-        report.write_amplification, report.space_amplification, report.stalls
+        "  write amplification {amplification}  space amplification {:.2}  stalls {}",
+        report.space_amplification,
+        report.stalls.map_or_else(unknown, |stalls| stalls.to_string())
     ))?;
-    let cpu = report.cpu_seconds_per_op.map_or_else(|| "–".to_owned(), |s| format!("{:.2} µs", s * 1e6));
+    let cpu = report.cpu_seconds_per_op.map_or_else(unknown, |s| format!("{:.2} µs", s * 1e6));
     out.line(format_args!(
         "  CPU per op {cpu}  peak anonymous memory {}  settled after {:.2} s",
         sizes.show(report.peak_rss_anon_bytes),
         report.settle_seconds
     ))?;
+    if let Some(overhead) = &report.overhead {
+        out.line(of_overhead(overhead))?;
+    }
     out.line(format_args!("  {} values checked, all right", units::count(report.values_verified)))
+}
+
+fn unknown() -> String {
+    "–".to_owned()
+}
+
+fn of_overhead(overhead: &Overhead) -> String {
+    let percent = |ratio: f64| format!("{:+.2} %", ratio * 100.0);
+    format!(
+        "  instrumentation sampled against off {} ({} to {}), noise ± {:.2} %, one of {} timed",
+        percent(overhead.overhead_ratio),
+        percent(overhead.overhead_ratio_low),
+        percent(overhead.overhead_ratio_high),
+        overhead.noise_ratio * 100.0,
+        overhead.sampling_interval
+    )
 }

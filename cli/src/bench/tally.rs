@@ -2,7 +2,7 @@
 
 use bettong_metrics::{Clock, Ticks};
 use hdrhistogram::Histogram;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The longest latency that is told apart: a minute.
 const HIGHEST_NANOS: u64 = 60_000_000_000;
@@ -17,8 +17,10 @@ pub(super) struct Tally {
     pub(super) bytes: u64,
     /// Values compared with what was written.
     pub(super) verified: u64,
-    began: Instant,
-    ended: Instant,
+    /// When the first operation of the last part began …
+    pub(super) began: Instant,
+    /// … and its last one ended.
+    pub(super) ended: Instant,
     clock: Clock,
     last: Ticks,
 }
@@ -51,11 +53,6 @@ impl Tally {
         self.ended = Instant::now();
     }
 
-    /// From the first thread's beginning to the last one's end.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.ended.saturating_duration_since(self.began)
-    }
-
     /// Operations.
     pub(super) fn ops(&self) -> u64 {
         self.latencies.len()
@@ -67,7 +64,5 @@ impl Tally {
         let _ = self.latencies.add(&other.latencies);
         self.bytes += other.bytes;
         self.verified += other.verified;
-        self.began = self.began.min(other.began);
-        self.ended = self.ended.max(other.ended);
     }
 }

@@ -4,11 +4,11 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::keys::{KEY_BYTES, KeySpace, decode, encode};
-use super::plan::{Plan, wrong};
+use super::plan::{Part, Plan, wrong};
 use super::tally::Tally;
 use super::workload::Workload;
 use crate::fault::{Fault, Result};
-use crate::random::{Random, Zipf};
+use crate::random::Random;
 use crate::signal;
 
 /// Keys read after a seek.
@@ -40,27 +40,27 @@ impl<'a> Worker<'a> {
         Ok(Worker { plan, thread, random, buffer: Vec::new(), versions: 0, inserted: 0, done, tally })
     }
 
-    /// Runs this thread's share of the workload.
-    pub(super) fn run(&mut self) -> Result<()> {
+    /// Runs a part of this thread's share of the workload.
+    pub(super) fn run(&mut self, part: Part) -> Result<()> {
         let (first, end) = self.plan.share(self.thread, self.plan.ops);
-        let ops = end - first;
+        let ops = part.take(first, end);
         match self.plan.workload {
-            Workload::Fillseq => self.laps(ops, |me, at| me.set(first + at, 0)),
-            Workload::Fillrandom => self.laps(ops, |me, at| me.set(me.plan.order.at(first + at), 0)),
+            Workload::Fillseq => self.laps(ops, |me, at| me.set(at, 0)),
+            Workload::Fillrandom => self.laps(ops, |me, at| me.set(me.plan.order.at(at), 0)),
             Workload::Overwrite => self.laps(ops, |me, _| me.update_uniform()),
             Workload::Readrandom | Workload::Readwhilewriting => self.laps(ops, |me, _| me.get_uniform()),
             Workload::Readmissing => self.laps(ops, |me, _| me.get_missing()),
-            Workload::Readseq => self.walk(ops),
+            Workload::Readseq => self.walk(ops.0 - first, ops.1 - first),
             Workload::Seekrandom => self.laps(ops, |me, _| me.seek()),
-            Workload::Deletes => self.laps(ops, |me, at| me.delete(me.plan.order.at(first + at))),
+            Workload::Deletes => self.laps(ops, |me, at| me.delete(me.plan.order.at(at))),
             _ => self.ycsb(ops),
         }
     }
 
     /// Fills the database with this thread's share of all keys, in random order.
     pub(super) fn fill(&mut self) -> Result<()> {
-        let (first, end) = self.plan.share(self.thread, self.plan.keys);
-        self.laps(end - first, |me, at| me.set(me.plan.order.at(first + at), 0))
+        let keys = self.plan.share(self.thread, self.plan.keys);
+        self.laps(keys, |me, at| me.set(me.plan.order.at(at), 0))
     }
 
     /// Overwrites random keys until told to stop.
@@ -71,16 +71,21 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    fn laps(&mut self, ops: u64, mut op: impl FnMut(&mut Self, u64) -> Result<()>) -> Result<()> {
+    /// The operations from the first up to, not including, the second.
+    fn laps(
+        &mut self,
+        (first, end): (u64, u64),
+        mut op: impl FnMut(&mut Self, u64) -> Result<()>,
+    ) -> Result<()> {
         self.tally.begin();
-        for at in 0..ops {
+        for at in first..end {
             op(self, at)?;
             self.tally.lap();
-            if at % REPORT_EVERY == REPORT_EVERY - 1 {
+            if (at - first) % REPORT_EVERY == REPORT_EVERY - 1 {
                 self.report()?;
             }
         }
-        self.done.fetch_add(ops % REPORT_EVERY, Ordering::Relaxed);
+        self.done.fetch_add((end - first) % REPORT_EVERY, Ordering::Relaxed);
         Ok(())
     }
 
@@ -141,18 +146,18 @@ impl<'a> Worker<'a> {
         Ok(self.plan.db.delete_with(encode(self.plan.number(n)), self.plan.write)?)
     }
 
-    /// Walks over this thread's part of the keys, again and again until there were enough.
-    fn walk(&mut self, ops: u64) -> Result<()> {
-        let (first, end) = self.plan.share(self.thread, self.plan.keys);
+    /// Walks over this thread's part of the keys, again and again: the steps from `at` up to, not including, `end`.
+    fn walk(&mut self, mut at: u64, end: u64) -> Result<()> {
+        let (first_key, end_key) = self.plan.share(self.thread, self.plan.keys);
         self.tally.begin();
-        let mut left = ops;
-        while left > 0 && first < end {
-            let steps = left.min(end - first);
-            self.scan(first, steps, |me, at| {
+        while at < end && first_key < end_key {
+            let key = first_key + at % (end_key - first_key);
+            let steps = (end - at).min(end_key - key);
+            self.scan(key, steps, |me, at| {
                 me.tally.lap();
                 if at % REPORT_EVERY == REPORT_EVERY - 1 { me.report() } else { Ok(()) }
             })?;
-            left -= steps;
+            at += steps;
         }
         Ok(())
     }
@@ -187,8 +192,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    fn ycsb(&mut self, ops: u64) -> Result<()> {
-        let zipf = Zipf::new(self.plan.keys);
+    fn ycsb(&mut self, ops: (u64, u64)) -> Result<()> {
+        let zipf = self.plan.zipf;
         let workload = self.plan.workload;
         self.laps(ops, |me, _| {
             let percent = me.random.below(100);

@@ -1,5 +1,6 @@
 //! The workloads.
 
+use bettong_metrics::Operation;
 use clap::ValueEnum;
 
 /// What is measured.
@@ -78,6 +79,21 @@ impl Workload {
                 | Workload::Seekrandom
                 | Workload::YcsbC
         )
+    }
+
+    /// Whether one more thread overwrites while it is measured.
+    pub(crate) fn has_writer(self) -> bool {
+        self == Workload::Readwhilewriting
+    }
+
+    /// The kind of operation there is most of; of equally many, the read.
+    pub(crate) fn operation(self) -> Operation {
+        match self {
+            Workload::Fillseq | Workload::Fillrandom | Workload::Overwrite => Operation::Set,
+            Workload::Deletes => Operation::Delete,
+            Workload::Readseq | Workload::Seekrandom | Workload::YcsbE => Operation::Scan,
+            _ => Operation::Get,
+        }
     }
 
     /// Whether its keys are scattered over the key space as YCSB's are, so that new ones come between old ones.

@@ -72,3 +72,37 @@ fn people_get_lines() {
         assert!(text.text().contains(part), "{part}: {text:?}");
     }
 }
+
+#[test]
+fn a_level_of_instrumentation_is_heard() {
+    for level in ["off", "counters", "sampled", "full"] {
+        let args = ["bench", "-w", "overwrite", "--keys", "500", "--json", "--instrumentation", level];
+        let report = run(args).expect(0).json();
+        assert_eq!(report["instrumentation"], level);
+        let absent = |member: &str| report.get(member).is_none();
+        assert!(absent("overhead_ratio") && absent("noise_ratio") && absent("sampling_interval"), "{report}");
+        assert_eq!((absent("write_amplification"), absent("stalls")), (level == "off", level == "off"));
+    }
+    assert!(
+        run(["bench", "-w", "fillseq", "--instrumentation", "loud"]).expect(2).stderr.contains("sampled")
+    );
+}
+
+#[test]
+fn the_overhead_is_measured_by_slices_that_take_turns() {
+    let common = ["--keys", "2000", "--ops", "2000", "--threads", "2", "--instrumentation", "both"];
+    for workload in ["readrandom", "readseq", "fillrandom", "readwhilewriting", "ycsb-d"] {
+        let args = ["bench", "-w", workload, "--json"].into_iter().chain(common);
+        let report = run(args).expect(0).json();
+        let number = |member: &str| report[member].as_f64().unwrap_or_else(|| panic!("{member}: {report}"));
+        assert_eq!((&report["instrumentation"], &report["ops"]), (&"both".into(), &2000.into()));
+        let [low, ratio, high] = ["overhead_ratio_low", "overhead_ratio", "overhead_ratio_high"].map(number);
+        assert!(low <= ratio && ratio <= high && number("noise_ratio") >= 0.0, "{report}");
+        assert!(number("sampling_interval") >= 1.0 && number("overhead_pairs") >= 40.0, "{report}");
+        assert!(report.get("write_amplification").is_none(), "{report}");
+    }
+    let text = run(["bench", "-w", "readrandom"].into_iter().chain(common)).expect(0);
+    assert!(text.text().contains("instrumentation sampled against off"), "{text:?}");
+    let few = run(["bench", "-w", "overwrite", "--keys", "100", "--instrumentation", "both"]).expect(2);
+    assert!(few.stderr.contains("--ops"), "{few:?}");
+}
