@@ -6,7 +6,7 @@
 //! A lasting fault (a damaged block that is read again and again) would push out everything else: of the kinds it can bring
 //! about, some are kept each second and the others only counted.
 
-use crate::catalog::{Counter, EventKind, Label, Severity};
+use crate::catalog::{Counter, EventKind, IoFile, IoOperation, Label, Severity};
 use crate::ring::{Ring, Since};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -94,6 +94,19 @@ impl Event {
     pub fn memtable_rotated(reason: usize) -> Self {
         let cause = Counter::MemtableRotations.desc().labels.first().and_then(|label| word(label, reason));
         Self { cause, ..Self::new(EventKind::MemtableRotated) }
+    }
+
+    /// A call of the file system took so long: its cause is the operation, its result the kind of file.
+    pub fn disk_slow(operation: IoOperation, file: IoFile, nanos: u64) -> Self {
+        let [operations, files] = Counter::IoOperations.desc().labels else {
+            return Self::new(EventKind::DiskSlow);
+        };
+        Self {
+            cause: word(operations, operation.index()),
+            result: word(files, file.index()),
+            nanos: Some(nanos),
+            ..Self::new(EventKind::DiskSlow)
+        }
     }
 
     /// The event matters this much.

@@ -110,14 +110,14 @@ pub struct JobPlan {
     pub inputs: Vec<JobTables>,
     /// The level that its result goes to.
     pub output_level: u32,
-    /// Bytes that it reads: of tables, or of the keys and values in memtables.
+    /// Bytes of the keys and values that it reads, uncompressed: what [`Job::bytes_done`] grows up to. 0 if it reads none.
     pub bytes_total: u64,
 }
 
 /// What came of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobReport {
-    /// Bytes read.
+    /// Bytes read: of tables, or of the keys and values in memtables.
     pub bytes_read: u64,
     /// Bytes written.
     pub bytes_written: u64,
