@@ -338,55 +338,52 @@ impl JobBoard {
     }
 }
 
-#[cfg(all(test, not(feature = "off")))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::Registry;
 
-    fn plan(bytes_total: u64) -> JobPlan {
+    fn begin(board: &JobBoard) -> Arc<Job> {
         let tables = [JobTable { number: 4, bytes: 10 }, JobTable { number: 5, bytes: 20 }];
-        JobPlan {
+        let plan = JobPlan {
             kind: JobKind::Compaction,
             reason: 0,
             memtables: 0,
             inputs: vec![JobTables::of(0, tables)],
             output_level: 1,
-            bytes_total,
-        }
+            bytes_total: 30,
+        };
+        let (job, event) = board.begin(plan, Clock::global());
+        assert_eq!((event.kind, event.job), (EventKind::CompactionBegin, Some(job.id())));
+        job
     }
 
     #[test]
     fn a_job_is_seen_while_it_runs_and_when_it_has_ended() {
-        let registry = Registry::new("test");
-        let job = registry.recorder().job(plan(30));
+        let board = JobBoard::default();
+        let job = begin(&board);
         job.set_bytes_done(12);
-        let Jobs { running, recent } = registry.jobs();
+        let Jobs { running, recent } = board.read();
         assert!(recent.is_empty());
         assert_eq!((running[0].kind(), running[0].reason()), (JobKind::Compaction, "l0_files"));
         assert_eq!((running[0].bytes_done(), running[0].plan().bytes_total), (12, 30));
         assert_eq!(running[0].result(), None);
         let outputs = JobTables::of(1, [JobTable { number: 6, bytes: 25 }]);
-        job.end(JobResult::Ok(JobReport { bytes_written: 25, outputs, ..JobReport::default() }));
-        let Jobs { running, recent } = registry.jobs();
+        let report = JobReport { bytes_written: 25, outputs, ..JobReport::default() };
+        let end = board.end(&job, JobResult::Ok(report));
+        assert_eq!((end.kind, end.bytes, end.result), (EventKind::CompactionEnd, Some(25), Some("ok")));
+        let Jobs { running, recent } = board.read();
         assert!(running.is_empty());
         assert_eq!(recent[0].report().map(|report| report.outputs.bytes), Some(25));
         assert_eq!(recent[0].nanos(), recent[0].nanos());
-        let kinds: Vec<_> = registry.events().iter().map(|event| event.kind).collect();
-        assert_eq!(kinds, [EventKind::CompactionBegin, EventKind::CompactionEnd]);
-        assert_eq!(registry.events()[1].bytes, Some(25));
     }
 
     #[test]
-    fn a_job_that_is_dropped_was_cancelled_and_one_that_failed_says_why() {
-        let registry = Registry::new("test");
-        let recorder = registry.recorder();
-        drop(recorder.job(plan(1)));
-        recorder.job(plan(1)).end(JobResult::failed("the disk is full"));
-        let results: Vec<_> = registry.jobs().recent.iter().map(|job| job.result().cloned()).collect();
+    fn a_job_that_failed_says_why() {
+        let board = JobBoard::default();
+        let end = board.end(&begin(&board), JobResult::failed("the disk is full"));
+        assert_eq!((end.severity, end.result), (Severity::Error, Some("failed")));
         let failed = JobResult::Failed("the disk is full".to_owned());
-        assert_eq!(results, [Some(JobResult::Cancelled), Some(failed)]);
-        let last = registry.events().last().cloned();
-        assert_eq!(last.map(|event| (event.severity, event.result)), Some((Severity::Error, Some("failed"))));
+        assert_eq!(board.read().recent[0].result(), Some(&failed));
     }
 
     #[test]
@@ -394,14 +391,14 @@ mod tests {
         let many = (0..1_000).map(|number| JobTable { number, bytes: 1 });
         let tables = JobTables::of(3, many);
         assert_eq!((tables.count, tables.bytes, tables.tables.len()), (1_000, 1_000, JobTables::NAMED));
-        let registry = Registry::new("test");
-        let recorder = registry.recorder();
-        let held: Vec<_> = (0..RUNNING + 5).map(|_| recorder.job(plan(1))).collect();
-        assert_eq!(registry.jobs().running.len(), RUNNING);
-        drop(held);
-        (0..1_000).for_each(|_| recorder.job(plan(1)).end(JobResult::Ok(JobReport::default())));
-        let Jobs { running, recent } = registry.jobs();
+        let board = JobBoard::default();
+        let many: Vec<_> = (0..RUNNING + 500).map(|_| begin(&board)).collect();
+        assert_eq!(board.read().running.len(), RUNNING);
+        for job in &many {
+            board.end(job, JobResult::Cancelled);
+        }
+        let Jobs { running, recent } = board.read();
         assert_eq!((running.len(), recent.len()), (0, RECENT));
-        assert_eq!(recent.last().map(|job| job.id()), Some(RUNNING as u64 + 1_004));
+        assert_eq!(recent.last().map(|job| job.id()), Some(RUNNING as u64 + 499));
     }
 }

@@ -46,7 +46,6 @@ const UNFILLED: &[(&str, &str)] = &[
     ("db_vlog_writes_total", VALUE_LOG),
     ("db_vlog_written_bytes_total", VALUE_LOG),
     ("db_cache_pinned_bytes", NOT_PINNED),
-    ("db_iterator_oldest_age_seconds", HOLDERS),
     ("db_operations_stuck", RARE),
     ("db_io_slow_operations_total", RARE),
     ("db_memory_limit_bytes", NO_LIMIT),

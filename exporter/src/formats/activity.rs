@@ -253,6 +253,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn tables<S: Serializer>(tables: &&JobTables, serializer: S) -> Result<S::Ok, S::Error> {
     let table =
         |table: &bettong_metrics::JobTable| TableDocument { number: table.number, bytes: table.bytes };

@@ -47,6 +47,18 @@ fn holders_appear_in_the_gauges_with_a_growing_age_and_vanish() {
 }
 
 #[test]
+fn a_job_that_is_dropped_without_a_result_was_cancelled() {
+    let registry = Registry::new("test");
+    drop(registry.recorder().job(flush()));
+    assert_eq!(registry.jobs().recent[0].result(), Some(&JobResult::Cancelled));
+    let last = registry.events().pop().unwrap();
+    assert_eq!(
+        (last.kind, last.cause, last.result),
+        (EventKind::FlushEnd, Some("manual"), Some("cancelled"))
+    );
+}
+
+#[test]
 fn readers_under_load_miss_nothing_and_see_numbers_and_jobs_in_order() {
     const JOBS: u64 = 3_000;
     let registry = Registry::new("test");

@@ -1,6 +1,5 @@
 //! What the crate promises to those who use it, tested from outside.
 
-#[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
 mod activity;
 mod catalogue;
 #[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
