@@ -13,7 +13,6 @@ use crate::support::{sim_db, small_options};
 
 const VALUE_LOG: &str = "value log: issue 4";
 const NOT_PINNED: &str = "a block that is evicted while it is read belongs to its reader, not to the cache";
-const HOLDERS: &str = "who holds what is published in the next step";
 const RARE: &str = "takes a second of a disk or a thread that hangs, which no test waits for";
 const NO_LIMIT: &str = "there is no limit of memory to report";
 const CUSTOM: &str = "the engine makes no series of its own";
