@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
-use bettong_metrics::{Counter, Gauge, Histogram};
+use bettong_metrics::{Counter, Event, EventKind, Gauge, Histogram};
 use parking_lot::Mutex;
 
 use crate::commit::{RotationReason, rotate_now};
@@ -38,6 +38,13 @@ enum Job {
 }
 
 impl Job {
+    fn name(self) -> &'static str {
+        match self {
+            Job::Flush => "flush",
+            Job::Compaction => "compaction",
+        }
+    }
+
     fn trouble(self, state: &mut WorkState) -> &mut Trouble {
         match self {
             Job::Flush => &mut state.flush,
@@ -172,7 +179,15 @@ impl Background {
     pub(crate) fn wait_for_room(&self, cause: StallCause) -> Result<()> {
         let engine = &*self.engine;
         let stall = Stall::begin(engine, cause, STOP);
+        // The other causes follow from the tree: their events come when it changes.
+        let is_for_memtables = cause == StallCause::Memtables;
+        if is_for_memtables {
+            engine.memtable_waiters.begin(&engine.recorder);
+        }
         let result = if self.is_inline() { self.make_room() } else { self.await_room() };
+        if is_for_memtables {
+            engine.memtable_waiters.end(&engine.recorder);
+        }
         stall.end();
         result
     }
@@ -398,6 +413,8 @@ fn settle(engine: &Engine, job: Job, result: Result<bool>) -> Result<bool> {
         Err(error) => Arc::new(error),
     };
     engine.recorder.add(Counter::BackgroundErrors.at(job as usize), 1);
+    let event = Event::new(EventKind::BackgroundError).cause(job.name());
+    engine.recorder.emit(event.message(error.to_string()));
     match &*error {
         // A file that could not be written is written anew; nothing that was there is touched.
         Error::NoSpace { .. } | Error::Io { .. } => {

@@ -6,7 +6,7 @@
 //! 3. In order: the write becomes visible.
 //! 4. If it asked for [`Durability::Sync`]: group commit.
 
-use bettong_metrics::{Counter, Gauge, Histogram, OperationTimer, Stage};
+use bettong_metrics::{Counter, Event, Gauge, Histogram, OperationTimer, Stage};
 
 use crate::batch::Op;
 use crate::engine::{CommitState, Engine};
@@ -154,6 +154,7 @@ pub(crate) fn rotate(
         View { active: memtable, immutables, version: view.version.clone() }
     });
     engine.recorder.add(Counter::MemtableRotations.at(reason as usize), 1);
+    engine.recorder.emit(Event::memtable_rotated(reason as usize));
     engine.recorder.set(Gauge::ImmutableMemtables, engine.view.load().immutables.len() as f64);
     engine.work.ring();
     Ok(())

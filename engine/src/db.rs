@@ -4,7 +4,9 @@ use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Operation, OperationTimer, Registry, Stage};
+use bettong_metrics::{
+    Counter, Event, EventKind, Hold, HolderKind, Operation, OperationTimer, Registry, Severity, Stage,
+};
 
 use crate::background::Background;
 use crate::batch::{Op, WriteBatch};
@@ -89,6 +91,7 @@ impl Db {
                 .watch(move || watched.upgrade().into_iter().for_each(|engine| engine.set_memory_gauges()));
         }
         let background = Background::start(engine.clone())?;
+        announce_open(&engine, &opened.report);
         let lock = parking_lot::Mutex::new(Some(opened.lock));
         Ok(Db { inner: Arc::new(Inner { engine, background, report: opened.report, lock }) })
     }
@@ -260,8 +263,8 @@ impl Db {
     /// deleted since, so drop it when done.
     pub fn snapshot(&self) -> Snapshot {
         let engine = &*self.inner.engine;
-        let seq = engine.snapshots.take(engine.publisher.cell(), engine.env.clock.monotonic_nanos());
-        Snapshot { inner: self.inner.clone(), seq }
+        let seq = engine.snapshots.take(engine.publisher.cell());
+        Snapshot::new(&self.inner, seq)
     }
 
     /// Makes every write that was acknowledged so far safe from a power cut.
@@ -378,6 +381,11 @@ impl Inner {
         let result = in_order.and_then(|()| self.leave_clean());
         engine.bury_files();
         lock.take();
+        let event = Event::new(EventKind::Close);
+        engine.recorder.emit(match &result {
+            Ok(()) => event.result("ok"),
+            Err(error) => event.result("failed").severity(Severity::Error).message(error.to_string()),
+        });
         result
     }
 
@@ -413,6 +421,24 @@ impl Drop for Inner {
     }
 }
 
+/// Tells those who look at the metrics that the database is open, and what was found after a crash.
+fn announce_open(engine: &Engine, report: &RecoveryReport) {
+    if !report.clean && !report.created {
+        let message = format!(
+            "{} records of {} logs replayed, {} torn bytes cut, {} younger logs dropped",
+            report.records, report.logs, report.truncated_bytes, report.dropped_logs
+        );
+        let lost = report.truncated_bytes > 0 || report.dropped_logs > 0;
+        let severity = if lost { Severity::Warning } else { Severity::Info };
+        let event = Event::new(EventKind::Recovery).severity(severity).bytes(report.truncated_bytes);
+        engine.recorder.emit(event.nanos(report.replay_time.as_nanos() as u64).message(message));
+    }
+    let phases = [report.lock_time, report.manifest_time, report.replay_time, report.tables_time];
+    let nanos = phases.iter().sum::<std::time::Duration>().as_nanos() as u64;
+    let result = if report.created { "created" } else { "opened" };
+    engine.recorder.emit(Event::new(EventKind::Open).nanos(nanos).result(result));
+}
+
 fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
     let copy = |bound: Bound<&&'k [u8]>| bound.map(|key| key.to_vec());
     ScanRange { lower: copy(range.start_bound()), upper: copy(range.end_bound()) }
@@ -432,6 +458,8 @@ fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
 pub struct Snapshot {
     inner: Arc<Inner>,
     seq: SeqNo,
+    /// That it is held, for those who look at the metrics.
+    _hold: Hold,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -441,6 +469,12 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
+    /// A handle on a state that is registered.
+    fn new(inner: &Arc<Inner>, seq: SeqNo) -> Snapshot {
+        let hold = inner.engine.recorder.hold(HolderKind::Snapshot, seq.0);
+        Snapshot { inner: inner.clone(), seq, _hold: hold }
+    }
+
     /// The value that a key had, or `None` if it had none.
     ///
     /// # Errors
@@ -463,7 +497,7 @@ impl Snapshot {
 impl Clone for Snapshot {
     fn clone(&self) -> Snapshot {
         self.inner.engine.snapshots.retain(self.seq);
-        Snapshot { inner: self.inner.clone(), seq: self.seq }
+        Snapshot::new(&self.inner, self.seq)
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bettong_metrics::{
-    Counter, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, TableState,
+    Counter, Event, EventKind, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, TableState,
+    Ticks,
 };
 use parking_lot::Mutex;
 
@@ -21,7 +22,9 @@ use crate::levels::version::Version;
 use crate::log::segment::{NewSegment, Segment};
 use crate::log::sync::SyncQueue;
 use crate::log::writer::LogWriter;
-use crate::metric::{DATA_BLOCK, DiskFile, FileLabel, MemoryComponent, OK, Pool, Reclaim, WriteOrigin};
+use crate::metric::{
+    DATA_BLOCK, DiskFile, FileLabel, MemoryComponent, OK, Pool, Reclaim, STOP, StallCause, WriteOrigin,
+};
 use crate::options::Options;
 use crate::pressure::{CurrentPressure, Pressure};
 use crate::publish::Publisher;
@@ -54,7 +57,8 @@ pub(crate) struct Engine {
     pub(crate) snapshots: SnapshotList,
     pub(crate) gate: Gate,
     pub(crate) pressure: CurrentPressure,
-    pub(crate) announcing: TimedMutex<()>,
+    pub(crate) memtable_waiters: MemtableWaiters,
+    pub(crate) announcing: TimedMutex<Announced>,
     pub(crate) flushed: Flushed,
     pub(crate) due: DueSince,
     /// Memtables that the flush under way writes.
@@ -67,6 +71,39 @@ pub(crate) struct Engine {
     pub(crate) recovery: Vec<(String, String)>,
     /// The commit lock: the order of writes.
     pub(crate) commit: TimedMutex<CommitState>,
+}
+
+/// What was announced last.
+#[derive(Debug, Default)]
+pub(crate) struct Announced {
+    /// The cause for which writes are held back, how much, and since when.
+    stall: Option<(StallCause, usize, Ticks)>,
+}
+
+/// The writers that wait for a flush to make room for a memtable.
+#[derive(Debug, Default)]
+pub(crate) struct MemtableWaiters(Mutex<(usize, Ticks)>);
+
+impl MemtableWaiters {
+    /// One begins to wait; the first of them is an event.
+    pub(crate) fn begin(&self, recorder: &Recorder) {
+        let mut waiting = self.0.lock();
+        waiting.0 += 1;
+        if waiting.0 == 1 {
+            waiting.1 = recorder.now();
+            recorder.emit(Event::stall_begin(StallCause::Memtables as usize, STOP));
+        }
+    }
+
+    /// One has waited; the last of them is an event.
+    pub(crate) fn end(&self, recorder: &Recorder) {
+        let mut waiting = self.0.lock();
+        waiting.0 = waiting.0.saturating_sub(1);
+        if waiting.0 == 0 {
+            let nanos = recorder.nanos_since(waiting.1);
+            recorder.emit(Event::stall_end(StallCause::Memtables as usize, STOP, nanos));
+        }
+    }
 }
 
 /// What the commit lock guards.
@@ -136,6 +173,8 @@ impl Engine {
             }
         })?;
         self.recorder.set(Gauge::WalFiles.at(0), self.set.logs().len() as f64);
+        let made = if recycled.is_some() { "recycled" } else { "new" };
+        self.recorder.emit(Event::new(EventKind::WalCreated).file(number.0).result(made));
         Ok(Arc::new(prepared))
     }
 
@@ -172,12 +211,22 @@ impl Engine {
                 Ok(()) => {
                     self.recorder.add(Counter::FileDeletions.at(label_of(name) as usize), 1);
                     self.count_reclaim(Reclaim::FileDeletion, bytes);
+                    self.announce_deletion(name, bytes);
                 }
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(_) if self.gate.is_closed() => {}
                 Err(_) => self.graveyard.bury(name),
             }
         }
+    }
+
+    fn announce_deletion(&self, name: FileName, bytes: u64) {
+        let (kind, number) = match name {
+            FileName::Log(number) => (EventKind::WalDeleted, number),
+            FileName::Table(number) => (EventKind::TableDeleted, number),
+            _ => return,
+        };
+        self.recorder.emit(Event::new(kind).file(number.0).bytes(bytes));
     }
 
     fn count_reclaim(&self, origin: Reclaim, bytes: u64) {
@@ -240,13 +289,30 @@ impl Engine {
     /// Recomputes what follows from the view: pressure on writes, gauges, the published picture.
     pub(crate) fn announce(&self) {
         // One at a time: what is computed from an older view must not replace what follows from a newer one.
-        let _announcing = self.announcing.lock();
+        let mut announced = self.announcing.lock();
         let view = self.view.load();
         let shape = Shape::of(&view.version, &self.options);
         let pressure = Pressure::of(&view, shape.debt_bytes(&view.version, &self.options), &self.options);
         self.pressure.set(pressure);
+        self.note_stall(&mut announced, pressure);
         self.set_gauges(&view, &shape, pressure);
         self.registry.publish(self.published(&view));
+    }
+
+    /// A stall that begins, or is over, or becomes another one, is an event.
+    fn note_stall(&self, announced: &mut Announced, pressure: Pressure) {
+        let stall = pressure.stall();
+        if stall == announced.stall.map(|(cause, condition, _)| (cause, condition)) {
+            return;
+        }
+        if let Some((cause, condition, since)) = announced.stall.take() {
+            let nanos = self.recorder.nanos_since(since);
+            self.recorder.emit(Event::stall_end(cause as usize, condition, nanos));
+        }
+        if let Some((cause, condition)) = stall {
+            announced.stall = Some((cause, condition, self.recorder.now()));
+            self.recorder.emit(Event::stall_begin(cause as usize, condition));
+        }
     }
 
     fn set_gauges(&self, view: &View, shape: &Shape, pressure: Pressure) {
@@ -351,14 +417,8 @@ impl Engine {
     }
 
     fn set_ages(&self) {
-        let now = self.env.clock.monotonic_nanos();
-        let seconds = |nanos: u64| nanos as f64 / 1e9;
-        let (held, since) = self.snapshots.held();
-        self.recorder.set(Gauge::SnapshotsOpen, held as f64);
-        let age = since.map_or(0, |since| now.saturating_sub(since));
-        self.recorder.set(Gauge::SnapshotOldestAge, seconds(age));
-        self.recorder
-            .set(Gauge::CompactionOldestPendingAge, seconds(self.due.oldest_age_nanos(&self.recorder)));
+        let nanos = self.due.oldest_age_nanos(&self.recorder);
+        self.recorder.set(Gauge::CompactionOldestPendingAge, nanos as f64 / 1e9);
     }
 
     fn published(&self, view: &View) -> PublishedState {
@@ -385,6 +445,8 @@ impl Engine {
     pub(crate) fn count_written(&self, origin: WriteOrigin, level: usize, table: &BuiltTable) {
         self.recorder.add(Counter::StorageWrittenBytes.at(origin as usize), table.bytes);
         self.recorder.add(Counter::LevelWrittenBytes.at(level), table.bytes);
+        let event = Event::new(EventKind::TableCreated).file(table.number.0);
+        self.recorder.emit(event.level(level as u32).bytes(table.bytes));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Gauge, Histogram};
+use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, RunningJob};
 
 use crate::compaction::output::Output;
 use crate::compaction::retain::{Held, Retain, Verdict};
@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
 use crate::iter::merge::MergeIter;
+use crate::job::{ENTRIES_BETWEEN_REPORTS, outcome, shown};
 use crate::key::SeqNo;
 use crate::levels::edit::VersionEdit;
 use crate::memtable::Memtable;
@@ -53,24 +54,43 @@ fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) 
     let _meter = Meter::start(recorder, &engine.env, Pool::Flush);
     recorder.set(Gauge::FlushesRunning, 1.0);
     engine.set_flushing(memtables.len());
+    let job = recorder.job(plan(memtables, reason));
     let timer = recorder.timer(Histogram::FlushDuration);
     // Whoever reserved room in these memtables is done inserting once the last of it is visible.
     engine.publisher.wait_for(newest);
-    let result = write(engine, memtables);
+    let result = write(engine, memtables, &job);
     timer.stop();
+    job.end(outcome(&result));
     recorder.set(Gauge::FlushesRunning, 0.0);
     engine.set_flushing(0);
     recorder.add(Counter::FlushOperations.at2(reason as usize, usize::from(result.is_err())), 1);
-    result.map(|()| true)
+    result.map(|_| true)
 }
 
-fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
+fn plan(memtables: &[Arc<Memtable>], reason: FlushReason) -> JobPlan {
+    JobPlan {
+        kind: JobKind::Flush,
+        reason: reason as usize,
+        memtables: memtables.len() as u64,
+        inputs: Vec::new(),
+        output_level: 0,
+        bytes_total: memtables.iter().map(|memtable| memtable.payload_bytes()).sum(),
+    }
+}
+
+fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Result<JobReport> {
     let mut retain = Retain::new(engine.snapshots.horizons(engine.publisher.cell()));
     let mut output = Output::new(engine, 0, WriteOrigin::Flush, &[]);
     let mut source = MergeIter::new(memtables.iter().map(|m| Box::new(m.iter()) as BoxedIterator).collect());
     let (mut dropped, mut held) = (0, Held::default());
+    let mut report = JobReport::default();
     source.seek_to_first()?;
     while let Some((key, value)) = source.current() {
+        report.entries_read += 1;
+        report.bytes_read += (key.user.len() + value.len()) as u64;
+        if report.entries_read % ENTRIES_BETWEEN_REPORTS == 0 {
+            job.set_bytes_done(report.bytes_read);
+        }
         // Tombstones stay: tables below may hold what they hide.
         match retain.judge(key, |_| false) {
             Verdict::Keep => output.add(key, value)?,
@@ -78,13 +98,19 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
                 held.count(key, value);
                 output.add(key, value)?;
             }
-            Verdict::Shadowed | Verdict::Spent => dropped += (key.user.len() + value.len()) as u64,
+            Verdict::Shadowed | Verdict::Spent => {
+                report.dropped_shadowed += 1;
+                dropped += (key.user.len() + value.len()) as u64;
+            }
         }
         source.next()?;
     }
+    job.set_bytes_done(report.bytes_read);
     let tables = output.finish()?;
+    report.entries_kept = report.entries_read - report.dropped_shadowed;
+    report.outputs = shown(0, &tables);
     let logs: Vec<_> = memtables.iter().map(|memtable| memtable.log()).collect();
-    let written: u64 = tables.iter().map(|meta| meta.bytes).sum();
+    report.bytes_written = report.outputs.bytes;
     let edit = VersionEdit {
         last_seq: memtables.iter().map(|memtable| memtable.last_seq()).max().filter(|seq| *seq > SeqNo(0)),
         removed_logs: logs.clone(),
@@ -113,8 +139,8 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>]) -> Result<()> {
     let recorder = &engine.recorder;
     held.record(recorder);
     recorder.add(Counter::FlushInputBytes, input);
-    recorder.add(Counter::FlushOutputBytes, written);
+    recorder.add(Counter::FlushOutputBytes, report.bytes_written);
     recorder.add(Counter::FlushDroppedBytes, dropped);
     recorder.add(Counter::LevelInputBytes.at(0), input);
-    Ok(())
+    Ok(report)
 }

@@ -28,7 +28,7 @@
 //! | ground | `value env options meter` |
 //! | shapes | `record iter batch cache` |
 //! | structures | `log memtable table values` |
-//! | state | `levels snapshot_list view publish state work` |
+//! | state | `levels job snapshot_list view publish state work` |
 //! | work | `pressure gauges engine compaction flush commit read` |
 //! | keepers | `recovery background` |
 //! | door | `stats verify db` |
@@ -57,6 +57,7 @@ mod log;
 mod memtable;
 mod table;
 mod levels;
+mod job;
 mod snapshot_list;
 mod view;
 mod publish;

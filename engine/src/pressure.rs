@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::metric::StallCause;
+use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::options::Options;
 use crate::view::View;
 
@@ -53,6 +53,15 @@ impl Pressure {
             }
         }
         worst
+    }
+
+    /// The cause for which writes are held back, and the condition, if they are.
+    pub(crate) fn stall(self) -> Option<(StallCause, usize)> {
+        match self {
+            Pressure::None => None,
+            Pressure::Slowdown { cause, .. } => Some((cause, SLOWDOWN)),
+            Pressure::Stop { cause } => Some((cause, STOP)),
+        }
     }
 
     fn or_slower(self, cause: StallCause, rate: u64) -> Pressure {

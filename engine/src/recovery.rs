@@ -14,10 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
-use bettong_metrics::{Counter, Gauge, Recorder, Registry};
+use bettong_metrics::{
+    Counter, Event, EventKind, Gauge, JobKind, JobPlan, JobReport, JobResult, Recorder, Registry,
+};
 
 use crate::compaction::retain::{Retain, Verdict};
-use crate::engine::{CommitState, Engine, Segments};
+use crate::engine::{Announced, CommitState, Engine, MemtableWaiters, Segments};
 use crate::env::file::Lock;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{Dir, Env};
@@ -25,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::gauges::{DueSince, Flushed};
 use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
 use crate::iter::internal::InternalIterator;
+use crate::job::shown;
 use crate::key::{DEFAULT_KEYSPACE, InternalKey, SeqNo, Trailer};
 use crate::levels::edit::VersionEdit;
 use crate::levels::manifest::{self, FoundManifest, ManifestState, ManifestWriter};
@@ -178,7 +181,8 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         snapshots: SnapshotList::default(),
         gate: Gate::new(recorder),
         pressure: CurrentPressure::default(),
-        announcing: TimedMutex::new((), LockLabel::Announce, recorder),
+        memtable_waiters: MemtableWaiters::default(),
+        announcing: TimedMutex::new(Announced::default(), LockLabel::Announce, recorder),
         flushed: Flushed::default(),
         due: DueSince::default(),
         flushing: AtomicUsize::new(0),
@@ -295,7 +299,7 @@ fn replay(
     let logs: Vec<(FileNumber, u64)> = state.logs.iter().map(|(number, id)| (*number, *id)).collect();
     for (at, (number, id)) in logs.iter().enumerate() {
         let log = LogFile::open(dir, *number, *id, options.mapped_reads)
-            .inspect_err(|_| count_failure(recorder))?;
+            .inspect_err(|error| count_failure(recorder, *number, error))?;
         report.logs += 1;
         let clean_length = state.clean_close.filter(|close| close.log == *number).map(|close| close.length);
         let mut replayed = Replaying::new(*number, options.memtable_bytes);
@@ -306,7 +310,7 @@ fn replay(
                 report.entries += group.entries.len() as u64;
                 Ok(())
             })
-            .inspect_err(|_| count_failure(recorder))?;
+            .inspect_err(|error| count_failure(recorder, *number, error))?;
         recorder.add(Counter::StorageReadBytes.at(ReadOrigin::Recovery as usize), end.length);
         memtables.extend(replayed.memtables);
         if let End::Open { torn_bytes } = end.end {
@@ -342,8 +346,9 @@ fn drop_younger(
     Ok(dropped)
 }
 
-fn count_failure(recorder: &Recorder) {
+fn count_failure(recorder: &Recorder, log: FileNumber, error: &Error) {
     recorder.add(Counter::ChecksumFailures.at(FileLabel::Wal as usize), 1);
+    recorder.emit(Event::new(EventKind::Corruption).file(log.0).message(error.to_string()));
 }
 
 /// The memtables that one log fills.
@@ -448,12 +453,12 @@ impl Opening<'_> {
                 VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
             }
         };
-        let segment = self.first_segment(&set)?;
+        let segment = self.first_segment(&set, recorder)?;
         Ok((set, segment, graveyard, tables))
     }
 
     /// A log to go on with; those before it, which are empty or whose writes are in tables, are let go.
-    fn first_segment(&self, set: &VersionSet) -> Result<Segment> {
+    fn first_segment(&self, set: &VersionSet, recorder: &Recorder) -> Result<Segment> {
         let number = set.new_file_number();
         let capacity = self.options.memtable_bytes as u64;
         let segment =
@@ -464,6 +469,7 @@ impl Opening<'_> {
             ..VersionEdit::default()
         };
         set.apply(edit, |_| {})?;
+        recorder.emit(Event::new(EventKind::WalCreated).file(number.0).result("new"));
         Ok(segment)
     }
 
@@ -478,22 +484,43 @@ impl Opening<'_> {
         let mut tables = Vec::new();
         for memtable in memtables {
             let number = new_number(state);
+            let job = recorder.job(JobPlan {
+                kind: JobKind::Flush,
+                reason: FLUSH_OF_RECOVERY,
+                memtables: 1,
+                inputs: Vec::new(),
+                output_level: 0,
+                bytes_total: memtable.payload_bytes(),
+            });
             let shape = TableShape::of_level(self.options, 0, DEFAULT_KEYSPACE);
             let mut builder = TableBuilder::create(self.dir, number, shape, birth)?;
             let mut retain = Retain::new(vec![memtable.last_seq()]);
             let mut source = memtable.iter();
             let mut dropped = 0;
+            let mut report = JobReport::default();
             source.seek_to_first()?;
             while let Some((key, value)) = source.current() {
+                report.entries_read += 1;
                 match retain.judge(key, |_| false) {
                     Verdict::Keep | Verdict::Held => builder.add(key, value)?,
-                    Verdict::Shadowed | Verdict::Spent => dropped += (key.user.len() + value.len()) as u64,
+                    Verdict::Shadowed | Verdict::Spent => {
+                        report.dropped_shadowed += 1;
+                        dropped += (key.user.len() + value.len()) as u64;
+                    }
                 }
                 source.next()?;
             }
             let built = builder.finish()?;
             count_flush(recorder, memtable.payload_bytes(), dropped, built.bytes);
-            tables.push(TableMeta::of(built));
+            let event = Event::new(EventKind::TableCreated).file(built.number.0);
+            recorder.emit(event.level(0).bytes(built.bytes));
+            let meta = TableMeta::of(built);
+            report.entries_kept = report.entries_read - report.dropped_shadowed;
+            (report.bytes_read, report.bytes_written) = (memtable.payload_bytes(), meta.bytes);
+            report.outputs = shown(0, [&meta]);
+            job.set_bytes_done(report.bytes_read);
+            job.end(JobResult::Ok(report));
+            tables.push(meta);
         }
         if !tables.is_empty() {
             self.dir.sync()?;

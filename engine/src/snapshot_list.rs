@@ -7,40 +7,34 @@ use parking_lot::Mutex;
 
 use crate::key::SeqNo;
 
-/// The sequence numbers that snapshots read at, and since when.
+/// The sequence numbers that snapshots read at, and how many read at each.
 #[derive(Debug, Default)]
-pub(crate) struct SnapshotList(Mutex<BTreeMap<SeqNo, Held>>);
-
-#[derive(Debug)]
-struct Held {
-    count: usize,
-    since_nanos: u64,
-}
+pub(crate) struct SnapshotList(Mutex<BTreeMap<SeqNo, usize>>);
 
 impl SnapshotList {
     /// Registers a snapshot of the newest visible state.
     ///
     /// The number is read under the list's lock, as [`SnapshotList::horizons`] does: a compaction either sees the snapshot, or
     /// started when everything it may drop was older than what this snapshot reads.
-    pub(crate) fn take(&self, visible: &AtomicU64, now_nanos: u64) -> SeqNo {
+    pub(crate) fn take(&self, visible: &AtomicU64) -> SeqNo {
         let mut list = self.0.lock();
         let seq = SeqNo(visible.load(Ordering::Acquire));
-        list.entry(seq).or_insert(Held { count: 0, since_nanos: now_nanos }).count += 1;
+        *list.entry(seq).or_insert(0) += 1;
         seq
     }
 
     /// Registers once more a snapshot that is held.
     pub(crate) fn retain(&self, seq: SeqNo) {
-        if let Some(held) = self.0.lock().get_mut(&seq) {
-            held.count += 1;
+        if let Some(count) = self.0.lock().get_mut(&seq) {
+            *count += 1;
         }
     }
 
     pub(crate) fn release(&self, seq: SeqNo) {
         let mut list = self.0.lock();
-        if let Some(held) = list.get_mut(&seq) {
-            held.count -= 1;
-            if held.count == 0 {
+        if let Some(count) = list.get_mut(&seq) {
+            *count -= 1;
+            if *count == 0 {
                 list.remove(&seq);
             }
         }
@@ -55,11 +49,5 @@ impl SnapshotList {
             horizons.push(newest);
         }
         horizons
-    }
-
-    /// How many snapshots are held, and since when the oldest.
-    pub(crate) fn held(&self) -> (usize, Option<u64>) {
-        let list = self.0.lock();
-        (list.values().map(|held| held.count).sum(), list.values().map(|held| held.since_nanos).min())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use bettong_metrics::{Gauge, Recorder};
+use bettong_metrics::{Event, EventKind, Gauge, Recorder};
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
@@ -64,8 +64,11 @@ impl Gate {
             }
             _ => reason,
         };
+        let sentence = reason.to_string();
         self.reason.lock().get_or_insert(reason);
-        self.state.compare_exchange(OPEN, READ_ONLY, Ordering::AcqRel, Ordering::Acquire).ok();
+        if self.state.compare_exchange(OPEN, READ_ONLY, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.recorder.emit(Event::new(EventKind::ReadOnly).message(sentence));
+        }
         self.recorder.set(Gauge::ReadOnly, 1.0);
     }
 

@@ -23,10 +23,14 @@
 //! | `ring` | the newest few of a stream of things |
 //! | [`slow`] | operations over the slow threshold |
 //! | `io` | the calls of the file system under way |
+//! | [`events`] | what happened, one by one |
+//! | [`jobs`] | flushes and compactions, running and ended |
+//! | [`holders`] | who holds an old state, and since when |
 //! | `shard` | the cells of one thread, and the pool that lends them |
 //! | `lease` | which shard the running thread writes |
 //! | [`custom`] | the metrics of the embedding application |
 //! | [`published`] | the state of the tree, as the engine last announced it |
+//! | [`activity`] | jobs, holders, slow operations and events at one moment |
 //! | [`snapshot`] | all values at one moment, and differences between two moments |
 //! | [`registry`] | one database's cells, and how much is recorded in them |
 //! | `walk` | the walk that reads a registry |
@@ -65,10 +69,14 @@ mod trace;
 mod ring;
 pub mod slow;
 mod io;
+pub mod events;
+pub mod jobs;
+pub mod holders;
 mod shard;
 mod lease;
 pub mod custom;
 pub mod published;
+pub mod activity;
 pub mod snapshot;
 pub mod registry;
 mod walk;
@@ -78,19 +86,23 @@ pub mod recorder;
 mod embedder;
 mod rates;
 
+pub use activity::Activity;
 pub use catalog::{
-    Counter, CounterCell, Desc, ErrorLabel, Family, Gauge, GaugeCell, GetSource, Group, Histogram,
-    HistogramCell, Home, IoFile, IoOperation, Kind, Label, Labels, Operation, Stage, Unit,
+    Counter, CounterCell, Desc, ErrorLabel, EventKind, Family, Gauge, GaugeCell, GetSource, Group, Histogram,
+    HistogramCell, Home, IoFile, IoOperation, Kind, Label, Labels, Operation, Severity, Stage, Unit,
 };
 pub use clock::{Clock, ClockSource, Ticks};
 pub use custom::{
     CustomCounter, CustomFamily, CustomGauge, CustomHistogram, CustomKind, CustomSeries, CustomValue,
     Measure, RegisterError, Rejection,
 };
+pub use events::{Event, EventsSince};
 pub use histogram::{Bucket, HistogramSnapshot};
+pub use holders::{Holder, HolderKind, Holders};
 pub use instrumentation::{Instrumentation, UnknownLevel};
+pub use jobs::{Job, JobKind, JobPlan, JobReport, JobResult, JobTable, JobTables, Jobs};
 pub use published::{LevelState, PublishedState, TableState};
-pub use recorder::{Begun, IoTimer, OperationTimer, Recorder, Session, Stopwatch};
+pub use recorder::{Begun, Hold, IoTimer, OperationTimer, Recorder, RunningJob, Session, Stopwatch};
 pub use registry::Registry;
 pub use slow::SlowOperation;
 pub use snapshot::{MetricsSnapshot, Sample, Value, Window};

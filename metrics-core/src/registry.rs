@@ -6,14 +6,18 @@
 //! of operation the thread has timed, twice that if some were slow). The gauges `db_instrumentation_bytes` and `_shards`
 //! say how much it is.
 
+use crate::activity::Activity;
 use crate::catalog::{Gauge, GaugeCell, GetSource, Histogram, HistogramCell, Operation};
 use crate::cell::Writers;
 use crate::clock::{Clock, Ticks};
 use crate::cost::{Costs, FIRST_INTERVAL};
 use crate::custom::CustomTable;
+use crate::events::{Event, EventLog, EventsSince};
 use crate::histogram::LazyHistogram;
+use crate::holders::{HolderTable, Holders};
 use crate::instrumentation::Instrumentation;
 use crate::io::IoTable;
+use crate::jobs::{JobBoard, Jobs};
 use crate::lease::Pool;
 use crate::published::PublishedState;
 use crate::ring::Ring;
@@ -28,6 +32,9 @@ use std::time::Duration;
 
 /// From how long on an operation counts as slow, unless it is set.
 const SLOW_THRESHOLD: Duration = Duration::from_millis(10);
+
+/// Slow operations that are kept.
+const SLOW_OPERATIONS: usize = 128;
 
 /// Everything one database counts, times and announces.
 pub struct Registry {
@@ -46,6 +53,9 @@ pub struct Registry {
     histograms: [LazyHistogram; Histogram::SHARED_CELLS],
     published: ArcSwap<PublishedState>,
     slow: Ring<SlowOperation>,
+    events: EventLog,
+    jobs: JobBoard,
+    holders: HolderTable,
     costs: Costs,
     custom: CustomTable,
     io: IoTable,
@@ -73,7 +83,10 @@ impl Registry {
             gauges: [const { AtomicU64::new(0) }; Gauge::CELLS],
             histograms: std::array::from_fn(|_| LazyHistogram::default()),
             published: ArcSwap::default(),
-            slow: Ring::default(),
+            slow: Ring::with_places(SLOW_OPERATIONS),
+            events: EventLog::default(),
+            jobs: JobBoard::default(),
+            holders: HolderTable::default(),
             costs: Costs::of(clock),
             custom: CustomTable::default(),
             io: IoTable::default(),
@@ -152,6 +165,97 @@ impl Registry {
 
     pub(crate) fn remember_slow(&self, operation: SlowOperation) {
         self.slow.push(operation);
+    }
+
+    /// The newest events (512 at most), oldest first. `db_events_total` counts all.
+    ///
+    /// # Examples
+    /// ```
+    /// use bettong_metrics::{Event, EventKind, Registry};
+    ///
+    /// let registry = Registry::new("orders");
+    /// registry.recorder().emit(Event::new(EventKind::TableCreated).file(7).bytes(4096));
+    /// # if cfg!(feature = "off") { return }
+    /// let events = registry.events();
+    /// assert_eq!((events[0].kind.as_str(), events[0].file), ("table_created", Some(7)));
+    /// ```
+    pub fn events(&self) -> Vec<Arc<Event>> {
+        self.events.values()
+    }
+
+    /// The events from a number on, for a reader who comes again and again: it begins with 0, and goes on with
+    /// [`EventsSince::next`].
+    ///
+    /// # Examples
+    /// ```
+    /// use bettong_metrics::{Event, EventKind, Registry};
+    ///
+    /// let registry = Registry::new("orders");
+    /// let seen = registry.events_since(0).next;
+    /// registry.recorder().emit(Event::new(EventKind::Open));
+    /// # if cfg!(feature = "off") { return }
+    /// let new = registry.events_since(seen);
+    /// assert_eq!((new.events.len(), new.lost), (1, 0));
+    /// ```
+    pub fn events_since(&self, number: u64) -> EventsSince {
+        self.events.since(number)
+    }
+
+    /// The flushes and compactions that run, and the newest that ended (64 at most).
+    ///
+    /// # Examples
+    /// ```
+    /// # let registry = bettong_metrics::Registry::new("orders");
+    /// for job in registry.jobs().recent {
+    ///     let read = job.report().map_or(0, |report| report.bytes_read);
+    ///     println!("{} for {}: {read} bytes in {} ns", job.kind().as_str(), job.reason(), job.nanos());
+    /// }
+    /// ```
+    pub fn jobs(&self) -> Jobs {
+        self.jobs.read()
+    }
+
+    /// The iterators and snapshots that are held, oldest first.
+    ///
+    /// # Examples
+    /// ```
+    /// use bettong_metrics::{HolderKind, Registry};
+    ///
+    /// let registry = Registry::new("orders");
+    /// let hold = registry.recorder().hold(HolderKind::Snapshot, 42);
+    /// # if cfg!(feature = "off") { return }
+    /// assert_eq!(registry.holders().known[0].sequence, 42);
+    /// drop(hold);
+    /// assert!(registry.holders().known.is_empty());
+    /// ```
+    pub fn holders(&self) -> Holders {
+        self.holders.read(self.clock)
+    }
+
+    /// What goes on.
+    pub(crate) fn activity(&self) -> Activity {
+        Activity {
+            jobs: self.jobs(),
+            holders: self.holders(),
+            slow_operations: self.slow_operations(),
+            events: self.events(),
+        }
+    }
+
+    pub(crate) fn emit(&self, event: Event) {
+        self.events.emit(event);
+    }
+
+    pub(crate) fn event_log(&self) -> &EventLog {
+        &self.events
+    }
+
+    pub(crate) fn job_board(&self) -> &JobBoard {
+        &self.jobs
+    }
+
+    pub(crate) fn holder_table(&self) -> &HolderTable {
+        &self.holders
     }
 
     /// Announces the state of the tree: it takes the place of what was announced before. Readers that still look at

@@ -6,6 +6,7 @@
 //! A snapshot is not an instant but a short window, during which operations go on. What holds for each kind of
 //! operation all the same: finished ≤ latencies recorded ≤ entered, and finished ≤ results counted ≤ entered.
 
+use crate::activity::Activity;
 use crate::catalog::{Counter, CounterCell, Family, Gauge, GaugeCell, HistogramCell, Labels, Operation};
 use crate::clock::Clock;
 use crate::custom::{self, CustomFamily};
@@ -42,6 +43,7 @@ pub struct MetricsSnapshot {
     pub(crate) gauges: Vec<f64>,
     pub(crate) histograms: Vec<HistogramSnapshot>,
     pub(crate) published: Arc<PublishedState>,
+    pub(crate) activity: Arc<Activity>,
     pub(crate) custom: Vec<CustomFamily>,
     pub(crate) clock: Clock,
     pub(crate) clock_frequency: String,
@@ -129,6 +131,22 @@ impl MetricsSnapshot {
     /// The state of the tree as announced last.
     pub fn published(&self) -> &Arc<PublishedState> {
         &self.published
+    }
+
+    /// What went on when the snapshot was taken: jobs, holders, slow operations and events. The same in a difference.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bettong_metrics::Registry;
+    /// let registry = Registry::new("orders");
+    /// let snapshot = registry.snapshot();
+    /// for job in &snapshot.activity().jobs.running {
+    ///     println!("{} because of {}: {} bytes read", job.kind().as_str(), job.reason(), job.bytes_done());
+    /// }
+    /// assert!(snapshot.activity().holders.known.is_empty());
+    /// ```
+    pub fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     /// The clock that took the time stamps.

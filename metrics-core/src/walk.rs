@@ -48,6 +48,7 @@ impl Registry {
         }
         count_operations(&mut counters, &strata);
         self.custom().count_rejections(&mut counters);
+        self.event_log().count(&mut counters);
         let [scratch, _] = &mut tallies;
         let shared = self.histograms().iter().map(|histogram| read_shared(histogram, scratch));
         let histograms = latencies.into_iter().chain(shared).collect();
@@ -58,6 +59,8 @@ impl Registry {
         for (flow, cell) in flows.iter().zip(Gauge::OperationsInFlight.cells()) {
             store(&mut gauges, cell, number(flow.entered.saturating_sub(flow.exited)));
         }
+        let activity = self.activity();
+        activity.holders.describe(&mut gauges);
         derive_amplifications(&counters, &mut gauges);
         self.describe_instrumentation(&strata, &mut gauges);
         self.io().describe(clock, &mut gauges);
@@ -74,6 +77,7 @@ impl Registry {
             gauges,
             histograms,
             published: self.published(),
+            activity: Arc::new(activity),
             custom: self.custom().read(),
             clock,
             clock_frequency: clock.frequency_hz().to_string(),
@@ -97,7 +101,11 @@ impl Registry {
         let shards = self.pool().shards();
         let shard_bytes: usize = shards.all().map(Shard::bytes).sum();
         let histogram_bytes: usize = self.histograms().iter().map(LazyHistogram::heap_bytes).sum();
-        let bytes = size_of::<Self>() + shard_bytes + histogram_bytes + self.custom().heap_bytes();
+        let bytes = size_of::<Self>()
+            + shard_bytes
+            + histogram_bytes
+            + self.custom().heap_bytes()
+            + self.holder_table().heap_bytes();
         store(gauges, Gauge::InstrumentationBytes, number(bytes as u64));
         let (leased, free): (Vec<_>, Vec<_>) = shards.counting.iter().partition(|shard| shard.is_leased());
         store(gauges, Gauge::InstrumentationShards.at(0), number(leased.len() as u64));

@@ -9,7 +9,9 @@
 //! - *Interval*: the mean latency and the costs on this machine give the number of operations per sample that stays within
 //!   the budget, once a second.
 
-use crate::catalog::{Gauge, Operation};
+use crate::catalog::{EventKind, Gauge, Operation};
+use crate::clock::ClockSource;
+use crate::events::Event;
 use crate::registry::Registry;
 use crate::shard::Shard;
 use crate::strata::Strata;
@@ -40,6 +42,7 @@ pub(crate) struct Watch {
     ticks: u32,
     period_began: Instant,
     at_period: [Strata; KINDS],
+    clock_source: ClockSource,
 }
 
 impl Watch {
@@ -50,6 +53,7 @@ impl Watch {
             ticks: 0,
             period_began: now,
             at_period: read_strata(registry),
+            clock_source: registry.clock().source(),
         }
     }
 
@@ -61,6 +65,11 @@ impl Watch {
             return false;
         }
         self.end_period(registry, elapsed);
+        let source = registry.clock().source();
+        if std::mem::replace(&mut self.clock_source, source) != source {
+            let message = "the time-stamp counter ran unevenly: the monotonic clock takes its place";
+            registry.emit(Event::new(EventKind::ClockDistrusted).message(message));
+        }
         self.period_began = now;
         true
     }

@@ -3,8 +3,10 @@
 //! It starts with the first registry that is watched and ends with the last, or when nothing is counted any more: one thread,
 //! one tick every 10 ms, some microseconds each. A panic in what it calls ends that call and nothing else.
 
+use crate::catalog::EventKind;
 use crate::clock::Clock;
 use crate::drift::Drift;
+use crate::events::Event;
 use crate::histogram::{EPOCH_SECONDS, advance_epoch};
 use crate::instrumentation::Instrumentation;
 use crate::registry::Registry;
@@ -52,8 +54,11 @@ impl Registry {
     /// Changes how much is recorded, from the next operation of every thread on. Counts stay what they are: what happens
     /// while the level is [`Instrumentation::Off`] is missing from them for ever.
     pub fn set_level(&self, level: Instrumentation) {
-        self.level_cell().store(level as u64, Ordering::SeqCst);
+        let before = self.level_cell().swap(level as u64, Ordering::SeqCst);
         self.look_again();
+        if before != level as u64 {
+            self.emit(Event::new(EventKind::LevelChanged).result(level.as_str()));
+        }
         if level.counts() {
             lock().ensure_running();
         }

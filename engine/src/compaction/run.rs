@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Gauge, Histogram};
+use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, RunningJob};
 
 use super::output::{Output, grandparent_bytes_max};
 use super::plan::Plan;
@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
 use crate::iter::merge::MergeIter;
+use crate::job::{outcome, shown};
 use crate::levels::edit::VersionEdit;
 use crate::levels::level_cursor::LevelCursor;
 use crate::levels::table_file::{TableFile, TableMeta};
@@ -39,14 +40,17 @@ pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -
     let meter = Meter::start(recorder, &engine.env, Pool::Compaction);
     recorder.shift(Gauge::CompactionsRunning, 1.0);
     let timer = recorder.timer(Histogram::CompactionDuration);
-    let result = match plan.trivial_move(grandparent_bytes_max(engine)) {
+    let moved = plan.trivial_move(grandparent_bytes_max(engine));
+    let job = recorder.job(to_show(plan, if moved.is_some() { JobKind::Move } else { JobKind::Compaction }));
+    let result = match moved {
         Some((level, table)) => move_table(engine, plan, level, table),
-        None => merge(engine, plan, pace),
+        None => merge(engine, plan, &job, pace),
     };
     timer.stop();
+    job.end(outcome(&result));
     recorder.shift(Gauge::CompactionsRunning, -1.0);
     let label = match &result {
-        Ok(()) => OK,
+        Ok(_) => OK,
         Err(Error::Closed) => CANCELLED,
         Err(_) => COMPACTION_FAILED,
     };
@@ -59,10 +63,24 @@ pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -
     if result.is_ok() {
         recorder.set(Gauge::CompactionLastSuccess, engine.env.unix_time().as_secs_f64());
     }
-    result
+    result.map(drop)
 }
 
-fn move_table(engine: &Engine, plan: &Plan, level: usize, table: &TableFile) -> Result<()> {
+fn to_show(plan: &Plan, kind: JobKind) -> JobPlan {
+    let inputs =
+        plan.inputs.iter().map(|(level, tables)| shown(*level, tables.iter().map(|table| &table.meta)));
+    let payload = plan.tables().map(|(_, table)| table.meta.payload_bytes).sum();
+    JobPlan {
+        kind,
+        reason: plan.reason as usize,
+        memtables: 0,
+        inputs: inputs.collect(),
+        output_level: plan.output_level as u32,
+        bytes_total: if kind == JobKind::Move { 0 } else { payload },
+    }
+}
+
+fn move_table(engine: &Engine, plan: &Plan, level: usize, table: &TableFile) -> Result<JobReport> {
     let edit = VersionEdit {
         removed_tables: vec![(level, table.meta.number)],
         added_tables: vec![(plan.output_level, table.meta.clone())],
@@ -71,10 +89,15 @@ fn move_table(engine: &Engine, plan: &Plan, level: usize, table: &TableFile) -> 
     engine.install(edit, with_version)?;
     engine.recorder.add(Counter::CompactionMovedFiles, 1);
     engine.recorder.add(Counter::LevelMovedBytes.at(plan.output_level), table.meta.bytes);
-    Ok(())
+    Ok(JobReport { outputs: shown(plan.output_level, [&table.meta]), ..JobReport::default() })
 }
 
-fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Result<()> {
+fn merge(
+    engine: &Engine,
+    plan: &Plan,
+    job: &RunningJob,
+    mut pace: impl FnMut(u64) -> bool,
+) -> Result<JobReport> {
     // Taken before the first entry is read: whoever takes a snapshot later sees only what is the newest here.
     let horizons = engine.snapshots.horizons(engine.publisher.cell());
     let version = engine.set.version();
@@ -87,6 +110,7 @@ fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Res
     let mut paced = 0;
     while let Some((key, value)) = source.current() {
         counts.read += 1;
+        counts.read_bytes += (key.user.len() + value.len()) as u64;
         let verdict = retain.judge(key, |user| below.has_nothing_of(user));
         match verdict {
             Verdict::Keep | Verdict::Held => {
@@ -100,11 +124,15 @@ fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Res
             Verdict::Shadowed => counts.shadowed += 1,
             Verdict::Spent => counts.spent += 1,
         }
-        if counts.read % ENTRIES_BETWEEN_LOOKS == 0 && !pace(std::mem::take(&mut paced)) {
-            return Err(Error::Closed);
+        if counts.read % ENTRIES_BETWEEN_LOOKS == 0 {
+            job.set_bytes_done(counts.read_bytes);
+            if !pace(std::mem::take(&mut paced)) {
+                return Err(Error::Closed);
+            }
         }
         source.next()?;
     }
+    job.set_bytes_done(counts.read_bytes);
     let tables = output.finish()?;
     let edit = VersionEdit {
         removed_tables: plan.tables().map(|(level, table)| (level, table.meta.number)).collect(),
@@ -119,7 +147,7 @@ fn merge(engine: &Engine, plan: &Plan, mut pace: impl FnMut(u64) -> bool) -> Res
     }
     installed?;
     count(engine, plan, &tables, &counts);
-    Ok(())
+    Ok(report(plan, &tables, &counts))
 }
 
 fn with_version(view: &View, version: &Arc<Version>) -> View {
@@ -171,10 +199,25 @@ impl<'a> Below<'a> {
 #[derive(Debug, Default)]
 struct Counts {
     read: u64,
+    /// Bytes of the keys and values read.
+    read_bytes: u64,
     kept: u64,
     shadowed: u64,
     spent: u64,
     held: Held,
+}
+
+fn report(plan: &Plan, tables: &[TableMeta], counts: &Counts) -> JobReport {
+    let outputs = shown(plan.output_level, tables);
+    JobReport {
+        bytes_read: plan.input_bytes(false) + plan.input_bytes(true),
+        bytes_written: outputs.bytes,
+        outputs,
+        entries_read: counts.read,
+        entries_kept: counts.kept,
+        dropped_shadowed: counts.shadowed,
+        dropped_tombstones: counts.spent,
+    }
 }
 
 fn count(engine: &Engine, plan: &Plan, tables: &[TableMeta], counts: &Counts) {

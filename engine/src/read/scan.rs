@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, CounterCell, Gauge, Histogram, Operation, Recorder, StepSampler};
+use bettong_metrics::{Counter, CounterCell, Histogram, Hold, HolderKind, Operation, Recorder, StepSampler};
 
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
@@ -75,7 +75,8 @@ pub struct Scan {
     done: bool,
     /// Why the first step fails, if it does.
     refused: Option<Error>,
-    recorder: Recorder,
+    /// That it is open, for those who look at the metrics; and the recorder.
+    hold: Hold,
     sampler: StepSampler,
     counts: Counts,
 }
@@ -129,7 +130,6 @@ impl Scan {
         allowed: Result<()>,
     ) -> Scan {
         recorder.add(Counter::IteratorsCreated, 1);
-        recorder.shift(Gauge::IteratorsOpen, 1.0);
         Scan {
             view,
             seq,
@@ -141,7 +141,7 @@ impl Scan {
             back_key: None,
             done: false,
             refused: allowed.err(),
-            recorder: recorder.clone(),
+            hold: recorder.hold(HolderKind::Iterator, seq.0),
             sampler: recorder.step_sampler(),
             counts: Counts::default(),
         }
@@ -189,7 +189,7 @@ impl Scan {
 
     /// Places a merge for walking on from the lower bound.
     fn place_front(&self) -> Result<MergeIter> {
-        self.recorder.add(Counter::IteratorSeeks.at(FORWARD), 1);
+        self.hold.recorder().add(Counter::IteratorSeeks.at(FORWARD), 1);
         let mut merge = self.merge()?;
         match &self.lower {
             // Keys are never longer than they may be, so nothing lies between a key and the same key with a zero byte.
@@ -205,7 +205,7 @@ impl Scan {
 
     /// Places a merge for walking back from the upper bound.
     fn place_back(&self) -> Result<MergeIter> {
-        self.recorder.add(Counter::IteratorSeeks.at(BACKWARD), 1);
+        self.hold.recorder().add(Counter::IteratorSeeks.at(BACKWARD), 1);
         let mut merge = self.merge()?;
         match &self.upper {
             Bound::Included(upper) => {
@@ -224,7 +224,7 @@ impl Scan {
             merge.next()?;
             merge
         } else {
-            let recorder = self.recorder.clone();
+            let recorder = self.hold.recorder().clone();
             let _timer = recorder.start(Operation::Scan);
             self.place_front()?
         };
@@ -262,7 +262,7 @@ impl Scan {
         let mut merge = if let Some(merge) = self.back.take() {
             merge
         } else {
-            let recorder = self.recorder.clone();
+            let recorder = self.hold.recorder().clone();
             let _timer = recorder.start(Operation::Scan);
             self.place_back()?
         };
@@ -323,7 +323,7 @@ impl Scan {
     }
 
     fn hand_over_counts(&mut self) {
-        let (recorder, counts) = (&self.recorder, std::mem::take(&mut self.counts));
+        let (recorder, counts) = (&self.hold.recorder(), std::mem::take(&mut self.counts));
         let add = |cell: CounterCell, n| {
             if n > 0 {
                 recorder.add(cell, n);
@@ -352,10 +352,10 @@ impl Scan {
         if !placed || !self.sampler.is_turn() {
             return take(self);
         }
-        let started = self.recorder.now();
+        let started = self.hold.recorder().now();
         let step = take(self);
-        let nanos = self.recorder.nanos_since(started);
-        self.recorder.record_n(Histogram::IteratorStepLatency, nanos, self.sampler.weight());
+        let nanos = self.hold.recorder().nanos_since(started);
+        self.hold.recorder().record_n(Histogram::IteratorStepLatency, nanos, self.sampler.weight());
         step
     }
 
@@ -369,7 +369,7 @@ impl Scan {
             Err(error) => {
                 self.done = true;
                 let kind = error.label();
-                self.recorder.fail(Operation::Scan, kind);
+                self.hold.recorder().fail(Operation::Scan, kind);
                 Some(Err(error))
             }
         }
@@ -402,7 +402,6 @@ impl std::iter::FusedIterator for Scan {}
 
 impl Drop for Scan {
     fn drop(&mut self) {
-        self.recorder.shift(Gauge::IteratorsOpen, -1.0);
         self.hand_over_counts();
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bettong_metrics::{Counter, Histogram, OperationTimer, Recorder, Stage, Stopwatch};
+use bettong_metrics::{Counter, Event, EventKind, Histogram, OperationTimer, Recorder, Stage, Stopwatch};
 
 use super::block::{self, Block, BlockCursor, Damaged};
 use super::filter::Filter;
@@ -131,8 +131,8 @@ impl TableReader {
         let _timer = context.recorder.timer(Histogram::TableOpenDuration);
         let path = context.dir.path_of(FileName::Table(identity.number));
         let opened = Self::open_at(context, identity, &path);
-        if let Err(Error::Corruption { .. }) = opened {
-            context.recorder.add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
+        if let Err(error @ Error::Corruption { .. }) = &opened {
+            count_damage(&context.recorder, identity.number, error);
         }
         opened
     }
@@ -365,8 +365,9 @@ impl TableReader {
         recorder.add(Counter::StorageReadBytes.at(context.origin as usize), stored.len() as u64);
         recorder.add(Counter::ChecksumVerifiedBytes.at(context.origin.verify_label()), stored.len() as u64);
         format::check_block(stored, self.identity.id, handle.offset).ok_or_else(|| {
-            recorder.add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
-            Error::corruption(&self.path, handle.offset, "a block's checksum does not match")
+            let error = Error::corruption(&self.path, handle.offset, "a block's checksum does not match");
+            count_damage(recorder, self.identity.number, &error);
+            error
         })
     }
 
@@ -459,6 +460,13 @@ impl Source {
             }
         }
     }
+}
+
+/// A table is not what was written.
+#[cold]
+fn count_damage(recorder: &Recorder, table: FileNumber, error: &Error) {
+    recorder.add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
+    recorder.emit(Event::new(EventKind::Corruption).file(table.0).message(error.to_string()));
 }
 
 const _: () = assert!(BLOCK_TRAILER_BYTES == 5);

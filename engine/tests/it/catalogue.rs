@@ -13,7 +13,6 @@ use crate::support::{sim_db, small_options};
 
 const VALUE_LOG: &str = "value log: issue 4";
 const NOT_PINNED: &str = "a block that is evicted while it is read belongs to its reader, not to the cache";
-const HOLDERS: &str = "who holds what is published in the next step";
 const RARE: &str = "takes a second of a disk or a thread that hangs, which no test waits for";
 const NO_LIMIT: &str = "there is no limit of memory to report";
 const CUSTOM: &str = "the engine makes no series of its own";
@@ -46,7 +45,6 @@ const UNFILLED: &[(&str, &str)] = &[
     ("db_vlog_writes_total", VALUE_LOG),
     ("db_vlog_written_bytes_total", VALUE_LOG),
     ("db_cache_pinned_bytes", NOT_PINNED),
-    ("db_iterator_oldest_age_seconds", HOLDERS),
     ("db_operations_stuck", RARE),
     ("db_io_slow_operations_total", RARE),
     ("db_memory_limit_bytes", NO_LIMIT),

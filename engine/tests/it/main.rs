@@ -8,6 +8,7 @@
 )]
 
 mod support;
+mod activity;
 mod api;
 mod bounds;
 mod catalogue;

@@ -8,7 +8,13 @@
 //!     "buckets":[{"le":0.000000191,"count":7}],"sum":…,"count":7,"min":…,"max":…,
 //!     "quantiles":{"0.5":…,"0.9":…,"0.99":…,"0.999":…,"0.9999":…},
 //!     "relative_error":0.00390625,"rank_error":0,"sampled":false,"timestamp":…}],
-//!  "levels":[{"level":0,"tables":[…]}], "options":{…}, "recovery":{…}}
+//!  "levels":[{"level":0,"tables":[…]}], "options":{…}, "recovery":{…},
+//!  "jobs":{"running":[{"id":3,"kind":"compaction","reason":"l0_files","inputs":[{"level":0,"count":4,"bytes":…,
+//!     "tables":[{"number":12,"bytes":…}]}],"output_level":1,"started":…,"seconds":…,"bytes_total":…,"bytes_done":…}],
+//!     "recent":[{…,"result":"ok","bytes_read":…,"bytes_written":…,"outputs":{…},"entries_read":…,…}]},
+//!  "holders":{"iterators":1,"snapshots":0,"oldest":[{"kind":"iterator","sequence":9,"since":…,"age_seconds":…}]},
+//!  "slow_operations":[{"operation":"get","ended":…,"seconds":…,"stages":{"data":…},"source":"2",…}],
+//!  "events":[{"number":7,"at":…,"event":"flush_end","severity":"info","job":3,…}]}
 //! ```
 //! - `buckets` are the non-empty ones at full resolution. A `count` is that of its own bucket alone, of the values up
 //!   to and including `le` and above the bucket before. The topmost bucket (4398 s, 4 TiB) also counts what is above.
@@ -17,8 +23,11 @@
 //! - Values are in `unit`; times are Unix seconds. Key prefixes are in hexadecimal.
 //! - The families of the embedding application follow the others, sorted by name. Those of `"type":"summary"` look like
 //!   histograms.
+//! - Jobs, slow operations and events are the newest, oldest first, at most 32 each; so are holders, the oldest first.
+//!   At most 64 tables of a level are listed: `count` and `bytes` are those of all. A job that failed has an `error`.
 //! - The order of members and elements is always the same, and every number is finite.
 
+use super::activity::ActivityDocument;
 use super::labels::Pairs;
 use super::scaled;
 use bettong_metrics::histogram::RELATIVE_ERROR;
@@ -88,6 +97,8 @@ struct Document<'a> {
     options: &'a [(String, String)],
     #[serde(serialize_with = "pairs")]
     recovery: &'a [(String, String)],
+    #[serde(flatten)]
+    activity: ActivityDocument<'a>,
 }
 
 #[derive(Serialize)]
@@ -202,6 +213,7 @@ impl<'a> Document<'a> {
             levels: published.levels.iter().map(Level::new).collect(),
             options: &published.options,
             recovery: &published.recovery,
+            activity: ActivityDocument::new(snapshot.activity()),
         }
     }
 }

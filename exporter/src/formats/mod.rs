@@ -3,6 +3,7 @@
 mod edges;
 mod labels;
 mod custom;
+mod activity;
 pub mod text;
 pub mod json;
 

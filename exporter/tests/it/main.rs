@@ -3,6 +3,8 @@
 //! The modules say `cfg(test)` for clippy, which otherwise would not see that their helpers are tests too.
 
 #[cfg(test)]
+mod activity;
+#[cfg(test)]
 mod custom;
 #[cfg(test)]
 mod exposition;

@@ -157,6 +157,10 @@ families! {
     SpaceReclaimBytes ValueLog "db_space_reclaim_bytes_total" Bytes Shard [origin RECLAIM_ORIGIN]
         "Bytes of files given back to the file system or used again";
 
+    Events Health "db_events_total" Count Shared [event EVENT] "Events, by what happened (derived)";
+    EventsDropped Health "db_events_dropped_total" Count Shared []
+        "Events no longer kept, or never kept because a lasting fault brings about too many (derived)";
+
     SeriesRejected Instrumentation "db_series_rejected_total" Count Shard [reason REJECTION]
         "Series of custom families that were refused, or folded into the series called other";
 }

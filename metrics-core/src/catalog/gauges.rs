@@ -90,10 +90,10 @@ families! {
     SpaceAmplification Compaction "db_space_amplification" Ratio Shared [] "Bytes on disk per byte of live data";
 
     TablesOpen Tables "db_tables_open" Count Shared [] "Table readers open";
-    IteratorsOpen Tables "db_iterators_open" Count Shared [] "Iterators open";
-    IteratorOldestAge Tables "db_iterator_oldest_age_seconds" Seconds Shared [] "Age of the oldest open iterator, 0 if none is";
-    SnapshotsOpen Tables "db_snapshots_open" Count Shared [] "Snapshots held";
-    SnapshotOldestAge Tables "db_snapshot_oldest_age_seconds" Seconds Shared [] "Age of the oldest snapshot held, 0 if none is";
+    IteratorsOpen Tables "db_iterators_open" Count Shared [] "Iterators open (derived)";
+    IteratorOldestAge Tables "db_iterator_oldest_age_seconds" Seconds Shared [] "Age of the oldest open iterator, 0 if none is (derived)";
+    SnapshotsOpen Tables "db_snapshots_open" Count Shared [] "Snapshots held (derived)";
+    SnapshotOldestAge Tables "db_snapshot_oldest_age_seconds" Seconds Shared [] "Age of the oldest snapshot held, 0 if none is (derived)";
     VersionsLive Tables "db_versions_live" Count Shared [] "Versions of the tree still referenced";
     ObsoleteFiles Tables "db_obsolete_files" Count Shared [file FILE] "Files no version needs, not yet deleted";
     ObsoleteBytes Tables "db_obsolete_bytes" Bytes Shared [file FILE] "Bytes of the files no version needs, not yet deleted";

@@ -23,13 +23,15 @@ pub enum Group {
     Disk,
     /// Life cycle, background work, locks and processors.
     Engine,
+    /// Events.
+    Health,
     /// What measuring costs.
     Instrumentation,
 }
 
 impl Group {
     /// Every chapter, in the order of the catalogue.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Operations,
         Self::Writes,
         Self::Memory,
@@ -40,6 +42,7 @@ impl Group {
         Self::ValueLog,
         Self::Disk,
         Self::Engine,
+        Self::Health,
         Self::Instrumentation,
     ];
 
@@ -56,6 +59,7 @@ impl Group {
             Self::ValueLog => "H. Value log and space given back",
             Self::Disk => "I. Disk, I/O, integrity",
             Self::Engine => "J. Life cycle, background work, errors",
+            Self::Health => "K. Health, alerts, SLO, events",
             Self::Instrumentation => "L. Instrumentation",
         }
     }

@@ -180,6 +180,28 @@ pub(super) const VLOG_PURPOSE: &[&str] = &["get", "scan", "gc"];
 pub(super) const GC_RESULT: &[&str] = &["rewritten", "no_rewrite", "failed", "cancelled"];
 pub(super) const GARBAGE_RANGE: &[&str] = &["lt_20", "20_50", "50_80", "ge_80"];
 pub(super) const RECLAIM_ORIGIN: &[&str] = &["vlog_gc", "file_deletion", "wal_recycle"];
+pub(super) const EVENT: &[&str] = &[
+    "open",
+    "close",
+    "recovery",
+    "flush_begin",
+    "flush_end",
+    "compaction_begin",
+    "compaction_end",
+    "stall_begin",
+    "stall_end",
+    "memtable_rotated",
+    "table_created",
+    "table_deleted",
+    "wal_created",
+    "wal_deleted",
+    "read_only",
+    "background_error",
+    "corruption",
+    "disk_slow",
+    "clock_distrusted",
+    "level_changed",
+];
 pub(super) const INSTRUMENTATION_LEVEL: &[&str] = &["off", "counters", "sampled", "full"];
 pub(super) const REJECTION: &[&str] = &["cardinality_cap", "invalid_name", "kind_mismatch"];
 pub(super) const VERSION: &[&str] = &[env!("CARGO_PKG_VERSION")];

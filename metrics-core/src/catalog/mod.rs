@@ -6,6 +6,7 @@
 
 mod labels;
 mod get_source;
+mod event_kind;
 mod group;
 mod family;
 mod counters;
@@ -15,6 +16,7 @@ mod stage;
 mod index;
 
 pub use counters::{Counter, CounterCell};
+pub use event_kind::{EventKind, Severity};
 pub use family::{Desc, Home, Kind, Label, Labels, Unit};
 pub use gauges::{Gauge, GaugeCell};
 pub use get_source::GetSource;

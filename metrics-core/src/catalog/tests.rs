@@ -141,6 +141,9 @@ fn the_latencies_of_operations_are_the_first_histograms() {
 fn enum_indices_match_their_label_sets() {
     let operations: Vec<_> = Operation::ALL.iter().map(|operation| operation.as_str()).collect();
     assert_eq!(Gauge::OperationsInFlight.desc().labels[0].values, operations);
+    let events: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(Counter::Events.desc().labels[0].values, events);
+    assert!(EventKind::ALL.iter().enumerate().all(|(at, kind)| kind.index() == at));
     let kinds = Counter::GetErrors.desc().labels[0].values;
     assert_eq!(kinds[ErrorLabel::Io.index()], "io");
     assert_eq!(kinds[ErrorLabel::NoSpace.index()], "no_space");

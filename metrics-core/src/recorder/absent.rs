@@ -4,6 +4,9 @@ use crate::catalog::{
     CounterCell, ErrorLabel, GaugeCell, GetSource, HistogramCell, IoFile, IoOperation, Operation, Stage,
 };
 use crate::clock::Ticks;
+use crate::events::Event;
+use crate::holders::HolderKind;
+use crate::jobs::{JobPlan, JobResult};
 use crate::registry::Registry;
 use crate::step::StepSampler;
 use std::marker::PhantomData;
@@ -98,6 +101,22 @@ impl Recorder {
     #[inline(always)]
     pub fn fail(&self, _operation: Operation, _kind: ErrorLabel) {}
 
+    /// Nothing.
+    #[inline(always)]
+    pub fn emit(&self, _event: Event) {}
+
+    /// A job that nobody sees.
+    #[inline(always)]
+    pub fn job(&self, _plan: JobPlan) -> RunningJob {
+        RunningJob(())
+    }
+
+    /// A holder that nobody sees.
+    #[inline(always)]
+    pub fn hold(&self, _kind: HolderKind, _sequence: u64) -> Hold {
+        Hold(Self)
+    }
+
     /// A stopwatch that stands still.
     #[inline(always)]
     pub fn timer(&self, _cell: impl Into<HistogramCell>) -> Stopwatch<'_> {
@@ -115,6 +134,35 @@ impl Recorder {
     pub fn nanos_since(&self, _earlier: Ticks) -> u64 {
         0
     }
+}
+
+/// Holds nothing.
+#[derive(Debug)]
+#[must_use = "as what is really held"]
+pub struct Hold(Recorder);
+
+impl Hold {
+    /// The recorder that records nothing.
+    #[inline(always)]
+    pub fn recorder(&self) -> &Recorder {
+        &self.0
+    }
+}
+
+/// A job that nobody sees.
+#[derive(Debug)]
+#[must_use = "as a job that is seen"]
+pub struct RunningJob(());
+
+#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
+impl RunningJob {
+    /// Nothing.
+    #[inline(always)]
+    pub fn set_bytes_done(&self, _bytes: u64) {}
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn end(self, _result: JobResult) {}
 }
 
 /// Nothing.

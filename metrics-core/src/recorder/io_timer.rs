@@ -3,6 +3,7 @@
 use super::live::Recorder;
 use crate::catalog::{Counter, Histogram, HistogramCell, IoFile, IoOperation};
 use crate::clock::Ticks;
+use crate::events::Event;
 use crate::io::IoTable;
 use crate::stratum::draw_gap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -117,6 +118,7 @@ impl IoTimer<'_> {
         }
         if nanos >= SLOW_NANOS {
             self.recorder.add(Counter::IoSlowOperations.at(operation), 1);
+            self.recorder.emit(Event::disk_slow(self.operation, self.file, nanos));
         }
         nanos
     }
@@ -133,7 +135,7 @@ impl Drop for IoTimer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Gauge;
+    use crate::catalog::{EventKind, Gauge};
     use crate::registry::Registry;
 
     #[test]
@@ -146,6 +148,8 @@ mod tests {
         assert!(timer.finish() > SLOW_NANOS);
         let snapshot = registry.snapshot();
         assert!(snapshot.gauge(Gauge::IoOldestInFlightAge) < 1e-9);
+        let event = &registry.events()[0];
+        assert_eq!((event.kind, event.cause, event.result), (EventKind::DiskSlow, Some("sync"), Some("wal")));
         assert_eq!(snapshot.counter(Counter::IoSlowOperations.at(IoOperation::Sync.index())), 1);
         assert_eq!(snapshot.histogram(Histogram::IoLatency.at(IoOperation::Sync.index())).count(), 1);
         drop(recorder.io(IoOperation::Sync, IoFile::Wal));

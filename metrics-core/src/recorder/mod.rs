@@ -8,11 +8,15 @@ mod live;
 #[cfg(not(feature = "off"))]
 mod io_timer;
 #[cfg(not(feature = "off"))]
+mod state;
+#[cfg(not(feature = "off"))]
 pub use io_timer::IoTimer;
 #[cfg(not(feature = "off"))]
 pub use live::{Begun, OperationTimer, Recorder, Session, Stopwatch};
+#[cfg(not(feature = "off"))]
+pub use state::{Hold, RunningJob};
 
 #[cfg(feature = "off")]
 mod absent;
 #[cfg(feature = "off")]
-pub use absent::{Begun, IoTimer, OperationTimer, Recorder, Session, Stopwatch};
+pub use absent::{Begun, Hold, IoTimer, OperationTimer, Recorder, RunningJob, Session, Stopwatch};

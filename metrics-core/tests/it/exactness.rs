@@ -90,14 +90,14 @@ fn gauges_hold_what_was_stored_last_and_refuse_what_is_no_number() {
     recorder.shift(Gauge::LevelBytes.at(3), f64::INFINITY);
     thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..1_000).for_each(|_| recorder.shift(Gauge::IteratorsOpen, 1.0)));
-            scope.spawn(|| (0..900).for_each(|_| recorder.shift(Gauge::IteratorsOpen, -1.0)));
+            scope.spawn(|| (0..1_000).for_each(|_| recorder.shift(Gauge::TablesOpen, 1.0)));
+            scope.spawn(|| (0..900).for_each(|_| recorder.shift(Gauge::TablesOpen, -1.0)));
         }
     });
     let snapshot = registry.snapshot();
     assert_eq!(snapshot.gauge(Gauge::LevelBytes.at(3)), 5e9);
     assert_eq!(snapshot.gauge(Gauge::LevelBytes.at(2)), 0.0);
-    assert_eq!(snapshot.gauge(Gauge::IteratorsOpen), 400.0);
+    assert_eq!(snapshot.gauge(Gauge::TablesOpen), 400.0);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the crate promises to those who use it, tested from outside.
 
+mod activity;
 mod catalogue;
 #[expect(clippy::float_cmp, reason = "the values are small integers or exact quotients")]
 mod exactness;

@@ -56,6 +56,7 @@ pub(super) struct Volume {
     pub(super) faults: Faults,
     pub(super) capacity: u64,
     pub(super) nanos: u64,
+    pub(super) unix_nanos: u64,
 }
 
 impl Volume {
@@ -73,6 +74,7 @@ impl Volume {
             faults: Faults::default(),
             capacity: u64::MAX,
             nanos: 0,
+            unix_nanos: 0,
         }
     }
 
@@ -80,6 +82,7 @@ impl Volume {
         let fault = self.faults.check(op, path)?;
         if let Some(Fault::Delay(nanos)) = fault {
             self.nanos += nanos;
+            self.unix_nanos += nanos;
         }
         Ok(fault)
     }
