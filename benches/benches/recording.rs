@@ -38,7 +38,7 @@ fn recording(c: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("begin, end get", level), |b| {
             b.iter(|| match recorder.begin(Operation::Get) {
-                Some(begun) => begun.end_get(GetSource::Memtable, Some(black_box(100))),
+                Some(begun) => begun.end_in_memtable(Some(black_box(100))),
                 None => recorder.start(Operation::Get).finish(),
             });
         });
