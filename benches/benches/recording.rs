@@ -11,7 +11,7 @@ use bettong::Instrumentation;
 use bettong_benches::paths::Path;
 use bettong_benches::{Bench, Place};
 use bettong_exporter::formats::{json, text};
-use bettong_metrics::{Clock, Counter, Gauge, GetSource, Histogram, Operation, Registry};
+use bettong_metrics::{Clock, Counter, Gauge, Histogram, Operation, Registry};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const KEYS: u64 = 2_000;

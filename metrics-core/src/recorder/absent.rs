@@ -27,51 +27,51 @@ impl Registry {
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl Recorder {
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn record(&self, _cell: impl Into<HistogramCell>, _value: u64) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn record_n(&self, _cell: impl Into<HistogramCell>, _value: u64, _n: u64) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn set(&self, _cell: impl Into<GaugeCell>, _value: f64) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn shift(&self, _cell: impl Into<GaugeCell>, _difference: f64) {}
 
     /// A timer that times nothing.
-    #[inline(always)]
+    #[inline]
     pub fn start(&self, _operation: Operation) -> OperationTimer<'_> {
         OperationTimer(PhantomData)
     }
 
     /// Nothing begun.
-    #[inline(always)]
+    #[inline]
     pub fn begin(&self, _operation: Operation) -> Option<Begun<'_>> {
         Some(Begun(PhantomData))
     }
 
     /// A timer that times nothing.
-    #[inline(always)]
+    #[inline]
     pub fn resume<'a>(&'a self, _begun: Begun<'a>) -> OperationTimer<'a> {
         OperationTimer(PhantomData)
     }
 
     /// A timer that times nothing.
-    #[inline(always)]
+    #[inline]
     pub fn io(&self, _operation: IoOperation, _file: IoFile) -> IoTimer<'_> {
         IoTimer(PhantomData)
     }
 
     /// Not chosen.
-    #[inline(always)]
+    #[inline]
     pub fn io_sampled(
         &self,
         _operation: IoOperation,
@@ -82,55 +82,55 @@ impl Recorder {
     }
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn io_untimed(&self, _operation: IoOperation, _file: IoFile, _failed: bool) {}
 
     /// Chooses none.
-    #[inline(always)]
+    #[inline]
     pub fn step_sampler(&self) -> StepSampler {
         StepSampler::never()
     }
 
     /// A handle that records nothing.
-    #[inline(always)]
+    #[inline]
     pub fn session(&self) -> Session<'_> {
         Session(PhantomData)
     }
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn fail(&self, _operation: Operation, _kind: ErrorLabel) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn emit(&self, _event: Event) {}
 
     /// A job that nobody sees.
-    #[inline(always)]
+    #[inline]
     pub fn job(&self, _plan: JobPlan) -> RunningJob {
         RunningJob(())
     }
 
     /// A holder that nobody sees.
-    #[inline(always)]
+    #[inline]
     pub fn hold(&self, _kind: HolderKind, _sequence: u64) -> Hold {
         Hold(Self)
     }
 
     /// A stopwatch that stands still.
-    #[inline(always)]
+    #[inline]
     pub fn timer(&self, _cell: impl Into<HistogramCell>) -> Stopwatch<'_> {
         Stopwatch(PhantomData)
     }
 
     /// No time stamp.
-    #[inline(always)]
+    #[inline]
     pub fn now(&self) -> Ticks {
         Ticks::NONE
     }
 
     /// 0.
-    #[inline(always)]
+    #[inline]
     pub fn nanos_since(&self, _earlier: Ticks) -> u64 {
         0
     }
@@ -143,7 +143,7 @@ pub struct Hold(Recorder);
 
 impl Hold {
     /// The recorder that records nothing.
-    #[inline(always)]
+    #[inline]
     pub fn recorder(&self) -> &Recorder {
         &self.0
     }
@@ -157,11 +157,11 @@ pub struct RunningJob(());
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl RunningJob {
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn set_bytes_done(&self, _bytes: u64) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn end(self, _result: JobResult) {}
 }
 
@@ -173,7 +173,7 @@ pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl Begun<'_> {
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
 }
 
@@ -185,37 +185,37 @@ pub struct OperationTimer<'a>(PhantomData<(&'a (), *const ())>);
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl OperationTimer<'_> {
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn served(&self, _source: GetSource, _tombstone: bool) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn leave_fast_path(&self) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn mark(&self, _stage: Stage) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn table_checked(&self) {}
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn block_read(&self) {}
 
     /// 0.
-    #[inline(always)]
+    #[inline]
     pub fn traced_weight(&self) -> u64 {
         0
     }
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn finish(self) {}
 }
 
@@ -226,13 +226,13 @@ pub struct Session<'a>(PhantomData<(&'a (), *const ())>);
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl Session<'_> {
     /// A timer that times nothing.
-    #[inline(always)]
+    #[inline]
     pub fn start(&self, _operation: Operation) -> OperationTimer<'_> {
         OperationTimer(PhantomData)
     }
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
 }
 
@@ -244,17 +244,17 @@ pub struct IoTimer<'a>(PhantomData<&'a ()>);
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl IoTimer<'_> {
     /// Itself.
-    #[inline(always)]
+    #[inline]
     pub fn also(self, _histogram: impl Into<HistogramCell>) -> Self {
         self
     }
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn fail(&mut self) {}
 
     /// 0.
-    #[inline(always)]
+    #[inline]
     pub fn finish(self) -> u64 {
         0
     }
@@ -268,12 +268,12 @@ pub struct Stopwatch<'a>(PhantomData<&'a ()>);
 #[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl Stopwatch<'_> {
     /// 0.
-    #[inline(always)]
+    #[inline]
     pub fn stop(self) -> u64 {
         0
     }
 
     /// Nothing.
-    #[inline(always)]
+    #[inline]
     pub fn discard(self) {}
 }
