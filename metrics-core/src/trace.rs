@@ -9,7 +9,7 @@ use crate::clock::{Clock, Ticks};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Samples of fast operations per traced one: a trace costs several times as much as a sample.
-pub(crate) const TRACED: u64 = 16;
+pub(crate) const TRACED: u64 = 64;
 
 /// The trace of the operation under way. Written and read by the shard's owner alone: nothing here is part of a snapshot.
 #[derive(Debug)]

@@ -24,7 +24,6 @@ impl Registry {
     }
 }
 
-#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl Recorder {
     /// Nothing.
     #[inline]
@@ -154,7 +153,6 @@ impl Hold {
 #[must_use = "as a job that is seen"]
 pub struct RunningJob(());
 
-#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl RunningJob {
     /// Nothing.
     #[inline]
@@ -170,7 +168,6 @@ impl RunningJob {
 #[must_use = "as what really began"]
 pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 
-#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl Begun<'_> {
     /// Nothing.
     #[inline]
@@ -182,7 +179,6 @@ impl Begun<'_> {
 #[must_use = "as the timer that times something"]
 pub struct OperationTimer<'a>(PhantomData<(&'a (), *const ())>);
 
-#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl OperationTimer<'_> {
     /// Nothing.
     #[inline]
@@ -223,7 +219,6 @@ impl OperationTimer<'_> {
 #[derive(Debug)]
 pub struct Session<'a>(PhantomData<(&'a (), *const ())>);
 
-#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl Session<'_> {
     /// A timer that times nothing.
     #[inline]
@@ -241,7 +236,6 @@ impl Session<'_> {
 #[must_use = "as the timer that times something"]
 pub struct IoTimer<'a>(PhantomData<&'a ()>);
 
-#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl IoTimer<'_> {
     /// Itself.
     #[inline]
@@ -265,7 +259,6 @@ impl IoTimer<'_> {
 #[must_use = "as the stopwatch that runs"]
 pub struct Stopwatch<'a>(PhantomData<&'a ()>);
 
-#[expect(clippy::unused_self, reason = "the twin has the methods of the one that records")]
 impl Stopwatch<'_> {
     /// 0.
     #[inline]
