@@ -56,14 +56,17 @@ fn write_header(text: &mut String, name: &str, help: &str, kind: &str) -> fmt::R
 fn write_family(text: &mut String, family: Family, snapshots: &[MetricsSnapshot]) -> fmt::Result {
     let desc = family.desc();
     write_header(text, desc.name, desc.help, family.kind().as_str())?;
-    let edges = if family.kind() == Kind::Histogram { edges::of(desc) } else { Vec::new() };
+    let edges = match family.kind() {
+        Kind::Histogram => Edges::new(edges::of(desc), desc.unit)?,
+        Kind::Counter | Kind::Gauge => Edges::default(),
+    };
     for snapshot in snapshots {
         for sample in snapshot.samples(family) {
             let labels = Pairs::Catalogue(sample.labels);
-            let series = Series { name: desc.name, unit: desc.unit, database: snapshot.database(), labels };
+            let series = Series::new(desc.name, desc.unit, snapshot.database(), &labels)?;
             match sample.value {
-                Value::Counter(raw) => series.write(text, "", None, InUnit(raw, desc.unit))?,
-                Value::Gauge(value) => series.write(text, "", None, value)?,
+                Value::Counter(raw) => series.write_raw(text, "", raw)?,
+                Value::Gauge(value) => series.write_number(text, value)?,
                 Value::Histogram(histogram) => series.write_histogram(text, &edges, histogram)?,
             }
         }
@@ -86,12 +89,12 @@ fn write_custom(text: &mut String, merged: &Merged<'_>) -> fmt::Result {
 
 fn write_custom_series(text: &mut String, database: &str, family: &CustomFamily) -> fmt::Result {
     let is_labelled = family.series().iter().any(|series| !series.labels().is_empty());
-    let edges = edges::of_other(family.unit(), is_labelled);
+    let edges = Edges::new(edges::of_other(family.unit(), is_labelled), family.unit())?;
     for one in family.series() {
-        let series = Series { name: family.name(), unit: family.unit(), database, labels: Pairs::of(one) };
+        let series = Series::new(family.name(), family.unit(), database, &Pairs::of(one))?;
         match one.value() {
-            CustomValue::Counter(count) => series.write(text, "", None, count)?,
-            CustomValue::Gauge(value) => series.write(text, "", None, value)?,
+            CustomValue::Counter(count) => series.write_count(text, "", "", *count),
+            CustomValue::Gauge(value) => series.write_number(text, *value)?,
             CustomValue::Histogram(values) if family.kind() == CustomKind::Summary => {
                 series.write_summary(text, values)?;
             }
@@ -101,66 +104,121 @@ fn write_custom_series(text: &mut String, database: &str, family: &CustomFamily)
     Ok(())
 }
 
+/// The edges of a family's buckets, and each as the label it becomes: written once, used by every series.
+#[derive(Default)]
+struct Edges {
+    raw: Vec<u64>,
+    labels: Vec<String>,
+}
+
+impl Edges {
+    fn new(raw: Vec<u64>, unit: Unit) -> Result<Self, fmt::Error> {
+        let label = |edge: &u64| {
+            let mut label = String::new();
+            write!(label, ",le=\"{}\"", InUnit(*edge, unit)).map(|()| label)
+        };
+        let labels = raw.iter().map(label).collect::<Result<_, _>>()?;
+        Ok(Self { raw, labels })
+    }
+}
+
 /// What all lines of one series share.
 struct Series<'a> {
     name: &'a str,
     unit: Unit,
-    database: &'a str,
-    labels: Pairs<'a>,
+    /// The labels as they are printed, but for the closing brace.
+    labels: String,
 }
 
-/// A label that one line of a series has beyond the labels of the series.
-type Extra<'a> = Option<(&'a str, &'a dyn fmt::Display)>;
+impl<'a> Series<'a> {
+    fn new(name: &'a str, unit: Unit, database: &str, pairs: &Pairs<'_>) -> Result<Self, fmt::Error> {
+        let mut labels = String::with_capacity(64);
+        write!(labels, "{{db=\"{}\"", Escaped { text: database, quotes: true })?;
+        for (name, value) in pairs.iter() {
+            write!(labels, ",{name}=\"{}\"", Escaped { text: value, quotes: true })?;
+        }
+        Ok(Self { name, unit, labels })
+    }
 
-impl Series<'_> {
     fn write_histogram(
         &self,
         text: &mut String,
-        edges: &[u64],
+        edges: &Edges,
         histogram: &HistogramSnapshot,
     ) -> fmt::Result {
-        for (edge, count) in edges.iter().zip(histogram.cumulative(edges)) {
-            let edge = InUnit(*edge, self.unit);
-            self.write(text, "_bucket", Some(("le", &edge)), count)?;
+        for (edge, count) in edges.labels.iter().zip(histogram.cumulative(&edges.raw)) {
+            self.write_count(text, "_bucket", edge, count);
         }
-        self.write(text, "_bucket", Some(("le", &"+Inf")), histogram.count())?;
+        self.write_count(text, "_bucket", ",le=\"+Inf\"", histogram.count());
         self.write_sum_and_count(text, histogram)
     }
 
     /// A summary without observations has no quantiles: its lines say `NaN`, as Prometheus' own clients do.
     fn write_summary(&self, text: &mut String, histogram: &HistogramSnapshot) -> fmt::Result {
         for quantile in QUANTILES {
-            let extra = Some(("quantile", &quantile as &dyn fmt::Display));
+            self.begin(text, "", &format!(",quantile=\"{quantile}\""));
             match histogram.quantile(quantile) {
-                Some(value) => self.write(text, "", extra, InUnit(value, self.unit))?,
-                None => self.write(text, "", extra, "NaN")?,
+                Some(value) => writeln!(text, "{}", InUnit(value, self.unit))?,
+                None => text.push_str("NaN\n"),
             }
         }
         self.write_sum_and_count(text, histogram)
     }
 
     fn write_sum_and_count(&self, text: &mut String, histogram: &HistogramSnapshot) -> fmt::Result {
-        self.write(text, "_sum", None, InUnit(histogram.sum(), self.unit))?;
-        self.write(text, "_count", None, histogram.count())
+        self.write_raw(text, "_sum", histogram.sum())?;
+        self.write_count(text, "_count", "", histogram.count());
+        Ok(())
     }
 
-    fn write(
-        &self,
-        text: &mut String,
-        suffix: &str,
-        extra: Extra<'_>,
-        value: impl fmt::Display,
-    ) -> fmt::Result {
-        let database = Escaped { text: self.database, quotes: true };
-        write!(text, "{}{suffix}{{db=\"{database}\"", self.name)?;
-        for (name, value) in self.labels.iter() {
-            write!(text, ",{name}=\"{}\"", Escaped { text: value, quotes: true })?;
+    /// A line with a value in the raw unit of the family.
+    fn write_raw(&self, text: &mut String, suffix: &str, raw: u64) -> fmt::Result {
+        if raw == 0 || self.unit.raw_per_unit() == 1 {
+            self.write_count(text, suffix, "", raw);
+            return Ok(());
         }
-        if let Some((name, value)) = extra {
-            write!(text, ",{name}=\"{value}\"")?;
-        }
-        writeln!(text, "}} {value}")
+        self.begin(text, suffix, "");
+        writeln!(text, "{}", InUnit(raw, self.unit))
     }
+
+    fn write_number(&self, text: &mut String, value: f64) -> fmt::Result {
+        // Below 2⁵³, what is whole is printed like a count, in a tenth of the time.
+        if value.fract() == 0.0 && (1.0..9e15).contains(&value) || value.to_bits() == 0 {
+            self.write_count(text, "", "", value as u64);
+            return Ok(());
+        }
+        self.begin(text, "", "");
+        writeln!(text, "{value}")
+    }
+
+    fn write_count(&self, text: &mut String, suffix: &str, extra: &str, count: u64) {
+        self.begin(text, suffix, extra);
+        push_count(text, count);
+        text.push('\n');
+    }
+
+    /// A line up to its value. `extra` is a label that the other lines of the series do not have, as it is printed.
+    fn begin(&self, text: &mut String, suffix: &str, extra: &str) {
+        for part in [self.name, suffix, &self.labels, extra, "} "] {
+            text.push_str(part);
+        }
+    }
+}
+
+/// Prints a whole number: most values are one, and most of them small.
+fn push_count(text: &mut String, count: u64) {
+    let mut digits = [0; 20];
+    let mut rest = count;
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        used += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    text.extend(digits.iter().skip(digits.len() - used).map(|digit| char::from(*digit)));
 }
 
 /// A raw value, printed in the unit of its family.
@@ -210,6 +268,15 @@ mod tests {
         assert_eq!(Escaped { text, quotes: false }.to_string(), "a\\\\b\"c\\nd");
         assert_eq!(Escaped { text: "", quotes: true }.to_string(), "");
         assert_eq!(Escaped { text: "größe", quotes: true }.to_string(), "größe");
+    }
+
+    #[test]
+    fn counts_are_printed_as_the_standard_library_does() {
+        for count in [0, 7, 10, 99, 100, 12_345_678_901, u64::MAX] {
+            let mut text = String::new();
+            push_count(&mut text, count);
+            assert_eq!(text, count.to_string());
+        }
     }
 
     #[test]
