@@ -27,7 +27,7 @@
 
 use crate::cell::{self, Writers};
 use crate::histogram::{LazyHistogram, Tally, bucket_of};
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// The gap to a look that never comes.
 pub(crate) const NEVER: u64 = 1 << 60;
@@ -41,7 +41,7 @@ pub(crate) const NEVER: u64 = 1 << 60;
 ///   turn = (operations begun when the next look is due, 0)      begun = turn + position, position < 0
 ///   turn = (operations begun, 1) while a look is being drawn    begun = turn
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub(crate) struct OperationCells {
     /// Operations until the next look, as a negative number in two's complement.
@@ -103,24 +103,6 @@ impl Latest {
 }
 
 impl OperationCells {
-    pub(crate) const fn new() -> Self {
-        Self {
-            position: AtomicU64::new(0),
-            turn: AtomicU64::new(0),
-            quick_values: AtomicU64::new(0),
-            quick_tombstones: AtomicU64::new(0),
-            quick_bytes: AtomicU64::new(0),
-            fast: AtomicU64::new(0),
-            slow: AtomicU64::new(0),
-            latest: AtomicU64::new(0),
-            unsampled: AtomicU64::new(0),
-            samples: AtomicU64::new(0),
-            sampled_nanos: AtomicU64::new(0),
-            slow_nanos: AtomicU64::new(0),
-            random: AtomicU64::new(0),
-        }
-    }
-
     /// Counts an operation as begun, if it is not its turn to be looked at: if it is, nothing is counted.
     #[inline]
     pub(crate) fn begin(&self) -> bool {
