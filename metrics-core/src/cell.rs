@@ -7,7 +7,7 @@
 //! Stores release and snapshot loads acquire. That is what lets a reader that loads `exited` first and `entered` last
 //! find exited ≤ results ≤ entered; on x86-64 neither costs an instruction.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// Who may be writing the cell at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,9 @@
 //!
 //! A lease keeps its shard alive after the database is gone; it is let go on the thread's next miss, or with the thread.
 
-use crate::shard::{PoolId, Shard, ShardPool};
+use crate::lending::PoolId;
+use crate::shard::{Shard, ShardPool};
+use crate::sync::AtomicU64;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -31,13 +33,15 @@ struct Lease {
 /// The shards held by this thread. Dropped when the thread ends.
 struct Leases(RefCell<Vec<Lease>>);
 
-/// What a thread that has used no database used last.
-static NOBODYS: Shard = Shard::new(PoolId::NOBODY);
+/// The number of no pool ([`PoolId::NOBODY`]), for a thread that has used no database: its own number is another for every
+/// pool, so nobody takes what lies here for a shard.
+static NOBODYS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// The shard used last: one that this thread's list of leases holds, or [`NOBODYS`]. Has no destructor, so it can be read
-    /// at any time, even while the thread tears down its other thread-local values.
-    static LATEST: Cell<*const Shard> = const { Cell::new(&raw const NOBODYS) };
+    /// The shard used last, by the number of its pool, which it begins with: one that this thread's list of leases holds, or
+    /// [`NOBODYS`]. Has no destructor, so it can be read at any time, even while the thread tears down its other thread-local
+    /// values.
+    static LATEST: Cell<*const AtomicU64> = const { Cell::new(&raw const NOBODYS) };
     static LEASES: Leases = const { Leases(RefCell::new(Vec::new())) };
 }
 
@@ -66,10 +70,15 @@ impl Pool {
         miss: impl FnOnce() -> R,
     ) -> R {
         let latest = LATEST.get();
-        // SAFETY: the cell points to a shard that this thread's list of leases holds, or to a static one: the list forgets no
-        // shard without the cell pointing elsewhere afterwards (`find`, and `drop` of the list).
-        let shard = unsafe { &*latest };
-        if shard.belongs_to(self.id) { hit(shard) } else { miss() }
+        // SAFETY: it points to the start of a shard that this thread's list of leases holds, or to a static number: the list
+        // forgets no shard without the cell pointing elsewhere afterwards (`find`, and `drop` of the list). A shard starts
+        // with a number (`Shard` and `Tag` are `repr(C)`).
+        let number = unsafe { &*latest };
+        if !self.id.is_in(number) {
+            return miss();
+        }
+        // SAFETY: the static number is that of no pool, so this one is a shard's; the pointer was made from one to all of it.
+        hit(unsafe { &*latest.cast::<Shard>() })
     }
 
     /// Calls `work` with this thread's shard.
@@ -113,10 +122,12 @@ impl Pool {
             let shard = if counting() {
                 &lease.counting
             } else {
-                lease.sink.get_or_insert_with(|| self.shards.list(false).lease())
+                let sink = lease.sink.get_or_insert_with(|| self.shards.list(false).lease());
+                // Asked again: if the sink was leased just now, whoever changed the level meanwhile could not call it.
+                if counting() { &lease.counting } else { sink }
             };
             let shard = Arc::as_ptr(shard);
-            LATEST.set(shard);
+            LATEST.set(shard.cast());
             Some(shard)
         });
         // SAFETY: the pointer is to a shard in a list of `self.shards`, which lets go of none: it lives as long as `self`.
@@ -168,6 +179,17 @@ mod tests {
         assert!(ptr::eq(pool.find(|| true).unwrap(), counting));
         assert!(ptr::eq(mine(&pool), counting));
         assert_eq!((pool.shards().counting.iter().count(), pool.shards().all().count()), (1, 2));
+    }
+
+    /// A thread counted nothing any more if the level rose between its asking for it and its leasing its first sink: it had
+    /// chosen the sink, and the sink was not yet where whoever changed the level looked for it.
+    #[test]
+    fn a_level_that_rises_while_the_first_sink_is_leased_is_not_missed() {
+        let pool = Pool::new();
+        let asked = Cell::new(0);
+        let shard = pool.find(|| asked.replace(asked.get() + 1) > 0);
+        assert!(ptr::eq(shard.unwrap(), mine(&pool)));
+        assert!(pool.shards().counting.iter().any(|counting| ptr::eq(counting, mine(&pool))));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | [`clock`] | time stamps: calibrated TSC, or the monotonic clock |
 //! | `drift` | whether the time-stamp counter still runs evenly |
 //! | [`instrumentation`] | how much is recorded |
+//! | `sync` | what the parts without locks are built from |
 //! | `cell` | the ways to change one atomic cell |
 //! | [`catalog`] | the closed table of metric families |
 //! | [`histogram`] | log-linear buckets, recorded and read back |
@@ -26,6 +27,7 @@
 //! | [`events`] | what happened, one by one |
 //! | [`jobs`] | flushes and compactions, running and ended |
 //! | [`holders`] | who holds an old state, and since when |
+//! | `lending` | lends things to threads, without a lock |
 //! | `shard` | the cells of one thread, and the pool that lends them |
 //! | `lease` | which shard the running thread writes |
 //! | [`custom`] | the metrics of the embedding application |
@@ -59,6 +61,7 @@
 
 pub mod clock;
 mod drift;
+mod sync;
 pub mod instrumentation;
 mod cell;
 pub mod catalog;
@@ -74,6 +77,7 @@ mod io;
 pub mod events;
 pub mod jobs;
 pub mod holders;
+mod lending;
 mod shard;
 mod lease;
 pub mod custom;

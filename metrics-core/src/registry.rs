@@ -21,7 +21,6 @@ use crate::jobs::{JobBoard, Jobs};
 use crate::lease::Pool;
 use crate::published::PublishedState;
 use crate::ring::Ring;
-use crate::shard::Shard;
 use crate::slow::SlowOperation;
 use crate::trace::Traced;
 use arc_swap::ArcSwap;
@@ -105,13 +104,8 @@ impl Registry {
     /// How much is recorded.
     #[inline]
     pub fn level(&self) -> Instrumentation {
-        // Relaxed: whoever must not miss a change asks `level_now`.
+        // Relaxed: what makes sure that no change is missed are the fences of `lending`.
         Instrumentation::at(self.level.load(Ordering::Relaxed))
-    }
-
-    /// How much is recorded, in the order of all changes.
-    pub(crate) fn level_now(&self) -> Instrumentation {
-        Instrumentation::at(self.level.load(Ordering::SeqCst))
     }
 
     /// Where the level is stored: whoever changes it makes everybody look again.
@@ -121,7 +115,7 @@ impl Registry {
 
     /// Makes every thread look at level and intervals at its next operation.
     pub(crate) fn look_again(&self) {
-        self.pool.shards().all().for_each(Shard::look_again);
+        self.pool.shards().look_again();
     }
 
     /// The mean number of operations of this kind per timed one, as long as they stay on the fast path.

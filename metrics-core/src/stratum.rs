@@ -27,7 +27,7 @@
 
 use crate::cell::{self, Writers};
 use crate::histogram::{LazyHistogram, Tally, bucket_of};
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// The gap to a look that never comes.
 pub(crate) const NEVER: u64 = 1 << 60;
@@ -35,13 +35,14 @@ pub(crate) const NEVER: u64 = 1 << 60;
 /// What every operation touches, first and last. A block of its own for each operation: two cache lines, since processors
 /// fetch lines in pairs. What an operation touches that is not timed lies in the first.
 ///
-/// The number of operations begun follows from two cells:
+/// The number of operations begun follows from two cells, and a third says whether the two belong together:
 ///
 /// ```text
-///   turn = (operations begun when the next look is due, 0)      begun = turn + position, position < 0
-///   turn = (operations begun, 1) while a look is being drawn    begun = turn
+///   turn = (operations begun when the next look is due, 0)      begun = turn + position, position ≤ 0
+///   turn = (operations begun, 1) while a look is being placed   begun = turn
+///   looks = looks placed
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub(crate) struct OperationCells {
     /// Operations until the next look, as a negative number in two's complement.
@@ -70,6 +71,8 @@ pub(crate) struct OperationCells {
     pub(crate) slow_nanos: AtomicU64,
     /// The state of the generator that draws gaps; never 0 once used.
     random: AtomicU64,
+    /// See above. A look that is put forward makes `turn` smaller, so `turn` may be again what it was: this never is.
+    looks: AtomicU64,
 }
 
 /// What gets found in the memtable, on the shortest way.
@@ -103,24 +106,6 @@ impl Latest {
 }
 
 impl OperationCells {
-    pub(crate) const fn new() -> Self {
-        Self {
-            position: AtomicU64::new(0),
-            turn: AtomicU64::new(0),
-            quick_values: AtomicU64::new(0),
-            quick_tombstones: AtomicU64::new(0),
-            quick_bytes: AtomicU64::new(0),
-            fast: AtomicU64::new(0),
-            slow: AtomicU64::new(0),
-            latest: AtomicU64::new(0),
-            unsampled: AtomicU64::new(0),
-            samples: AtomicU64::new(0),
-            sampled_nanos: AtomicU64::new(0),
-            slow_nanos: AtomicU64::new(0),
-            random: AtomicU64::new(0),
-        }
-    }
-
     /// Counts an operation as begun, if it is not its turn to be looked at: if it is, nothing is counted.
     #[inline]
     pub(crate) fn begin(&self) -> bool {
@@ -134,40 +119,45 @@ impl OperationCells {
 
     /// Counts an operation as begun and places the next look `gap` operations ahead; at 1 it is the next one's turn.
     pub(crate) fn begin_looking(&self, gap: u64) {
-        let begun = self.begun_by_owner() + 1;
-        self.turn.store(begun << 1 | 1, Ordering::Release);
-        self.position.store(gap.wrapping_neg(), Ordering::Release);
-        self.turn.store((begun + gap) << 1, Ordering::Release);
+        self.place_look(self.begun_by_owner() + 1, gap);
     }
 
     /// Makes it the next operation's turn, for the owner.
     pub(crate) fn look_next(&self) {
-        let begun = self.begun_by_owner();
-        self.turn.store(begun << 1 | 1, Ordering::Release);
-        self.position.store(0, Ordering::Release);
-        self.turn.store(begun << 1, Ordering::Release);
+        self.place_look(self.begun_by_owner(), 0);
     }
 
-    /// Operations begun, for the owner: nobody changes the two cells meanwhile.
+    /// Places the next look so many operations ahead of those begun.
+    fn place_look(&self, begun: u64, ahead: u64) {
+        self.turn.store(begun << 1 | 1, Ordering::Release);
+        cell::raise(&self.looks, 1, Writers::One);
+        self.position.store(ahead.wrapping_neg(), Ordering::Release);
+        self.turn.store((begun + ahead) << 1, Ordering::Release);
+    }
+
+    /// Operations begun, for the owner: nobody changes the cells meanwhile.
     fn begun_by_owner(&self) -> u64 {
         (self.turn.load(Ordering::Relaxed) >> 1).wrapping_add(self.position.load(Ordering::Relaxed))
     }
 
     /// Operations begun. Never waits: it looks again only if the owner has gone on, and a look is rare.
     pub(crate) fn begun(&self) -> u64 {
-        /// The owner would have to sample operations as fast as three cells are loaded, so often in a row.
+        /// The owner would have to place looks as fast as three cells are loaded, so often in a row.
         const ATTEMPTS: usize = 100;
+        let mut looks = cell::read(&self.looks);
         let mut turn = cell::read(&self.turn);
         for _ in 0..ATTEMPTS {
             if turn & 1 == 1 {
                 break;
             }
+            // Not older than `turn`, which is not older than the look counted: if no other was, they belong to it.
             let position = cell::read(&self.position);
-            let again = cell::read(&self.turn);
-            if again == turn {
+            let again = cell::read(&self.looks);
+            if again == looks {
                 return (turn >> 1).wrapping_add(position);
             }
-            turn = again;
+            looks = again;
+            turn = cell::read(&self.turn);
         }
         turn >> 1
     }

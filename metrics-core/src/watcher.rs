@@ -54,7 +54,7 @@ impl Registry {
     /// Changes how much is recorded, from the next operation of every thread on. Counts stay what they are: what happens
     /// while the level is [`Instrumentation::Off`] is missing from them for ever.
     pub fn set_level(&self, level: Instrumentation) {
-        let before = self.level_cell().swap(level as u64, Ordering::SeqCst);
+        let before = self.level_cell().swap(level as u64, Ordering::Relaxed);
         self.look_again();
         if before != level as u64 {
             self.emit(Event::new(EventKind::LevelChanged).result(level.as_str()));

@@ -3,8 +3,7 @@
 use super::buckets::{BUCKETS, BUCKETS_PER_OCTAVE, HIGHEST_VALUE, highest_of, index_of, lowest_of};
 use super::epoch::EpochMaxima;
 use crate::cell::{self, Writers};
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
+use crate::sync::{AtomicU64, OnceLock};
 
 /// The cells of one histogram: 36 KiB.
 #[derive(Debug)]
@@ -37,10 +36,6 @@ pub(crate) struct Seen {
 }
 
 impl LazyHistogram {
-    pub(crate) const fn new() -> Self {
-        Self(OnceLock::new())
-    }
-
     /// Counts one observation of `value`.
     #[inline]
     pub(crate) fn record(&self, value: u64, writers: Writers) {

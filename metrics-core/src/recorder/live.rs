@@ -142,7 +142,7 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     fn start_looking(&self, operation: Operation) -> OperationTimer<'_> {
-        if let Some(shard) = self.pool.find(|| self.registry.level_now().counts()) {
+        if let Some(shard) = self.pool.find(|| self.registry.level().counts()) {
             return self.resume_on(operation, shard, self.enter(shard, operation));
         }
         // The thread is ending. Its timer gives the shard back: see `OperationTimer::finish_timed`.
@@ -160,7 +160,7 @@ impl Recorder {
             return Ticks::NONE;
         }
         let interval = self.registry.interval(operation);
-        let level = self.registry.level_now();
+        let level = self.registry.level();
         cells.begin_looking(match level {
             Instrumentation::Off | Instrumentation::Counters => NEVER,
             Instrumentation::Sampled => cells.draw_gap(interval),
@@ -423,7 +423,7 @@ impl Session<'_> {
             return self.recorder.resume_on(operation, &self.shard, Ticks::NONE);
         }
         self.shard.obey(pool);
-        if self.recorder.registry.level_now().counts() {
+        if self.recorder.registry.level().counts() {
             let started = self.recorder.enter(&self.shard, operation);
             return self.recorder.resume_on(operation, &self.shard, started);
         }

@@ -10,7 +10,7 @@ fn read(cells: &OperationCells, fast: &LazyHistogram) -> HistogramSnapshot {
 
 #[test]
 fn a_sample_stands_for_the_operations_until_the_next_one() {
-    let (cells, fast) = (OperationCells::new(), LazyHistogram::default());
+    let (cells, fast) = (OperationCells::default(), LazyHistogram::default());
     cells.finish_sample(&fast, 100);
     (0..4).for_each(|_| cells.finish_fast());
     assert_eq!(read(&cells, &fast).cumulative(&[100]), [5]);
@@ -23,7 +23,7 @@ fn a_sample_stands_for_the_operations_until_the_next_one() {
 
 #[test]
 fn operations_that_end_while_timing_is_paused_have_no_latency() {
-    let (cells, fast) = (OperationCells::new(), LazyHistogram::default());
+    let (cells, fast) = (OperationCells::default(), LazyHistogram::default());
     cells.finish_fast();
     assert_eq!(read(&cells, &fast).count(), 0);
     cells.finish_sample(&fast, 100);
@@ -38,7 +38,7 @@ fn operations_that_end_while_timing_is_paused_have_no_latency() {
 
 #[test]
 fn gaps_are_uniform_between_one_and_twice_the_interval() {
-    let cells = OperationCells::new();
+    let cells = OperationCells::default();
     for interval in [1, 2, 64, 4096] {
         let gaps: Vec<_> = (0..40_000).map(|_| cells.draw_gap(interval)).collect();
         assert!(gaps.iter().all(|gap| (1..2 * interval).contains(gap)));
@@ -51,7 +51,7 @@ fn gaps_are_uniform_between_one_and_twice_the_interval() {
 
 #[test]
 fn a_slow_first_operation_does_not_leave_the_fast_ones_without_a_sample() {
-    let (cells, slow) = (OperationCells::new(), LazyHistogram::default());
+    let (cells, slow) = (OperationCells::default(), LazyHistogram::default());
     cells.begin_looking(500);
     cells.finish_slow(&slow, 9_000);
     assert!(!cells.begin());
@@ -59,7 +59,7 @@ fn a_slow_first_operation_does_not_leave_the_fast_ones_without_a_sample() {
 
 #[test]
 fn every_gap_th_operation_is_looked_at_and_all_are_counted() {
-    let cells = OperationCells::new();
+    let cells = OperationCells::default();
     let mut looks = Vec::new();
     for operation in 1..=30 {
         if !cells.begin() {
@@ -78,7 +78,7 @@ fn every_gap_th_operation_is_looked_at_and_all_are_counted() {
 
 #[test]
 fn the_number_begun_never_shrinks_nor_runs_ahead_for_a_reader() {
-    let cells = OperationCells::new();
+    let cells = OperationCells::default();
     let started = AtomicU64::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -116,8 +116,8 @@ struct Replay {
 impl Replay {
     /// Replays a recorded trace: latencies, and whether each operation left the fast path.
     fn of(trace: impl Iterator<Item = (u64, bool)>, interval: u64) -> Self {
-        let cells = OperationCells::new();
-        let [fast, slow, all] = [const { LazyHistogram::new() }; 3];
+        let cells = OperationCells::default();
+        let [fast, slow, all] = <[LazyHistogram; 3]>::default();
         for (nanos, is_slow) in trace {
             let chosen = !cells.begin();
             if chosen {
