@@ -44,6 +44,7 @@ impl Gate {
         }
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.state.load(Ordering::Acquire) == CLOSED
     }

@@ -18,7 +18,7 @@ use crate::view::View;
 pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
     // The shortest way, and the most travelled: a get that is not timed, and served by the active memtable. The view stays
     // behind its reference: that leaves a register for what the instrumentation remembers.
-    let begun = engine.gate.check_read().ok().and_then(|()| engine.recorder.begin(Operation::Get));
+    let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin(Operation::Get) };
     let Some(begun) = begun else { return get_timed(engine, view, user, seq) };
     let Some((trailer, value)) = view.active.get(user, seq) else {
         return get_beyond(engine, view, user, seq, begun);
