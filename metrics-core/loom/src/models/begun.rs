@@ -63,6 +63,9 @@ fn run(preemptions: usize, before: &'static [Step], meanwhile: &'static [Step], 
 }
 
 /// Looks follow each other, at distances of one and of two.
+///
+/// Found: in `place_look` the second store to `turn` before the one to `position`, or either relaxed, no first store to `turn`,
+/// and `looks` raised before that or after the one to `position`; in `begin` the store relaxed; in `begun` no second load.
 pub fn begun_never_shrinks_nor_runs_ahead() {
     run(2, &[Step::Begin(2)], &[Step::Begin(1), Step::Begin(2), Step::Begin(1)], 2);
 }

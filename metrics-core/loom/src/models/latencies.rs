@@ -50,8 +50,7 @@ fn run(before: fn(&Cells), meanwhile: fn(&Cells), unsampled: u64, in_the_end: [u
 
 /// A sample is settled while it is read.
 ///
-/// Found: `latest` stored before the bucket is raised; the bucket not loaded again when the sum says that the sample was
-/// settled; `latest` loaded after the buckets; the store to `latest` relaxed.
+/// Found: `latest` stored before the bucket is raised, or relaxed; the weight added whatever the sum of the buckets says.
 pub fn a_sample_is_counted_once_while_it_is_settled() {
     let before = |cells: &Cells| {
         cells.operation.finish_sample(&cells.fast, 0);
@@ -65,6 +64,8 @@ pub fn a_sample_is_counted_once_while_it_is_settled() {
 }
 
 /// Two samples of one bucket follow each other.
+///
+/// Found: as above.
 pub fn two_samples_of_one_bucket_add_up() {
     let before = |cells: &Cells| cells.operation.finish_sample(&cells.fast, 0);
     let meanwhile = |cells: &Cells| {
@@ -74,9 +75,24 @@ pub fn two_samples_of_one_bucket_add_up() {
     run(before, meanwhile, 0, [2, 1, 0]);
 }
 
+/// A walk comes by one bucket before its sample is settled, and by the next one after the next sample is, too.
+///
+/// Found: the bucket not loaded again when the sum says that its sample was settled.
+pub fn a_bucket_that_was_passed_too_early_is_loaded_again() {
+    let before = |cells: &Cells| {
+        cells.operation.finish_sample(&cells.fast, 1);
+        cells.operation.finish_sample(&cells.fast, 0);
+    };
+    let meanwhile = |cells: &Cells| {
+        cells.operation.finish_sample(&cells.fast, 1);
+        cells.operation.finish_sample(&cells.fast, 0);
+    };
+    run(before, meanwhile, 0, [2, 2, 0]);
+}
+
 /// Timing is paused and goes on.
 ///
-/// Found: `unsampled` loaded before `latest`, so that a settled sample looked as if it were not.
+/// Found: `settled` loaded after the buckets; the store to `latest` relaxed in `pause`.
 pub fn a_pause_leaves_its_operations_out() {
     let before = |cells: &Cells| cells.operation.finish_sample(&cells.fast, 0);
     let meanwhile = |cells: &Cells| {
@@ -89,7 +105,8 @@ pub fn a_pause_leaves_its_operations_out() {
 
 /// What is finished is among the latencies, those are among the results, and those among what was begun.
 ///
-/// Found: `slow` raised before the histogram; `finish_fast` before the result; any store of the three relaxed.
+/// Found: `slow` raised before the histogram; the values before their bytes; the store of `raise` relaxed, the load of `read`
+/// relaxed.
 pub fn finished_is_at_most_results_is_at_most_begun() {
     explore(2, || {
         let cells = Arc::new(Cells::default());

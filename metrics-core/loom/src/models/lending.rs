@@ -41,7 +41,8 @@ fn sum(list: &List<Thing>) -> u64 {
 /// Threads lease, count and return: a thing has one holder at a time, who sees what the last one stored, and no count is
 /// lost. A reader never sees a sum shrink. There are never more things than threads.
 ///
-/// Found: `try_lease` without the compare-and-swap; its acquire, or the release of `give_back`, relaxed.
+/// Found: a store in place of the compare-and-swap of `try_lease`; the release of `give_back` relaxed. Not its acquire: the
+/// fence that follows a lease acquires as well.
 pub fn one_holder_at_a_time() {
     explore(2, || {
         let list = Arc::new(List::new(PoolId::next()));
@@ -62,6 +63,8 @@ pub fn one_holder_at_a_time() {
 }
 
 /// A thing goes from hand to hand.
+///
+/// Found: as above.
 pub fn a_thing_goes_on_counting_where_it_was_returned() {
     explore(3, || {
         let list = Arc::new(List::new(PoolId::next()));

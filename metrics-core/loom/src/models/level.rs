@@ -59,7 +59,7 @@ fn run(changes: u64, leased_before: bool) {
 
 /// The level changes while its owner obeys an earlier call.
 ///
-/// Found: `obey` without its fence; `look_again` without its fence; the level stored after the call.
+/// Found: `obey` without its fence, or with the fence before the store; `look_again` without its fence.
 pub fn a_change_reaches_a_thread_that_obeys_the_last_one() {
     run(2, true);
 }
@@ -72,6 +72,8 @@ pub fn a_change_reaches_a_thread_that_leases() {
 }
 
 /// Two threads lease; one may take what the other has appended.
+///
+/// Found: as above.
 pub fn a_change_reaches_a_thread_that_leases_what_another_has_appended() {
     explore(2, || {
         let registry = Registry::new();
