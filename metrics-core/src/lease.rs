@@ -77,8 +77,13 @@ impl Pool {
         if !self.id.is_in(number) {
             return miss();
         }
+        #[expect(
+            clippy::cast_ptr_alignment,
+            reason = "it was made from a pointer to a shard, which is aligned"
+        )]
+        let shard = latest.cast::<Shard>();
         // SAFETY: the static number is that of no pool, so this one is a shard's; the pointer was made from one to all of it.
-        hit(unsafe { &*latest.cast::<Shard>() })
+        hit(unsafe { &*shard })
     }
 
     /// Calls `work` with this thread's shard.
