@@ -189,7 +189,8 @@ impl<'a> Round<'a> {
         }
         let (began, work) = (Instant::now(), self.work);
         while began.elapsed() < self.settings.settle {
-            for child in [&mut self.first, &mut self.second] {
+            // The one without instrumentation has nothing to settle, but its database must grow as the others' do.
+            for child in [&mut self.first, &mut self.second, &mut self.out] {
                 child.run(Instrumentation::Sampled, work)?;
                 child.settled = true;
             }
