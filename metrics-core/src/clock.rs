@@ -9,7 +9,7 @@
 //! The stamps of two cores may differ by a few nanoseconds, so a difference can come out negative: it counts as zero.
 //!
 //! A counter that turns out not to run evenly (a virtual machine moved to another host) is given up at run time, by
-//! [`Drift`](crate::drift::Drift): stamps are the monotonic clock's from then on, and `db_clock_info` says so. Stamps of
+//! `drift`: stamps are the monotonic clock's from then on, and `db_clock_info` says so. Stamps of
 //! the two kinds differ in their highest bit, and nothing is made of a difference between one of each.
 
 use std::fmt;
