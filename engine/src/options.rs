@@ -133,7 +133,7 @@ setters! {
     create_if_missing: bool;
     /// The durability of writes that ask for none. Default: [`Durability::Os`].
     durability: Durability;
-    /// How much is counted and timed: see [`Instrumentation`]. Default: `Sampled`, which costs at most about 1 % of any operation.
+    /// How much is counted and timed: see [`Instrumentation`]. Default: `Sampled`; `docs/benchmarks.md` says what each costs.
     /// More shows more of fast operations, less costs less. Can be changed while the database is open, through
     /// [`Registry::set_level`](bettong_metrics::Registry::set_level) of [`Db::metrics`](crate::Db::metrics).
     instrumentation: Instrumentation;

@@ -46,7 +46,7 @@ families! {
     LevelReadLatency Levels "db_level_read_latency_seconds" Nanoseconds Shared [level LEVEL]
         "Time to read one block of the level from its file";
     IoLatency Disk "db_io_latency_seconds" Nanoseconds Shared [operation IO_OPERATION]
-        "Time of one call of the file system; of small writes to the log about one in 16 is timed";
+        "Time of one call of the file system; of small writes to the log about one in 64 is timed";
     VlogReadLatency ValueLog "db_vlog_read_latency_seconds" Nanoseconds Shared [] "Time to read one value from the value log";
     VlogSyncDuration ValueLog "db_vlog_sync_duration_seconds" Nanoseconds Shared [] "Time of one sync of the value log";
     VlogGcDuration ValueLog "db_vlog_gc_duration_seconds" Nanoseconds Shared [] "Time of one collection of the value log";
