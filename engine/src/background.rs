@@ -309,7 +309,8 @@ fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
         return None;
     }
     // The view's version, not the manifest's: nobody holds a lock on it across a sync.
-    let plan = pick(&engine.view.load().version, &engine.options, &state.busy)?;
+    let view = engine.view.load();
+    let plan = pick(&view.version, &engine.options, &state.busy, engine.circumstances(&view))?;
     state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
     state.compacting += 1;
     engine.set_compaction_queue(state.compacting);

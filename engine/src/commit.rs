@@ -6,17 +6,20 @@
 //! 3. In order: the write becomes visible.
 //! 4. If it asked for [`Durability::Sync`]: group commit.
 
+use std::sync::Arc;
+
 use bettong_metrics::{Counter, Event, Gauge, Histogram, OperationTimer, Stage};
 
 use crate::batch::Op;
 use crate::engine::{CommitState, Engine};
 use crate::error::Result;
 use crate::key::{InternalKey, Kind, SeqNo, Trailer};
-use crate::log::writer::LogWriter;
-use crate::memtable::Memtable;
-use crate::metric::WriteOrigin;
+use crate::log::writer::{Appended, LogWriter};
+use crate::memtable::{Memtable, Reservation};
+use crate::metric::{APART, INLINE, WriteOrigin};
 use crate::options::Durability;
-use crate::record::writer::NewEntry;
+use crate::placement::{EntryPlaces, Placement};
+use crate::values::file::ValueFile;
 use crate::view::View;
 
 /// Whether a commit went through.
@@ -33,6 +36,8 @@ pub(crate) enum Commit {
 #[repr(usize)]
 pub(crate) enum RotationReason {
     Full = 0,
+    /// The log was, with values that stay in it.
+    LogSize = 1,
     Manual = 2,
 }
 
@@ -45,41 +50,43 @@ pub(crate) fn commit<'a>(
     engine: &Engine,
     ops: impl Iterator<Item = Op<'a>> + Clone,
     payload: usize,
-    durability: Durability,
+    (durability, expires_at): (Durability, Option<u64>),
     timer: &OperationTimer<'_>,
 ) -> Result<Commit> {
-    let lengths = ops.clone().map(|op| (op.key.len(), op.value.len()));
+    let placement = Placement::new(engine.options.separation_threshold, expires_at);
+    let plain = placement.is_plain(ops.clone());
+    let lengths =
+        ops.clone().map(|op| (op.key.len(), if plain { op.value.len() } else { placement.stored_len(op) }));
     let mut commit = engine.commit.lock_noting(|| timer.leave_fast_path());
     timer.mark(Stage::Queue);
     engine.gate.check_write()?;
     let first = commit.next_seq;
     let needed = Memtable::bytes_needed(first, lengths);
     let mut view = engine.view.load();
-    if !view.active.has_room(needed) {
+    let log_full = commit.writer.end().offset + payload as u64 > engine.options.segment_bytes()
+        && !view.active.is_empty();
+    if log_full || !view.active.has_room(needed) {
         if view.immutables.len() >= engine.options.max_immutable_memtables {
             return Ok(Commit::NoRoom);
         }
         drop(view);
-        rotate(engine, &mut commit, needed, RotationReason::Full)?;
+        let reason = if log_full { RotationReason::LogSize } else { RotationReason::Full };
+        rotate(engine, &mut commit, needed, reason)?;
         view = engine.view.load();
     }
     let numbered = || ops.clone().zip(first.0..).map(|(op, seq)| (op, SeqNo(seq)));
-    let entries = numbered().map(|(Op { kind, keyspace, key, value }, seq)| NewEntry {
-        kind,
-        keyspace,
-        seq,
-        key,
-        value,
-    });
+    let entries = numbered().map(|(op, seq)| placement.entry(op, seq));
     let mut count = 0;
     let counted = entries.inspect(|_| count += 1);
-    let appended = commit.writer.append(counted, durability != Durability::None)?;
+    // What stays in the log is read from there, so the operating system must have it.
+    let appended = commit.writer.append(counted, durability != Durability::None || !plain)?;
     let last = SeqNo(first.0 + count - 1);
     let used = view.active.used_bytes();
     let room = view.active.reserve(needed, last);
     debug_assert!(room.is_some(), "there was room, and only the holder of the commit lock takes any");
     let half = engine.options.memtable_bytes / 2;
-    if (used..used + needed).contains(&half) {
+    let (log_half, log_end) = (engine.options.segment_bytes() / 2, appended.end.offset);
+    if (used..used + needed).contains(&half) || (log_end - appended.bytes..log_end).contains(&log_half) {
         // Time to make the next log segment.
         engine.work.ring();
     }
@@ -88,10 +95,16 @@ pub(crate) fn commit<'a>(
     timer.mark(Stage::WalAppend);
 
     if let Some(mut room) = room {
-        for (op, seq) in numbered() {
-            view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
+        if plain {
+            for (op, seq) in numbered() {
+                view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
+            }
+        } else {
+            insert_placed(&view.active, &mut room, &placement, numbered(), appended, timer);
         }
     }
+    let inline = ops.clone().filter(|op| op.kind == Kind::Value && !placement.is_apart(*op)).count();
+    timer.add(Counter::ValuesWritten.at(INLINE), inline as u64);
     timer.mark(Stage::Memtable);
     engine.publisher.publish(first, last);
     timer.mark(Stage::Publish);
@@ -107,6 +120,28 @@ pub(crate) fn commit<'a>(
         timer.mark(Stage::WalSync);
     }
     Ok(Commit::Done)
+}
+
+/// Inserts writes of which some stay in the log, or expire.
+fn insert_placed<'a>(
+    memtable: &Memtable,
+    room: &mut Reservation,
+    placement: &Placement,
+    numbered: impl Iterator<Item = (Op<'a>, SeqNo)>,
+    appended: Appended,
+    timer: &OperationTimer<'_>,
+) {
+    let mut places = EntryPlaces::of_group(appended.end.segment, appended.end.offset - appended.bytes);
+    for (op, seq) in numbered {
+        let pointer = places.next(placement.entry(op, seq));
+        let (kind, stored) = placement.stored(op, pointer);
+        memtable.insert(room, InternalKey::new(op.key, Trailer::new(seq, kind)), &stored);
+        if kind.is_pointer() {
+            timer.add(Counter::ValuesWritten.at(APART), 1);
+            timer.add(Counter::VlogWrites, 1);
+            timer.add(Counter::VlogWrittenBytes, u64::from(pointer.len));
+        }
+    }
 }
 
 #[inline]
@@ -142,11 +177,13 @@ pub(crate) fn rotate(
     reason: RotationReason,
 ) -> Result<()> {
     let segment = engine.ready_segment()?;
-    commit.writer.seal()?;
+    let sealed_bytes = commit.writer.seal()?;
+    engine.view.load().active.values().set_sealed(sealed_bytes);
     engine.use_ready_segment();
     engine.syncs.push(segment.clone());
     let capacity = engine.options.memtable_bytes.max(Memtable::capacity_for(needed));
-    let memtable = std::sync::Arc::new(Memtable::new(capacity, segment.number));
+    let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &engine.files));
+    let memtable = Arc::new(Memtable::new(capacity, &values));
     commit.writer = LogWriter::new(segment);
     engine.view.change(|view| {
         let mut immutables = vec![view.active.clone()];

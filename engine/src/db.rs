@@ -15,14 +15,13 @@ use crate::engine::Engine;
 use crate::env::Threads;
 use crate::env::file::Lock;
 use crate::env::names::{FileName, FileNumber};
-#[expect(unused_imports, reason = "the documentation links to its variants")]
-use crate::error::Error;
-use crate::error::Result;
-use crate::key::{DEFAULT_KEYSPACE, Kind, SeqNo, check_key, check_value};
+use crate::error::{Error, Result};
+use crate::key::{DEFAULT_KEYSPACE, Kind, check_key, check_value};
 use crate::levels::edit::{CleanClose, VersionEdit};
 use crate::metric::StallCause;
 use crate::options::{Options, WriteOptions};
 use crate::read;
+use crate::read::point::ReadPoint;
 use crate::read::scan::{Scan, ScanRange};
 use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
@@ -195,13 +194,14 @@ impl Db {
     ) -> Result<()> {
         let engine = &*self.inner.engine;
         let durability = options.durability.unwrap_or(engine.options.durability);
+        let expires_at = options.ttl.or(engine.options.ttl).map(|ttl| engine.set.expiry.after(ttl));
         loop {
             if !engine.pressure.is_none() {
                 timer.leave_fast_path();
                 self.inner.background.under_pressure(bytes)?;
                 timer.mark(Stage::Stall);
             }
-            match commit(engine, ops.clone(), bytes, durability, timer)? {
+            match commit(engine, ops.clone(), bytes, (durability, expires_at), timer)? {
                 Commit::Done => return Ok(()),
                 Commit::NoRoom => {
                     timer.leave_fast_path();
@@ -225,7 +225,7 @@ impl Db {
     /// # Errors
     /// As [`Db::get`].
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
-        Ok(self.get(key)?.is_some())
+        self.inner.contains(key.as_ref())
     }
 
     /// The values of several keys, in their order, all of the same state.
@@ -235,8 +235,8 @@ impl Db {
     pub fn multi_get<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<Value>>> {
         let engine = &*self.inner.engine;
         let view = engine.view.keep();
-        let seq = engine.publisher.visible();
-        keys.iter().map(|key| self.inner.get_in(&view, key.as_ref(), seq)).collect()
+        let point = ReadPoint { seq: engine.publisher.visible(), time: Some(engine.set.expiry.moment()) };
+        keys.iter().map(|key| self.inner.get_in(&view, key.as_ref(), point)).collect()
     }
 
     /// The keys of a range and their values, in order, from both ends: see [`Scan`].
@@ -263,8 +263,8 @@ impl Db {
     /// deleted since, so drop it when done.
     pub fn snapshot(&self) -> Snapshot {
         let engine = &*self.inner.engine;
-        let seq = engine.snapshots.take(engine.publisher.cell());
-        Snapshot::new(&self.inner, seq)
+        let (seq, time) = engine.snapshots.take(engine.publisher.cell(), &engine.set.expiry);
+        Snapshot::new(&self.inner, ReadPoint { seq, time: Some(time) })
     }
 
     /// Makes every write that was acknowledged so far safe from a power cut.
@@ -346,24 +346,31 @@ impl Db {
 
 impl Inner {
     #[inline]
-    fn get(&self, key: &[u8], seq: Option<SeqNo>) -> Result<Option<Value>> {
+    fn get(&self, key: &[u8], point: Option<ReadPoint>) -> Result<Option<Value>> {
         let engine = &*self.engine;
         // The view first: what it holds is complete for every sequence number read after it.
         let view = engine.view.load();
-        let seq = seq.unwrap_or_else(|| engine.publisher.visible());
-        self.get_in(&view, key, seq)
+        let point = point.unwrap_or_else(|| ReadPoint { seq: engine.publisher.visible(), time: None });
+        self.get_in(&view, key, point)
     }
 
     #[inline]
-    fn get_in(&self, view: &Arc<View>, key: &[u8], seq: SeqNo) -> Result<Option<Value>> {
-        read::get::get(&self.engine, view, key, seq)
+    fn get_in(&self, view: &Arc<View>, key: &[u8], point: ReadPoint) -> Result<Option<Value>> {
+        read::get::get(&self.engine, view, key, point)
     }
 
-    fn scan(&self, range: ScanRange, seq: Option<SeqNo>) -> Scan {
+    fn contains(&self, key: &[u8]) -> Result<bool> {
+        let engine = &*self.engine;
+        let view = engine.view.load();
+        let point = ReadPoint { seq: engine.publisher.visible(), time: None };
+        read::get::contains(engine, &view, key, point)
+    }
+
+    fn scan(&self, range: ScanRange, point: Option<ReadPoint>) -> Scan {
         let engine = &*self.engine;
         let view = engine.view.keep();
-        let seq = seq.unwrap_or_else(|| engine.publisher.visible());
-        Scan::new(view, seq, range, &engine.recorder, engine.gate.check_read())
+        let now = || ReadPoint { seq: engine.publisher.visible(), time: Some(engine.set.expiry.moment()) };
+        Scan::new(view, point.unwrap_or_else(now), range, &engine.files, engine.gate.check_read())
     }
 
     fn close(&self) -> Result<()> {
@@ -393,24 +400,35 @@ impl Inner {
     /// everything, is sealed instead.
     fn leave_clean(&self) -> Result<()> {
         let engine = &*self.engine;
-        let flushed = crate::flush::run_last(engine);
+        // Values stay in the log, so it must end before the tables that point into it are written.
+        let sealed = self.seal_log();
+        let flushed = match &sealed {
+            Err(error) if engine.view.load().active.pointers() > 0 => Err(Error::ReadOnly(error.clone())),
+            _ => crate::flush::run_last(engine),
+        };
         let mut edit = VersionEdit::default();
         if flushed.is_ok() {
             edit.removed_logs = engine.set.logs();
             edit.clean_close = Some(CleanClose { log: FileNumber(0), length: 0 });
         } else {
-            let (log, length) = {
-                let mut commit = engine.commit.lock();
-                (commit.writer.segment().number, commit.writer.seal()?)
-            };
+            let log = engine.view.load().active.log();
+            let length = sealed.map_err(Error::ReadOnly)?;
             engine.sync_log()?;
             edit.clean_close = Some(CleanClose { log, length });
         }
         engine.forget_recycled();
         let logs = edit.removed_logs.clone();
         engine.set.apply(edit, |_| {})?;
-        logs.into_iter().for_each(|log| engine.graveyard.bury(FileName::Log(log)));
+        logs.into_iter().for_each(|log| engine.files.graveyard.bury(FileName::Log(log)));
         flushed
+    }
+
+    /// Ends the log for good; returns its length.
+    fn seal_log(&self) -> std::result::Result<u64, Arc<Error>> {
+        let mut commit = self.engine.commit.lock();
+        let sealed = commit.writer.seal().map_err(Arc::new)?;
+        self.engine.view.load().active.values().set_sealed(sealed);
+        Ok(sealed)
     }
 }
 
@@ -457,22 +475,22 @@ fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
 /// ```
 pub struct Snapshot {
     inner: Arc<Inner>,
-    seq: SeqNo,
+    point: ReadPoint,
     /// That it is held, for those who look at the metrics.
     _hold: Hold,
 }
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Snapshot(at {})", self.seq.0)
+        write!(f, "Snapshot(at {})", self.point.seq.0)
     }
 }
 
 impl Snapshot {
     /// A handle on a state that is registered.
-    fn new(inner: &Arc<Inner>, seq: SeqNo) -> Snapshot {
-        let hold = inner.engine.recorder.hold(HolderKind::Snapshot, seq.0);
-        Snapshot { inner: inner.clone(), seq, _hold: hold }
+    fn new(inner: &Arc<Inner>, point: ReadPoint) -> Snapshot {
+        let hold = inner.engine.recorder.hold(HolderKind::Snapshot, point.seq.0);
+        Snapshot { inner: inner.clone(), point, _hold: hold }
     }
 
     /// The value that a key had, or `None` if it had none.
@@ -480,29 +498,29 @@ impl Snapshot {
     /// # Errors
     /// As [`Db::get`].
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
-        self.inner.get(key.as_ref(), Some(self.seq))
+        self.inner.get(key.as_ref(), Some(self.point))
     }
 
     /// The keys of a range and the values they had: see [`Db::scan`].
     pub fn scan<'k>(&self, range: impl RangeBounds<&'k [u8]>) -> Scan {
-        self.inner.scan(owned(&range), Some(self.seq))
+        self.inner.scan(owned(&range), Some(self.point))
     }
 
     /// The keys that started with `prefix` and the values they had.
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
-        self.inner.scan(ScanRange::prefix(prefix.as_ref()), Some(self.seq))
+        self.inner.scan(ScanRange::prefix(prefix.as_ref()), Some(self.point))
     }
 }
 
 impl Clone for Snapshot {
     fn clone(&self) -> Snapshot {
-        self.inner.engine.snapshots.retain(self.seq);
-        Snapshot::new(&self.inner, self.seq)
+        self.inner.engine.snapshots.retain(self.point.seq);
+        Snapshot::new(&self.inner, self.point)
     }
 }
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
-        self.inner.engine.snapshots.release(self.seq);
+        self.inner.engine.snapshots.release(self.point.seq);
     }
 }

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use crate::env::names::FileNumber;
+use crate::expiry::Expiring;
 use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::edit::VersionEdit;
@@ -12,6 +13,7 @@ use crate::levels::table_file::TableMeta;
 use crate::record::format::GroupType;
 use crate::record::writer::{GroupWriter, NewEntry};
 use crate::table::block_builder::BlockBuilder;
+use crate::values::usage::UsageByFile;
 
 /// The bytes of the example `name`, as the document shows them.
 fn documented(document: &str, name: &str) -> Vec<u8> {
@@ -42,7 +44,14 @@ fn the_header_is_as_documented() {
 fn a_group_is_as_documented() {
     let mut bytes = Vec::new();
     let mut group = GroupWriter::new(&mut bytes, 0x1122_3344, HEADER_BYTES);
-    group.entry(NewEntry { kind: Kind::Value, keyspace: 0, seq: SeqNo(7), key: b"key", value: b"value" });
+    group.entry(NewEntry {
+        kind: Kind::Value,
+        keyspace: 0,
+        seq: SeqNo(7),
+        key: b"key",
+        head: b"",
+        value: b"value",
+    });
     group.finish(GroupType::Commit, 0);
     check("record.md", "group", &bytes);
 }
@@ -61,6 +70,8 @@ fn a_version_edit_is_as_documented() {
         largest: b"m".to_vec(),
         oldest_seq: SeqNo(4),
         newest_seq: SeqNo(6),
+        usage: UsageByFile::default(),
+        expiring: Expiring::default(),
     };
     let edit = VersionEdit {
         removed_logs: vec![FileNumber(8)],

@@ -9,6 +9,7 @@ use bettong_metrics::{
 };
 use parking_lot::Mutex;
 
+use crate::context::FileContext;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{Dir, Env};
 use crate::error::{Error, Result};
@@ -17,11 +18,12 @@ use crate::key::SeqNo;
 use crate::levels::edit::VersionEdit;
 use crate::levels::set::VersionSet;
 use crate::levels::shape::Shape;
-use crate::levels::table_file::Graveyard;
+use crate::levels::space::{Circumstances, Space};
 use crate::levels::version::Version;
 use crate::log::segment::{NewSegment, Segment};
 use crate::log::sync::SyncQueue;
 use crate::log::writer::LogWriter;
+use crate::memtable::Memtable;
 use crate::metric::{
     DATA_BLOCK, DiskFile, FileLabel, MemoryComponent, OK, Pool, Reclaim, STOP, StallCause, WriteOrigin,
 };
@@ -31,8 +33,8 @@ use crate::publish::Publisher;
 use crate::snapshot_list::SnapshotList;
 use crate::state::Gate;
 use crate::table::builder::BuiltTable;
-use crate::table::reader::TableContext;
 use crate::timed_mutex::TimedMutex;
+use crate::values::file::ValueFile;
 use crate::view::{CurrentView, View};
 use crate::work::Work;
 
@@ -48,8 +50,7 @@ pub(crate) struct Engine {
     pub(crate) dir: Dir,
     pub(crate) recorder: Recorder,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) tables: TableContext,
-    pub(crate) graveyard: Arc<Graveyard>,
+    pub(crate) files: Arc<FileContext>,
     // Each guards itself.
     pub(crate) set: VersionSet,
     pub(crate) view: CurrentView,
@@ -122,11 +123,6 @@ pub(crate) struct Segments {
 }
 
 impl Engine {
-    /// The size that a segment is given: the log of a full memtable is about as long as the memtable.
-    fn segment_bytes(&self) -> u64 {
-        self.options.memtable_bytes as u64 + (self.options.memtable_bytes as u64 / 8).clamp(4 << 10, 1 << 20)
-    }
-
     /// The segment that is ready to take writes: the one made ahead, or, if a burst was faster, one made now. It stays ready
     /// until [`Engine::use_ready_segment`] takes it: segments are used in the order of their numbers, none is left out.
     pub(crate) fn ready_segment(&self) -> Result<Arc<Segment>> {
@@ -144,7 +140,9 @@ impl Engine {
 
     /// Whether it is time to make a segment ahead: the memtable is half full, and none is ready.
     pub(crate) fn wants_segment(&self) -> bool {
-        let half_full = self.view.load().active.used_bytes() >= self.options.memtable_bytes / 2;
+        let active = &self.view.load().active;
+        let half_full = active.used_bytes() >= self.options.memtable_bytes / 2
+            || self.syncs.written() >= self.options.segment_bytes() / 2;
         // While one is being made the lock is held, and another is not wanted.
         half_full && self.segments.ready.try_lock().is_some_and(|ready| ready.is_none())
     }
@@ -152,12 +150,13 @@ impl Engine {
     fn prepare_segment(&self) -> Result<Arc<Segment>> {
         let number = self.set.new_file_number();
         let recycled = self.segments.recycled.lock().pop();
-        let new = NewSegment { number, capacity: self.segment_bytes(), recycled, birth: self.set.birth() };
+        let new =
+            NewSegment { number, capacity: self.options.segment_bytes(), recycled, birth: self.set.birth() };
         let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
         let prepared = Segment::prepare(&self.dir, new).inspect_err(|_| {
             // Under one of these names a file may be left; neither is known to the manifest.
-            self.graveyard.bury(FileName::Log(number));
-            recycled.into_iter().for_each(|old| self.graveyard.bury(FileName::Log(old)));
+            self.files.graveyard.bury(FileName::Log(number));
+            recycled.into_iter().for_each(|old| self.files.graveyard.bury(FileName::Log(old)));
         })?;
         if recycled.is_some() {
             timer.stop();
@@ -169,7 +168,7 @@ impl Engine {
         self.set.apply(edit, |_| {}).inspect_err(|error| {
             // In doubt, the file stays: the manifest may name it.
             if matches!(error, Error::NoSpace { .. }) {
-                self.graveyard.bury(FileName::Log(number));
+                self.files.graveyard.bury(FileName::Log(number));
             }
         })?;
         self.recorder.set(Gauge::WalFiles.at(0), self.set.logs().len() as f64);
@@ -180,27 +179,51 @@ impl Engine {
 
     /// Gives up the segments that wait to be recycled: nobody will.
     pub(crate) fn forget_recycled(&self) {
-        self.segments.recycled.lock().drain(..).for_each(|log| self.graveyard.bury(FileName::Log(log)));
+        self.segments.recycled.lock().drain(..).for_each(|log| self.files.graveyard.bury(FileName::Log(log)));
     }
 
-    /// Segments whose writes are all in tables, and that the manifest no longer names.
-    pub(crate) fn retire_logs(&self, logs: &[FileNumber]) {
-        let Some(newest) = logs.iter().max() else { return };
-        self.syncs.retire(*newest);
+    /// Lets go of the segments of flushed memtables, but for those that were adopted as value files.
+    pub(crate) fn retire_logs(&self, memtables: &[Arc<Memtable>], adopted: &[Arc<ValueFile>]) {
+        let Some(newest) = memtables.iter().map(|memtable| memtable.log()).max() else { return };
+        self.syncs.retire(newest);
         let mut recycled = self.segments.recycled.lock();
-        for log in logs {
-            if recycled.len() < RECYCLED_MAX {
-                recycled.push(*log);
+        for memtable in memtables {
+            let log = memtable.log();
+            if adopted.iter().any(|file| file.number == log) {
+                continue;
+            }
+            // Whoever still reads a memtable with pointers reads from its log.
+            if memtable.pointers() > 0 {
+                memtable.values().set_obsolete();
+            } else if recycled.len() < RECYCLED_MAX {
+                recycled.push(log);
             } else {
-                self.graveyard.bury(FileName::Log(*log));
+                self.files.graveyard.bury(FileName::Log(log));
             }
         }
         self.recorder.set(Gauge::WalFiles.at(1), recycled.len() as f64);
     }
 
+    /// What decides with the tree which compaction comes next.
+    pub(crate) fn circumstances(&self, view: &View) -> Circumstances {
+        let expiry = &self.set.expiry;
+        let horizons = || self.snapshots.horizons(self.publisher.cell(), expiry);
+        let time = if expiry.is_used() { horizons().time } else { 0 };
+        Circumstances { time, log_bytes: self.log_bytes(view) }
+    }
+
+    /// The bytes that logs take on the disk: those of immutable memtables, and the segments that are in use, ready or kept.
+    fn log_bytes(&self, view: &View) -> u64 {
+        let sealed: u64 = view.immutables.iter().map(|memtable| memtable.values().sealed_bytes()).sum();
+        // While one is being made the lock is held.
+        let ready = self.segments.ready.try_lock().is_none_or(|ready| ready.is_some());
+        let whole = 1 + u64::from(ready) + self.segments.recycled.lock().len() as u64;
+        sealed + whole * self.options.segment_bytes()
+    }
+
     /// Removes the files that nobody needs any more. A file that cannot be removed is tried again next time.
     pub(crate) fn bury_files(&self) {
-        for name in self.graveyard.take_all() {
+        for name in self.files.graveyard.take_all() {
             let bytes = self.dir.length_of(name);
             let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
             let removed = self.dir.remove(name);
@@ -215,7 +238,7 @@ impl Engine {
                 }
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(_) if self.gate.is_closed() => {}
-                Err(_) => self.graveyard.bury(name),
+                Err(_) => self.files.graveyard.bury(name),
             }
         }
     }
@@ -238,9 +261,10 @@ impl Engine {
     pub(crate) fn install(
         &self,
         edit: VersionEdit,
+        adopted: &[Arc<ValueFile>],
         change: impl FnOnce(&View, &Arc<Version>) -> View,
     ) -> Result<()> {
-        self.set.apply(edit, |version| self.view.change(|view| change(view, version)))?;
+        self.set.apply_with(edit, adopted, |version| self.view.change(|view| change(view, version)))?;
         self.announce();
         self.work.ring();
         Ok(())
@@ -292,7 +316,9 @@ impl Engine {
         let mut announced = self.announcing.lock();
         let view = self.view.load();
         let shape = Shape::of(&view.version, &self.options);
-        let pressure = Pressure::of(&view, shape.debt_bytes(&view.version, &self.options), &self.options);
+        let space = Space::of(&view.version, self.log_bytes(&view), &self.options);
+        let debt = shape.debt_bytes(&view.version, &self.options);
+        let pressure = Pressure::of(&view, debt, &space, &self.options);
         self.pressure.set(pressure);
         self.note_stall(&mut announced, pressure);
         self.set_gauges(&view, &shape, pressure);
@@ -355,7 +381,7 @@ impl Engine {
         r.set(Gauge::FilterBytes, filters as f64);
         let tables = view.version.tables().map(|(_, table)| table.memory_bytes());
         let (all, indexes) = tables.fold((0, 0), |sum, table| (sum.0 + table.0, sum.1 + table.1));
-        let cache = self.tables.cache.bytes();
+        let cache = self.files.cache.bytes();
         let pinned = self.flushed.held_bytes();
         r.set(Gauge::CacheBytes, cache as f64);
         r.set(Gauge::CacheBlockBytes.at(DATA_BLOCK), cache as f64);
@@ -394,12 +420,12 @@ impl Engine {
     /// Files that nobody needs any more, and the disk they lie on.
     fn set_file_gauges(&self) {
         let r = &self.recorder;
-        let waiting = self.graveyard.waiting();
-        let (held_tables, held_bytes) = self.graveyard.held();
+        let waiting = self.files.graveyard.waiting();
+        let all_held = self.files.graveyard.held();
         let mut all_bytes = 0;
-        for label in [FileLabel::Wal, FileLabel::Table, FileLabel::Manifest] {
-            let (held_files, held) =
-                if label == FileLabel::Table { (held_tables, held_bytes) } else { (0, 0) };
+        for label in [FileLabel::Wal, FileLabel::Table, FileLabel::Vlog, FileLabel::Manifest] {
+            let held = all_held.iter().filter(|(name, _)| label_of(*name) == label);
+            let (held_files, held) = held.fold((0, 0), |(files, sum), (_, bytes)| (files + 1, sum + bytes));
             let mine = || waiting.iter().filter(|name| label_of(**name) == label);
             let bytes = held + mine().map(|name| self.dir.length_of(*name)).sum::<u64>();
             r.set(Gauge::ObsoleteFiles.at(label as usize), (held_files + mine().count() as u64) as f64);
@@ -454,6 +480,7 @@ fn label_of(name: FileName) -> FileLabel {
     match name {
         FileName::Log(_) => FileLabel::Wal,
         FileName::Table(_) => FileLabel::Table,
+        FileName::Value(_) => FileLabel::Vlog,
         _ => FileLabel::Manifest,
     }
 }

@@ -35,6 +35,8 @@ pub enum Error {
         offset: u64,
         /// What does not hold.
         what: &'static str,
+        /// The key whose value cannot be read for it, if it is a value that is damaged.
+        key: Option<Vec<u8>>,
     },
     /// The file was written by a newer version of the engine. Nothing was changed.
     UnsupportedVersion {
@@ -151,7 +153,17 @@ impl Error {
     }
 
     pub(crate) fn corruption(path: &Path, offset: u64, what: &'static str) -> Error {
-        Error::Corruption { path: path.to_path_buf(), offset, what }
+        Error::Corruption { path: path.to_path_buf(), offset, what, key: None }
+    }
+
+    /// The same error, with the key it concerns.
+    pub(crate) fn of_key(self, user: &[u8]) -> Error {
+        match self {
+            Error::Corruption { path, offset, what, .. } => {
+                Error::Corruption { path, offset, what, key: Some(user.to_vec()) }
+            }
+            other => other,
+        }
     }
 }
 
@@ -162,8 +174,12 @@ impl std::fmt::Display for Error {
             Error::NoSpace { path } => {
                 write!(f, "no space left for {}: free some and writes resume by themselves", path.display())
             }
-            Error::Corruption { path, offset, what } => {
-                write!(f, "{} is damaged at byte {offset}: {what}", path.display())
+            Error::Corruption { path, offset, what, key } => {
+                write!(f, "{} is damaged at byte {offset}: {what}", path.display())?;
+                match key {
+                    Some(key) => write!(f, " (key {})", key.escape_ascii()),
+                    None => Ok(()),
+                }
             }
             Error::UnsupportedVersion { path, found, newest } => write!(
                 f,

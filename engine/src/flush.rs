@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, RunningJob};
 
-use crate::compaction::output::Output;
+use crate::adopt::{self, Adopted};
+use crate::compaction::output::{Output, Written};
 use crate::compaction::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -15,7 +16,8 @@ use crate::key::SeqNo;
 use crate::levels::edit::VersionEdit;
 use crate::memtable::Memtable;
 use crate::meter::Meter;
-use crate::metric::{Pool, WriteOrigin};
+use crate::metric::{Pool, ValuePurpose, WriteOrigin};
+use crate::values::stored::Stored;
 use crate::view::View;
 
 /// Why a flush was made: label `reason`.
@@ -79,7 +81,9 @@ fn plan(memtables: &[Arc<Memtable>], reason: FlushReason) -> JobPlan {
 }
 
 fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Result<JobReport> {
-    let mut retain = Retain::new(engine.snapshots.horizons(engine.publisher.cell()));
+    let horizons = engine.snapshots.horizons(engine.publisher.cell(), &engine.set.expiry);
+    let adopted = adopt::choose(memtables, &horizons)?;
+    let mut retain = Retain::new(horizons);
     let mut output = Output::new(engine, 0, WriteOrigin::Flush, &[]);
     let mut source = MergeIter::new(memtables.iter().map(|m| Box::new(m.iter()) as BoxedIterator).collect());
     let (mut dropped, mut held) = (0, Held::default());
@@ -91,12 +95,24 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
         if report.entries_read % ENTRIES_BETWEEN_REPORTS == 0 {
             job.set_bytes_done(report.bytes_read);
         }
+        let (key, value) = retain.as_seen(key, value);
         // Tombstones stay: tables below may hold what they hide.
-        match retain.judge(key, |_| false) {
-            Verdict::Keep => output.add(key, value)?,
-            Verdict::Held => {
-                held.count(key, value);
-                output.add(key, value)?;
+        let verdict = retain.judge(key, |_| false);
+        match verdict {
+            Verdict::Keep | Verdict::Held => {
+                if verdict == Verdict::Held {
+                    held.count(key, value);
+                }
+                match Stored::pointer(key.trailer.kind(), value)
+                    .and_then(|p| Some((p, adopt::left(&adopted, memtables, p)?)))
+                {
+                    Some((pointer, log)) => {
+                        let moved = log.read(pointer, key.user, ValuePurpose::Collection, None)?;
+                        let stored = output.move_value(key, value, &moved)?;
+                        output.add(key, &stored)?;
+                    }
+                    None => output.add(key, value)?,
+                }
             }
             Verdict::Shadowed | Verdict::Spent => {
                 report.dropped_shadowed += 1;
@@ -106,7 +122,8 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
         source.next()?;
     }
     job.set_bytes_done(report.bytes_read);
-    let tables = output.finish()?;
+    let Written { tables, values } = output.finish()?;
+    adopt::make_durable(engine, &adopted)?;
     report.entries_kept = report.entries_read - report.dropped_shadowed;
     report.outputs = shown(0, &tables);
     let logs: Vec<_> = memtables.iter().map(|memtable| memtable.log()).collect();
@@ -115,15 +132,17 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
         last_seq: memtables.iter().map(|memtable| memtable.last_seq()).max().filter(|seq| *seq > SeqNo(0)),
         removed_logs: logs.clone(),
         added_tables: tables.into_iter().map(|meta| (0, meta)).collect(),
+        added_values: values.into_iter().chain(adopted.iter().map(Adopted::meta)).collect(),
         ..VersionEdit::default()
     };
+    let files: Vec<_> = adopted.iter().map(|adopted| adopted.file.clone()).collect();
     // In doubt, the files stay: a later open finds out whether the manifest names them.
     output.adopt();
-    let installed = engine.install(edit, |view, version| {
+    let installed = engine.install(edit, &files, |view, version| {
         let flushed = |memtable: &Arc<Memtable>| memtables.iter().any(|other| Arc::ptr_eq(memtable, other));
         let immutables = view.immutables.iter().filter(|memtable| !flushed(memtable)).cloned().collect();
         let active = if flushed(&view.active) {
-            Arc::new(Memtable::new(0, view.active.log()))
+            Arc::new(Memtable::new(0, view.active.values()))
         } else {
             view.active.clone()
         };
@@ -134,7 +153,8 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
     }
     installed?;
     engine.flushed.note(memtables.iter().map(Arc::downgrade));
-    engine.retire_logs(&logs);
+    adopt::rename(engine, &files);
+    engine.retire_logs(memtables, &files);
     let input = memtables.iter().map(|memtable| memtable.payload_bytes()).sum();
     let recorder = &engine.recorder;
     held.record(recorder);

@@ -68,7 +68,7 @@ pub(crate) fn set_memtables(r: &Recorder, view: &View, flushing: usize) {
 
 /// What presses on writes. That all memtables are full is known to the writers that wait for one, and set by them.
 pub(crate) fn set_pressure(r: &Recorder, pressure: Pressure) {
-    for cause in [StallCause::L0Tables, StallCause::CompactionDebt] {
+    for cause in [StallCause::L0Tables, StallCause::CompactionDebt, StallCause::ValueGarbage] {
         let slowed = matches!(pressure, Pressure::Slowdown { cause: c, .. } if c == cause);
         let stopped = matches!(pressure, Pressure::Stop { cause: c } if c == cause);
         r.set(Gauge::WriteStallActive.at2(cause as usize, SLOWDOWN), f64::from(u8::from(slowed)));

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 /// The length of a [`FileHeader`].
 pub(crate) const HEADER_BYTES: u64 = 64;
 /// The format that this build writes, and the newest it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 const CHECKSUM_OFFSET: usize = 60;
 
@@ -36,8 +36,6 @@ pub(crate) enum FileKind {
     Log,
     Manifest,
     Table,
-    /// Written from format 1 on by the value log, declared here so that its files have a kind from day one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "value files are written once separation lands"))]
     Value,
 }
 
@@ -89,6 +87,20 @@ impl FileHeader {
         let mut header = [0; HEADER_BYTES as usize];
         header.copy_from_slice(&bytes);
         header
+    }
+
+    /// Whether a header that was found good has the format that this build writes.
+    pub(crate) fn is_current(bytes: &[u8]) -> bool {
+        bytes.get(8..12) == Some(FORMAT_VERSION.to_le_bytes().as_slice())
+    }
+
+    /// Reads the header of a file with values: one that was written as such, or a log that became one.
+    ///
+    /// # Errors
+    /// As [`FileHeader::decode`].
+    pub(crate) fn decode_of_values(bytes: &[u8], number: FileNumber, path: &Path) -> Result<FileHeader> {
+        let is_log = bytes.starts_with(&FileKind::Log.magic());
+        FileHeader::decode(bytes, if is_log { FileKind::Log } else { FileKind::Value }, number, path)
     }
 
     /// Reads the header of the file at `path` that should be of `kind` and have `number`.

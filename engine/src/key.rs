@@ -33,6 +33,10 @@ pub(crate) enum Kind {
     Value = 1,
     /// The key has the value that a [`ValuePointer`](crate::values::pointer::ValuePointer) points to.
     Pointer = 2,
+    /// A value with the time from which on it is no longer there.
+    ExpiringValue = 3,
+    /// A pointer with the time from which on its value is no longer there.
+    ExpiringPointer = 4,
 }
 
 impl Kind {
@@ -41,7 +45,28 @@ impl Kind {
             0 => Some(Kind::Tombstone),
             1 => Some(Kind::Value),
             2 => Some(Kind::Pointer),
+            3 => Some(Kind::ExpiringValue),
+            4 => Some(Kind::ExpiringPointer),
             _ => None,
+        }
+    }
+
+    /// Whether the value lies elsewhere.
+    pub(crate) fn is_pointer(self) -> bool {
+        matches!(self, Kind::Pointer | Kind::ExpiringPointer)
+    }
+
+    /// Whether the key has a value only until a time.
+    pub(crate) fn expires(self) -> bool {
+        matches!(self, Kind::ExpiringValue | Kind::ExpiringPointer)
+    }
+
+    /// The kind that stands for an entry of this kind where its value lies elsewhere.
+    pub(crate) fn as_pointer(self) -> Kind {
+        match self {
+            Kind::Value => Kind::Pointer,
+            Kind::ExpiringValue => Kind::ExpiringPointer,
+            other => other,
         }
     }
 }
@@ -152,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_trailer_keeps_sequence_number_and_kind() {
-        for kind in [Kind::Tombstone, Kind::Value, Kind::Pointer] {
+        for kind in (0..5).filter_map(Kind::from_u8) {
             let trailer = Trailer::new(SeqNo::MAX, kind);
             assert_eq!((trailer.seq(), trailer.kind()), (SeqNo::MAX, Some(kind)));
         }

@@ -25,12 +25,12 @@
 //! | floor | modules |
 //! |---|---|
 //! | words | `error coding checksum key metric timed_mutex header` |
-//! | ground | `value env options meter` |
-//! | shapes | `record iter batch cache` |
+//! | ground | `value env options meter expiry graveyard` |
+//! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
 //! | state | `levels job snapshot_list view publish state work` |
-//! | work | `pressure gauges engine compaction flush commit read` |
-//! | keepers | `recovery background` |
+//! | work | `pressure gauges engine placement compaction adopt flush commit read` |
+//! | keepers | `inventory replaying recovery background` |
 //! | door | `stats verify db` |
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -48,10 +48,13 @@ pub mod env;
 mod header;
 mod options;
 mod meter;
+mod expiry;
+mod graveyard;
 mod record;
 mod iter;
 mod batch;
 mod cache;
+mod context;
 mod values;
 mod log;
 mod memtable;
@@ -66,10 +69,14 @@ mod work;
 mod pressure;
 mod gauges;
 mod engine;
+mod placement;
 mod compaction;
+mod adopt;
 mod flush;
 mod commit;
 mod read;
+mod inventory;
+mod replaying;
 mod recovery;
 mod pacer;
 mod background;

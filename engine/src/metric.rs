@@ -9,8 +9,18 @@ pub(crate) enum ReadOrigin {
     Get = 0,
     Scan = 1,
     Compaction = 2,
+    ValueCollection = 3,
     Recovery = 4,
     Verify = 5,
+}
+
+/// What a separated value is read for: label `purpose`. Verification counts as collection: it reads all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum ValuePurpose {
+    Get = 0,
+    Scan = 1,
+    Collection = 2,
 }
 
 impl ReadOrigin {
@@ -19,7 +29,7 @@ impl ReadOrigin {
         match self {
             ReadOrigin::Get => 0,
             ReadOrigin::Scan => 1,
-            ReadOrigin::Compaction => 2,
+            ReadOrigin::Compaction | ReadOrigin::ValueCollection => 2,
             ReadOrigin::Recovery => 3,
             ReadOrigin::Verify => 4,
         }
@@ -33,6 +43,10 @@ pub(crate) enum WriteOrigin {
     Wal = 0,
     Flush = 1,
     Compaction = 2,
+    /// Values that a flush moves out of a log that is mostly something else.
+    ValueLog = 3,
+    /// Values that a collection moves out of a file that is mostly garbage.
+    ValueCollection = 4,
     Manifest = 5,
 }
 
@@ -42,6 +56,7 @@ pub(crate) enum WriteOrigin {
 pub(crate) enum FileLabel {
     Wal = 0,
     Table = 1,
+    Vlog = 2,
     Manifest = 3,
 }
 
@@ -51,6 +66,7 @@ pub(crate) enum FileLabel {
 pub(crate) enum DiskFile {
     Wal = 0,
     Table = 1,
+    Vlog = 2,
     Manifest = 3,
     Obsolete = 5,
 }
@@ -99,6 +115,7 @@ pub(crate) enum MemoryComponent {
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
 pub(crate) enum Reclaim {
+    ValueCollection = 0,
     FileDeletion = 1,
     WalRecycle = 2,
 }
@@ -139,6 +156,11 @@ impl LevelCells {
     }
 }
 
+/// Label `placement` of values.
+pub(crate) const INLINE: usize = 0;
+/// Label `placement` of values.
+pub(crate) const APART: usize = 1;
+
 /// Label `block_type`.
 pub(crate) const DATA_BLOCK: usize = 0;
 /// Label `result` of cache requests.
@@ -158,6 +180,7 @@ pub(crate) enum StallCause {
     L0Tables = 0,
     Memtables = 1,
     CompactionDebt = 2,
+    ValueGarbage = 3,
 }
 
 /// Label `condition` of write stalls.

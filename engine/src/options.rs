@@ -50,6 +50,9 @@ pub struct Options {
     pub(crate) slow_threshold: Duration,
     pub(crate) create_if_missing: bool,
     pub(crate) durability: Durability,
+    pub(crate) separation_threshold: usize,
+    pub(crate) max_space_amplification: f64,
+    pub(crate) ttl: Option<Duration>,
     pub(crate) memtable_bytes: usize,
     pub(crate) max_immutable_memtables: usize,
     pub(crate) cache_bytes: usize,
@@ -80,6 +83,9 @@ impl Default for Options {
             slow_threshold: Duration::from_millis(10),
             create_if_missing: true,
             durability: Durability::Os,
+            separation_threshold: 1 << 10,
+            max_space_amplification: 1.5,
+            ttl: None,
             memtable_bytes: 64 << 20,
             max_immutable_memtables: 2,
             cache_bytes: 64 << 20,
@@ -133,6 +139,8 @@ setters! {
     create_if_missing: bool;
     /// The durability of writes that ask for none. Default: [`Durability::Os`].
     durability: Durability;
+    /// How long values live that are written without a `ttl` of their own. Default: `None`, for ever. See [`WriteOptions::ttl`].
+    ttl: Option<Duration>;
     /// How much is counted and timed: see [`Instrumentation`]. Default: `Sampled`; `docs/benchmarks.md` says what each costs.
     /// More shows more of fast operations, less costs less. Can be changed while the database is open, through
     /// [`Registry::set_level`](bettong_metrics::Registry::set_level) of [`Db::metrics`](crate::Db::metrics).
@@ -150,6 +158,15 @@ setters! {
 
 // Performance.
 setters! {
+    /// Values of this many bytes and more are written once, into the log, and stay there: memtables and tables hold pointers.
+    /// Default 1 KiB; 0 separates every value, `usize::MAX` none. Can be changed from one open to the next: values that are
+    /// there stay where they are. Smaller: less is rewritten by compaction; larger: fewer reads per value, and values
+    /// compress with their blocks.
+    separation_threshold: usize;
+    /// The most disk that may be used for each byte that is live, where separated values are what takes it. Default 1.5,
+    /// from 1.1 to 100. Garbage in value files is collected in time to stay below, and writes wait where collection cannot keep up.
+    /// Smaller: less disk; larger: fewer values are moved.
+    max_space_amplification: f64;
     /// Bytes of one memtable, which is also the size of a commit log segment. Default 64 MiB, from 4 KiB to 4 GiB. Larger: fewer, larger
     /// flushes and less compaction; more memory and a longer replay after a crash.
     memtable_bytes: usize;
@@ -223,6 +240,12 @@ impl Options {
             .l0_stop_tables(48)
     }
 
+    /// The size that a log segment is given, and that it is closed at: the log of a full memtable is about as long as the memtable,
+    /// unless values stay in the log.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.memtable_bytes as u64 + (self.memtable_bytes as u64 / 8).clamp(4 << 10, 1 << 20)
+    }
+
     /// Checks every option.
     ///
     /// # Errors
@@ -246,6 +269,7 @@ impl Options {
         range("compaction_threads", self.compaction_threads as u64, 1, 64);
         range("slowdown_bytes_per_second", self.slowdown_bytes_per_second, 1 << 10, 1 << 40);
         range("l0_compaction_tables", self.l0_compaction_tables as u64, 1, 1000);
+        let amplification = self.max_space_amplification;
         let (least, most) = (self.l0_compaction_tables as u64, 10_000);
         range("l0_slowdown_tables", self.l0_slowdown_tables as u64, least, most);
         range("l0_stop_tables", self.l0_stop_tables as u64, self.l0_slowdown_tables as u64 + 1, most + 1);
@@ -256,17 +280,23 @@ impl Options {
             debt.saturating_add(1),
             u64::MAX,
         );
+        if !(1.1..=100.0).contains(&amplification) {
+            faults.push(format!("max_space_amplification is {amplification}, must be from 1.1 to 100"));
+        }
         if faults.is_empty() { Ok(()) } else { Err(Error::InvalidOptions(faults)) }
     }
 
     /// The options as names and values, for the `OPTIONS` file and the JSON snapshot.
     pub(crate) fn describe(&self) -> Vec<(String, String)> {
-        let pairs: [(&str, &dyn fmt::Debug); 24] = [
+        let pairs: [(&str, &dyn fmt::Debug); 27] = [
             ("name", &self.name),
             ("instrumentation", &self.instrumentation),
             ("slow_threshold", &self.slow_threshold),
             ("create_if_missing", &self.create_if_missing),
             ("durability", &self.durability),
+            ("separation_threshold", &self.separation_threshold),
+            ("max_space_amplification", &self.max_space_amplification),
+            ("ttl", &self.ttl),
             ("memtable_bytes", &self.memtable_bytes),
             ("max_immutable_memtables", &self.max_immutable_memtables),
             ("cache_bytes", &self.cache_bytes),
@@ -301,6 +331,7 @@ impl fmt::Debug for Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
     pub(crate) durability: Option<Durability>,
+    pub(crate) ttl: Option<Duration>,
 }
 
 impl WriteOptions {
@@ -313,6 +344,17 @@ impl WriteOptions {
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> WriteOptions {
         self.durability = Some(durability);
+        self
+    }
+
+    /// How long the values of this write live: from then on they are as if deleted. Their space comes back with compaction.
+    ///
+    /// The time counts from the write, by a clock that never goes back: where the system's is set back, it goes on from
+    /// where it was. A time that does not fit (beyond the year 2554) is for ever. Snapshots and scans see values that were there when
+    /// they were taken.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> WriteOptions {
+        self.ttl = Some(ttl);
         self
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::levels::space::Space;
 use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::options::Options;
 use crate::view::View;
@@ -25,7 +26,7 @@ pub(crate) enum Pressure {
 
 impl Pressure {
     /// The pressure that a view puts on writes, with so many bytes waiting for compaction.
-    pub(crate) fn of(view: &View, debt_bytes: u64, options: &Options) -> Pressure {
+    pub(crate) fn of(view: &View, debt_bytes: u64, space: &Space, options: &Options) -> Pressure {
         let l0 = view.version.levels.first().map_or(0, |level| level.tables.len());
         let causes = [
             (
@@ -40,6 +41,10 @@ impl Pressure {
                 options.compaction_debt_slowdown_bytes as f64,
                 options.compaction_debt_stop_bytes as f64,
             ),
+            {
+                let (value, slowdown, stop) = space.pressure(options);
+                (StallCause::ValueGarbage, value, slowdown, stop)
+            },
         ];
         let mut worst = Pressure::None;
         for (cause, value, slowdown, stop) in causes {
@@ -94,7 +99,8 @@ impl CurrentPressure {
         }
         let cause = match (word >> CAUSE_SHIFT) & 0x7f {
             0 => StallCause::L0Tables,
-            _ => StallCause::CompactionDebt,
+            2 => StallCause::CompactionDebt,
+            _ => StallCause::ValueGarbage,
         };
         if word & STOP_BIT != 0 {
             return Pressure::Stop { cause };
@@ -128,6 +134,7 @@ mod tests {
             Pressure::Slowdown { cause: StallCause::CompactionDebt, bytes_per_second: 1 << 40 },
             Pressure::Stop { cause: StallCause::L0Tables },
             Pressure::Stop { cause: StallCause::CompactionDebt },
+            Pressure::Slowdown { cause: StallCause::ValueGarbage, bytes_per_second: 9 },
         ] {
             current.set(pressure);
             assert_eq!(current.get(), pressure);

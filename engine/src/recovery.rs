@@ -9,6 +9,7 @@
 //!    recovery leaves the same work for the next one.
 //! 5. Remove what the manifest does not name.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -19,20 +20,22 @@ use bettong_metrics::{
 };
 
 use crate::compaction::retain::{Retain, Verdict};
+use crate::context::FileContext;
 use crate::engine::{Announced, CommitState, Engine, MemtableWaiters, Segments};
 use crate::env::file::Lock;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{Dir, Env};
 use crate::error::{Error, Result};
 use crate::gauges::{DueSince, Flushed};
-use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
+use crate::header::Birth;
+use crate::inventory;
 use crate::iter::internal::InternalIterator;
 use crate::job::shown;
-use crate::key::{DEFAULT_KEYSPACE, InternalKey, SeqNo, Trailer};
+use crate::key::DEFAULT_KEYSPACE;
 use crate::levels::edit::VersionEdit;
 use crate::levels::manifest::{self, FoundManifest, ManifestState, ManifestWriter};
 use crate::levels::set::VersionSet;
-use crate::levels::table_file::{Graveyard, TableMeta};
+use crate::levels::table_file::TableMeta;
 use crate::log::replay::LogFile;
 use crate::log::segment::{NewSegment, Segment};
 use crate::log::sync::SyncQueue;
@@ -43,12 +46,14 @@ use crate::options::Options;
 use crate::pressure::CurrentPressure;
 use crate::publish::Publisher;
 use crate::record::format::GroupType;
-use crate::record::reader::{End, Group, GroupReader};
-use crate::snapshot_list::SnapshotList;
+use crate::record::reader::End;
+use crate::replaying::Replaying;
+use crate::snapshot_list::{Horizons, SnapshotList};
 use crate::state::Gate;
 use crate::table::builder::{TableBuilder, TableShape};
-use crate::table::reader::TableContext;
 use crate::timed_mutex::TimedMutex;
+use crate::values::file::ValueFile;
+use crate::values::usage::{Usage, ValueFileMeta};
 use crate::view::{CurrentView, View};
 use crate::work::Work;
 
@@ -142,20 +147,21 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         dir.sync_ancestors()?;
     }
     let mut state = found.as_ref().map_or_else(ManifestState::default, |found| found.state.clone());
-    check_files(&dir, &state, &files)?;
+    inventory::check_files(&dir, &state, &files)?;
     if let Some(found) = &found {
-        check_orphans(&dir, found, &files)?;
+        inventory::check_orphans(&dir, found, &files)?;
     }
     report.tables = state.tables.iter().map(|tables| tables.len() as u64).sum();
     report.clean = state.clean_close.is_some();
     report.manifest_time = phases.next();
 
-    let memtables = replay(&dir, &state, &options, recorder, &mut report)?;
+    let context = FileContext::new(&dir, &options, recorder);
+    inventory::warn_of_values(&dir, &state, &files, recorder);
+    let memtables = replay(&context, &mut state, &options, &mut report)?;
     report.replay_time = phases.next();
 
-    let opening = Opening { dir: &dir, env: &env, options: &options, files: &files };
-    let (set, segment, graveyard, tables) =
-        opening.bring_up(&mut state, found, &memtables, recorder, &mut report)?;
+    let opening = Opening { dir: &dir, env: &env, options: &options, files: &files, context: &context };
+    let (set, segment) = opening.bring_up(&mut state, found, &memtables, recorder, &mut report)?;
     opening.remove_orphans(&set, &mut report);
     opening.write_options(&set);
     report.tables_time = phases.next();
@@ -165,7 +171,8 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     let segment = Arc::new(segment);
     let syncs = SyncQueue::new();
     syncs.push(segment.clone());
-    let active = Arc::new(Memtable::new(options.memtable_bytes, segment.number));
+    let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &context));
+    let active = Arc::new(Memtable::new(options.memtable_bytes, &values));
     let view = View { active, immutables: Vec::new(), version: set.version() };
     let engine = Engine {
         options,
@@ -173,8 +180,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         dir,
         recorder: recorder.clone(),
         registry: registry.clone(),
-        tables,
-        graveyard,
+        files: Arc::new(context),
         set,
         view: CurrentView::new(view),
         publisher: Publisher::new(state.last_seq),
@@ -218,82 +224,14 @@ impl<'a> Phases<'a> {
     }
 }
 
-/// Checks that every file the manifest names is there, tables at their exact length.
-fn check_files(dir: &Dir, state: &ManifestState, files: &[(FileName, u64)]) -> Result<()> {
-    let len_of = |name| files.iter().find(|(other, _)| *other == name).map(|(_, len)| *len);
-    for meta in state.tables.iter().flat_map(|tables| tables.values()) {
-        let name = FileName::Table(meta.number);
-        match len_of(name) {
-            Some(len) if len == meta.bytes => {}
-            Some(len) => {
-                let what = "the table's length is not what the manifest recorded";
-                return Err(Error::corruption(&dir.path_of(name), len.min(meta.bytes), what));
-            }
-            None => {
-                let what = "the file is missing, though the manifest names it";
-                return Err(Error::corruption(&dir.path_of(name), 0, what));
-            }
-        }
-    }
-    for number in state.logs.keys() {
-        let name = FileName::Log(*number);
-        if len_of(name).is_none() {
-            let what = "the file is missing, though the manifest names it";
-            return Err(Error::corruption(&dir.path_of(name), 0, what));
-        }
-    }
-    Ok(())
-}
-
-/// Checks that no file that the manifest does not name knows of more edits than it has: its end would then be missing, and what
-/// looks like left-overs would be the data.
-fn check_orphans(dir: &Dir, found: &FoundManifest, files: &[(FileName, u64)]) -> Result<()> {
-    let lost = || {
-        let what = "edits are missing at its end: other files know of more";
-        Err(Error::corruption(&dir.path_of(FileName::Manifest(found.number)), found.length, what))
-    };
-    let state = &found.state;
-    for (name, len) in files.iter().filter(|(_, len)| *len >= HEADER_BYTES) {
-        let (kind, number, named) = match *name {
-            FileName::Table(n) => {
-                (FileKind::Table, n, state.tables.iter().any(|tables| tables.contains_key(&n)))
-            }
-            FileName::Log(n) => (FileKind::Log, n, state.logs.contains_key(&n)),
-            _ => continue,
-        };
-        if named {
-            continue;
-        }
-        let file = dir.open(*name, false)?;
-        let bytes = file.contents(HEADER_BYTES, false)?;
-        // A header that does not read is that of a file whose making was interrupted: it knows nothing.
-        let Ok(header) = FileHeader::decode(&bytes, kind, number, &dir.path_of(*name)) else {
-            continue;
-        };
-        if header.birth.manifest == found.number && header.birth.manifest_len > found.length {
-            return lost();
-        }
-        // A log is written to only after the manifest has named it.
-        if kind == FileKind::Log && number.0 >= state.next_file.0 {
-            let bytes = file.contents(*len, false)?;
-            let path = dir.path_of(*name);
-            let mut reader = GroupReader::new(&bytes, &path, header.id, 0);
-            if matches!(reader.next(), Ok(Some(_))) {
-                return lost();
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Replays the logs into one memtable each, oldest first.
 fn replay(
-    dir: &Dir,
-    state: &ManifestState,
+    context: &FileContext,
+    state: &mut ManifestState,
     options: &Options,
-    recorder: &Recorder,
     report: &mut RecoveryReport,
 ) -> Result<Vec<Arc<Memtable>>> {
+    let (dir, recorder) = (&context.dir, &context.recorder);
     let mut memtables = Vec::new();
     let mut expected = state.last_seq.plus(1);
     let logs: Vec<(FileNumber, u64)> = state.logs.iter().map(|(number, id)| (*number, *id)).collect();
@@ -302,7 +240,8 @@ fn replay(
             .inspect_err(|error| count_failure(recorder, *number, error))?;
         report.logs += 1;
         let clean_length = state.clean_close.filter(|close| close.log == *number).map(|close| close.length);
-        let mut replayed = Replaying::new(*number, options.memtable_bytes);
+        let values = log.values(*number, context);
+        let mut replayed = Replaying::new(&values, options);
         let end = log
             .replay(clean_length, |group, offset| {
                 replayed.apply(group, offset, &mut expected, log.path())?;
@@ -311,6 +250,11 @@ fn replay(
                 Ok(())
             })
             .inspect_err(|error| count_failure(recorder, *number, error))?;
+        values.set_sealed(end.length);
+        if replayed.expiring {
+            // Nothing that was gone when the log was begun may come back, wherever the clock is now.
+            state.time = state.time.max(log.born_at);
+        }
         recorder.add(Counter::StorageReadBytes.at(ReadOrigin::Recovery as usize), end.length);
         memtables.extend(replayed.memtables);
         if let End::Open { torn_bytes } = end.end {
@@ -351,71 +295,14 @@ fn count_failure(recorder: &Recorder, log: FileNumber, error: &Error) {
     recorder.emit(Event::new(EventKind::Corruption).file(log.0).message(error.to_string()));
 }
 
-/// The memtables that one log fills.
-struct Replaying {
-    log: FileNumber,
-    capacity: usize,
-    memtables: Vec<Arc<Memtable>>,
-}
-
-impl Replaying {
-    fn new(log: FileNumber, capacity: usize) -> Replaying {
-        Replaying { log, capacity, memtables: Vec::new() }
-    }
-
-    fn apply(&mut self, group: &Group<'_>, offset: u64, expected: &mut SeqNo, path: &Path) -> Result<()> {
-        let fault = |what| Error::corruption(path, offset, what);
-        if group.kind == GroupType::Edit {
-            return Err(fault("a version edit in a log"));
-        }
-        let lengths = group.entries.iter().map(|entry| (entry.key.len(), entry.value.len()));
-        let needed = Memtable::bytes_needed(*expected, lengths);
-        for (entry, seq) in group.entries.iter().zip(expected.0..) {
-            if entry.seq != SeqNo(seq) {
-                return Err(fault("a record is not the successor of the one before it"));
-            }
-            if entry.keyspace != DEFAULT_KEYSPACE {
-                return Err(fault("a record of a keyspace that does not exist"));
-            }
-        }
-        let last = SeqNo(expected.0 + group.entries.len() as u64 - 1);
-        if group.entries.is_empty() {
-            return Ok(());
-        }
-        let (memtable, mut room) = self.room(needed, last).ok_or(fault("a record too large for memory"))?;
-        for entry in &group.entries {
-            memtable.insert(
-                &mut room,
-                InternalKey::new(entry.key, Trailer::new(entry.seq, entry.kind)),
-                entry.value,
-            );
-        }
-        *expected = last.plus(1);
-        Ok(())
-    }
-
-    fn room(&mut self, needed: usize, last: SeqNo) -> Option<(Arc<Memtable>, crate::memtable::Reservation)> {
-        if let Some(memtable) = self.memtables.last()
-            && let Some(room) = memtable.reserve(needed, last)
-        {
-            return Some((memtable.clone(), room));
-        }
-        let memtable = Arc::new(Memtable::new(self.capacity.max(Memtable::capacity_for(needed)), self.log));
-        self.memtables.push(memtable.clone());
-        let room = memtable.reserve(needed, last)?;
-        Some((memtable, room))
-    }
-}
-
 /// What the steps after the replay share.
 struct Opening<'a> {
     dir: &'a Dir,
     env: &'a Env,
     options: &'a Options,
     files: &'a [(FileName, u64)],
+    context: &'a FileContext,
 }
-
-type BroughtUp = (VersionSet, Segment, Arc<Graveyard>, TableContext);
 
 impl Opening<'_> {
     /// Makes the recovered state the durable one, and opens a log to go on with.
@@ -426,35 +313,49 @@ impl Opening<'_> {
         memtables: &[Arc<Memtable>],
         recorder: &Recorder,
         report: &mut RecoveryReport,
-    ) -> Result<BroughtUp> {
+    ) -> Result<(VersionSet, Segment)> {
         let highest =
             self.files.iter().filter_map(|(name, _)| name.number()).max().map_or(0, |number| number.0);
         state.next_file.0 = state.next_file.0.max(highest + 1);
         let old_logs: Vec<FileNumber> = state.logs.keys().copied().collect();
-        let graveyard = Arc::new(Graveyard::default());
-        let tables = TableContext::new(self.dir, self.options, recorder);
         let set = match found {
-            Some(found) if report.clean && !found.torn && memtables.is_empty() => {
+            Some(found) if report.clean && !found.torn && found.current && memtables.is_empty() => {
                 let manifest = ManifestWriter::reopen(self.dir, &found)?;
-                VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
+                VersionSet::new(self.env, self.context.clone(), manifest, state.clone())
             }
             _ => {
                 // They know of no edit: the manifest that will name them is not written yet.
                 let birth = Birth { at_nanos: self.env.clock.unix_nanos(), ..Birth::default() };
                 let flushed = self.write_tables(state, memtables, birth, recorder)?;
+                let adopted = adopt_logs(memtables, &flushed)?;
                 report.tables_written = flushed.len() as u64;
                 let mut edit = VersionEdit { removed_logs: old_logs.clone(), ..VersionEdit::default() };
                 edit.last_seq = memtables.iter().map(|memtable| memtable.last_seq()).max();
                 edit.added_tables = flushed.into_iter().map(|meta| (0, meta)).collect();
+                edit.added_values = adopted;
                 state.apply(&edit).map_err(|what| Error::corruption(self.dir.path(), 0, what))?;
                 let number = new_number(state);
                 let manifest = ManifestWriter::create(self.dir, number, state, birth)?;
                 ManifestWriter::enforce(self.dir)?;
-                VersionSet::new(self.env, tables.clone(), graveyard.clone(), manifest, state.clone())
+                VersionSet::new(self.env, self.context.clone(), manifest, state.clone())
             }
         };
+        self.rename_values(&set)?;
         let segment = self.first_segment(&set, recorder)?;
-        Ok((set, segment, graveyard, tables))
+        Ok((set, segment))
+    }
+
+    /// Gives logs that became value files the names of such.
+    fn rename_values(&self, set: &VersionSet) -> Result<()> {
+        let values = &set.version().values;
+        let logs = self.files.iter().filter_map(|(name, _)| match name {
+            FileName::Log(number) if values.contains_key(number) => Some(*number),
+            _ => None,
+        });
+        for number in logs {
+            self.dir.rename(FileName::Log(number), FileName::Value(number))?;
+        }
+        Ok(())
     }
 
     /// A log to go on with; those before it, which are empty or whose writes are in tables, are let go.
@@ -494,7 +395,7 @@ impl Opening<'_> {
             });
             let shape = TableShape::of_level(self.options, 0, DEFAULT_KEYSPACE);
             let mut builder = TableBuilder::create(self.dir, number, shape, birth)?;
-            let mut retain = Retain::new(vec![memtable.last_seq()]);
+            let mut retain = Retain::new(Horizons { seqs: vec![memtable.last_seq()], time: 0 });
             let mut source = memtable.iter();
             let mut dropped = 0;
             let mut report = JobReport::default();
@@ -536,10 +437,10 @@ impl Opening<'_> {
         let manifest = set.manifest_number();
         for (name, _) in self.files {
             let needed = match name {
-                // Value files come with separation; until then one is not ours to judge.
-                FileName::Lock | FileName::Current | FileName::Value(_) => true,
+                FileName::Lock | FileName::Current => true,
+                FileName::Value(number) => version.values.contains_key(number),
                 FileName::Table(number) => version.tables().any(|(_, table)| table.meta.number == *number),
-                FileName::Log(number) => logs.contains(number),
+                FileName::Log(number) => logs.contains(number) || version.values.contains_key(number),
                 FileName::Manifest(number) => *number == manifest,
                 FileName::CurrentTemp | FileName::Options(_) => false,
             };
@@ -563,6 +464,23 @@ impl Opening<'_> {
             self.dir.remove(name).ok();
         }
     }
+}
+
+/// The logs that the tables written from them point into, made durable: they are value files from now on. A killed process may
+/// have left them in the page cache alone.
+fn adopt_logs(memtables: &[Arc<Memtable>], tables: &[TableMeta]) -> Result<Vec<ValueFileMeta>> {
+    let mut adopted: BTreeMap<FileNumber, ValueFileMeta> = BTreeMap::new();
+    for memtable in memtables.iter().filter(|memtable| memtable.pointers() > 0) {
+        let file = memtable.values();
+        let mut born = Usage::default();
+        tables.iter().for_each(|table| born.add(table.usage.of(file.number)));
+        if born.entries > 0 && !adopted.contains_key(&file.number) {
+            file.sync()?;
+            let (number, id, bytes) = (file.number, file.id, file.sealed_bytes());
+            adopted.insert(number, ValueFileMeta { number, id, bytes, born });
+        }
+    }
+    Ok(adopted.into_values().collect())
 }
 
 /// A memtable of replayed writes was written to a table: a flush like any other.

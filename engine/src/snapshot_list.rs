@@ -5,34 +5,45 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::expiry::ExpiryClock;
 use crate::key::SeqNo;
 
-/// The sequence numbers that snapshots read at, and how many read at each.
+/// The sequence numbers that snapshots read at, how many read at each, and the earliest time at which one of them looks.
 #[derive(Debug, Default)]
-pub(crate) struct SnapshotList(Mutex<BTreeMap<SeqNo, usize>>);
+pub(crate) struct SnapshotList(Mutex<BTreeMap<SeqNo, (usize, u64)>>);
+
+/// The states that must stay readable.
+#[derive(Clone, Debug)]
+pub(crate) struct Horizons {
+    /// Every snapshot, and the newest visible state, ascending.
+    pub(crate) seqs: Vec<SeqNo>,
+    /// What has expired by this time has expired for all of them.
+    pub(crate) time: u64,
+}
 
 impl SnapshotList {
-    /// Registers a snapshot of the newest visible state.
+    /// Registers a snapshot of the newest visible state; returns its number and its time.
     ///
-    /// The number is read under the list's lock, as [`SnapshotList::horizons`] does: a compaction either sees the snapshot, or
+    /// Both are read under the list's lock, as [`SnapshotList::horizons`] does: a compaction either sees the snapshot, or
     /// started when everything it may drop was older than what this snapshot reads.
-    pub(crate) fn take(&self, visible: &AtomicU64) -> SeqNo {
+    pub(crate) fn take(&self, visible: &AtomicU64, expiry: &ExpiryClock) -> (SeqNo, u64) {
         let mut list = self.0.lock();
-        let seq = SeqNo(visible.load(Ordering::Acquire));
-        *list.entry(seq).or_insert(0) += 1;
-        seq
+        let (seq, time) = (SeqNo(visible.load(Ordering::Acquire)), expiry.moment());
+        let place = list.entry(seq).or_insert((0, time));
+        *place = (place.0 + 1, place.1.min(time));
+        (seq, time)
     }
 
     /// Registers once more a snapshot that is held.
     pub(crate) fn retain(&self, seq: SeqNo) {
-        if let Some(count) = self.0.lock().get_mut(&seq) {
+        if let Some((count, _)) = self.0.lock().get_mut(&seq) {
             *count += 1;
         }
     }
 
     pub(crate) fn release(&self, seq: SeqNo) {
         let mut list = self.0.lock();
-        if let Some(count) = list.get_mut(&seq) {
+        if let Some((count, _)) = list.get_mut(&seq) {
             *count -= 1;
             if *count == 0 {
                 list.remove(&seq);
@@ -40,14 +51,15 @@ impl SnapshotList {
         }
     }
 
-    /// The states that must stay readable, ascending: every snapshot, and the newest visible one.
-    pub(crate) fn horizons(&self, visible: &AtomicU64) -> Vec<SeqNo> {
+    /// The states that must stay readable.
+    pub(crate) fn horizons(&self, visible: &AtomicU64, expiry: &ExpiryClock) -> Horizons {
         let list = self.0.lock();
         let newest = SeqNo(visible.load(Ordering::Acquire));
-        let mut horizons: Vec<SeqNo> = list.keys().copied().collect();
-        if horizons.last() != Some(&newest) {
-            horizons.push(newest);
+        let mut seqs: Vec<SeqNo> = list.keys().copied().collect();
+        if seqs.last() != Some(&newest) {
+            seqs.push(newest);
         }
-        horizons
+        let time = list.values().map(|(_, time)| *time).fold(expiry.moment(), u64::min);
+        Horizons { seqs, time }
     }
 }

@@ -54,6 +54,17 @@ impl Value {
         Value(Repr::Shared { ptr: bytes.as_ptr(), len: bytes.len(), _owner: owner() })
     }
 
+    /// The same value without its first `len` bytes.
+    pub(crate) fn without_head(self, len: usize) -> Value {
+        let rest = self.get(len..).unwrap_or_default();
+        match &self.0 {
+            Repr::Shared { _owner, .. } => {
+                Value(Repr::Shared { ptr: rest.as_ptr(), len: rest.len(), _owner: _owner.clone() })
+            }
+            _ => Value::copied(rest),
+        }
+    }
+
     /// The bytes as an own allocation, which pins nothing.
     pub fn into_bytes(self) -> Vec<u8> {
         match self.0 {
@@ -123,6 +134,7 @@ mod tests {
             drop(holder);
             assert_eq!(value, expected);
             assert_eq!(value.clone().into_bytes(), expected);
+            assert_eq!(value.without_head(8), expected.get(8..).unwrap_or_default());
         }
     }
 

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
 
+use crate::context::FileContext;
+use crate::env::names::FileName;
+use crate::error::{Error, Result};
 use crate::levels::version::Version;
 use crate::memtable::Memtable;
+use crate::values::file::ValueFile;
+use crate::values::pointer::ValuePointer;
 
 /// One consistent state of memory and tree. Immutable; readers keep it for as long as they like.
 #[derive(Clone, Debug)]
@@ -19,6 +24,23 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// The file that a pointer of this state leads to.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] if there is none: a table points to a file that the manifest does not name.
+    pub(crate) fn value_file(&self, pointer: ValuePointer, context: &FileContext) -> Result<&Arc<ValueFile>> {
+        let log =
+            || self.memtables().map(|memtable| memtable.values()).find(|file| file.number == pointer.file);
+        self.version.value_file(pointer).or_else(log).ok_or_else(|| {
+            let path = context.dir.path_of(FileName::Value(pointer.file));
+            Error::corruption(
+                &path,
+                pointer.offset,
+                "a pointer leads to a file that does not belong to the database",
+            )
+        })
+    }
+
     /// All memtables, newest first.
     pub(crate) fn memtables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
         std::iter::once(&self.active).chain(&self.immutables)

@@ -2,30 +2,124 @@
 //!
 //! 1. The level furthest over its size, L0 by its number of tables.
 //! 2. Of L0 everything, into the base level; of another level the table that has least to be merged with, for its size.
-//! 3. Failing that, a table that is mostly tombstones, so that deleted data do not stay for ever.
+//! 3. If the values take too much disk: what brings hidden garbage to light, or collects what is known.
+//! 4. Failing that, a table that is mostly tombstones or expired, so that deleted data do not stay for ever.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::plan::{Plan, Reason};
 use crate::env::names::FileNumber;
 use crate::levels::shape::Shape;
+use crate::levels::space::{Circumstances, Space, candidates};
 use crate::levels::table_file::TableFile;
 use crate::levels::version::{Level, Version};
 use crate::options::{LEVELS, Options};
 
-/// A table is mostly tombstones from this share on.
+/// A table is mostly tombstones, or expired, from this share on.
 const TOMBSTONE_SHARE: f64 = 0.5;
+/// A collection rewrites at most so many tables' worth of pointers at a time: others wait for its tables.
+const TABLES_PER_COLLECTION: u64 = 4;
 
 /// The compaction to do next, if one is due and none of its tables is `busy`.
-pub(crate) fn pick(version: &Version, options: &Options, busy: &HashSet<FileNumber>) -> Option<Plan> {
+pub(crate) fn pick(
+    version: &Version,
+    options: &Options,
+    busy: &HashSet<FileNumber>,
+    circumstances: Circumstances,
+) -> Option<Plan> {
+    let space = Space::of(version, circumstances.log_bytes, options);
+    let collect = if space.is_due(options) { candidates(version, options, false) } else { Arc::default() };
+    let plan = pick_by_size(version, options, busy)
+        .or_else(|| pick_garbage(version, options, &space, &collect, busy))
+        .or_else(|| pick_tombstones(version, busy))
+        .or_else(|| pick_expired(version, circumstances.time, busy))?;
+    // What is marked for collection is moved by whoever rewrites its keys anyway.
+    Some(Plan { collect, ..plan })
+}
+
+fn pick_by_size(version: &Version, options: &Options, busy: &HashSet<FileNumber>) -> Option<Plan> {
     let shape = Shape::of(version, options);
     let due = shape.by_score().into_iter();
-    let by_size = due.filter_map(|level| match level {
-        0 => pick_l0(version, &shape, busy),
+    let mut by_size = due.filter_map(|level| match level {
+        0 => pick_l0(version, Reason::L0Tables, &shape, busy),
         _ => pick_table(version, level, busy),
     });
-    by_size.into_iter().next().or_else(|| pick_tombstones(version, busy))
+    by_size.next()
+}
+
+/// What brings the values back below their ceiling.
+fn pick_garbage(
+    version: &Version,
+    options: &Options,
+    space: &Space,
+    collect: &BTreeSet<FileNumber>,
+    busy: &HashSet<FileNumber>,
+) -> Option<Plan> {
+    if !space.is_due(options) {
+        return None;
+    }
+    if space.hidden >= space.garbage {
+        pick_hiding(version, options, busy)
+    } else {
+        pick_collection(version, options, collect, busy)
+    }
+}
+
+/// Merges the upper level that hides most.
+fn pick_hiding(version: &Version, options: &Options, busy: &HashSet<FileNumber>) -> Option<Plan> {
+    let last = version.last_level()?;
+    let upper = version.levels.iter().enumerate().take(last.max(1));
+    let (level, most) = upper.max_by_key(|(at, level)| (level.value_bytes, std::cmp::Reverse(*at)))?;
+    if level == 0 {
+        return pick_l0(version, Reason::Garbage, &Shape::of(version, options), busy);
+    }
+    let mut tables: Vec<_> = most.tables.iter().filter(|table| !table.meta.usage.is_empty()).collect();
+    tables.sort_by_key(|table| std::cmp::Reverse(table.meta.usage.bytes()));
+    tables.into_iter().find_map(|table| into_next(version, Reason::Garbage, level, table, busy))
+}
+
+/// Writes anew what points into the files to collect, from the top: what is moved twice was moved in vain.
+fn pick_collection(
+    version: &Version,
+    options: &Options,
+    collect: &BTreeSet<FileNumber>,
+    busy: &HashSet<FileNumber>,
+) -> Option<Plan> {
+    let uses = |table: &&Arc<TableFile>| collect.iter().any(|file| table.meta.usage.of(*file).entries > 0);
+    let (level, tables) = version
+        .levels
+        .iter()
+        .enumerate()
+        .map(|(at, level)| (at, level.tables.iter().filter(uses).cloned().collect::<Vec<_>>()))
+        .find(|(_, tables)| !tables.is_empty())?;
+    if level == 0 {
+        return pick_l0(version, Reason::Garbage, &Shape::of(version, options), busy);
+    }
+    let mut bytes = 0;
+    let free = tables.into_iter().filter(|table| !busy.contains(&table.meta.number));
+    let some = free.take_while(|table| {
+        let first = bytes == 0;
+        bytes += table.meta.bytes;
+        first || bytes <= options.table_bytes * TABLES_PER_COLLECTION
+    });
+    in_place(Reason::Garbage, level, some.collect())
+}
+
+/// Tables of one level, each written anew where it is.
+fn in_place(reason: Reason, level: usize, tables: Vec<Arc<TableFile>>) -> Option<Plan> {
+    let inputs = vec![(level, tables)];
+    let plan =
+        Plan { reason, inputs, output_level: level, grandparents: Vec::new(), collect: Arc::default() };
+    let any = plan.tables().next().is_some();
+    any.then_some(plan)
+}
+
+/// Collects all garbage that is known: for [`Db::collect_garbage`](crate::Db::collect_garbage).
+pub(crate) fn pick_all_garbage(version: &Version, options: &Options) -> Option<Plan> {
+    let collect = candidates(version, options, true);
+    let plan = pick_collection(version, options, &collect, &HashSet::new())?;
+    Some(Plan { collect, ..plan })
 }
 
 /// Everything in `first ..= last` (all keys if `None`), merged into the lowest level that has any of it: for
@@ -45,7 +139,8 @@ pub(crate) fn pick_all(
     let inputs: Vec<_> =
         version.levels.iter().map(select).enumerate().filter(|(_, t)| !t.is_empty()).collect();
     let output_level = inputs.last()?.0.max(Shape::of(version, options).base());
-    Some(Plan { reason: Reason::Manual, inputs, output_level, grandparents: Vec::new() })
+    let collect = Arc::default();
+    Some(Plan { reason: Reason::Manual, inputs, output_level, grandparents: Vec::new(), collect })
 }
 
 /// Tables of L0 that overlap what is chosen must come along with everything they overlap, or an older version of a key could
@@ -69,11 +164,11 @@ fn widen(version: &Version, first: Option<&[u8]>, last: Option<&[u8]>) -> (Optio
     }
 }
 
-fn pick_l0(version: &Version, shape: &Shape, busy: &HashSet<FileNumber>) -> Option<Plan> {
+fn pick_l0(version: &Version, reason: Reason, shape: &Shape, busy: &HashSet<FileNumber>) -> Option<Plan> {
     let tables = version.levels.first()?.tables.to_vec();
     let first = tables.iter().map(|table| &table.meta.smallest).min()?.clone();
     let last = tables.iter().map(|table| &table.meta.largest).max()?.clone();
-    finish(version, Reason::L0Tables, (0, tables), shape.base(), (&first, &last), busy)
+    finish(version, reason, (0, tables), shape.base(), (&first, &last), busy)
 }
 
 fn pick_table(version: &Version, level: usize, busy: &HashSet<FileNumber>) -> Option<Plan> {
@@ -99,6 +194,21 @@ fn pick_tombstones(version: &Version, busy: &HashSet<FileNumber>) -> Option<Plan
         .tables()
         .filter(full)
         .find_map(|(level, table)| into_next(version, Reason::Tombstones, level, table, busy))
+}
+
+fn pick_expired(version: &Version, time: u64, busy: &HashSet<FileNumber>) -> Option<Plan> {
+    let last = version.last_level()?;
+    let full = |(level, table): &(usize, &Arc<TableFile>)| {
+        let expired = table.meta.expiring.expired(time) as f64;
+        *level > 0 && expired > 0.0 && expired / table.meta.entries.max(1) as f64 >= TOMBSTONE_SHARE
+    };
+    version.tables().filter(full).find_map(|(level, table)| {
+        if level < last {
+            return into_next(version, Reason::Expired, level, table, busy);
+        }
+        let free = !busy.contains(&table.meta.number);
+        free.then(|| in_place(Reason::Expired, level, vec![table.clone()]))?
+    })
 }
 
 fn tombstone_share(table: &TableFile) -> f64 {
@@ -134,7 +244,7 @@ fn finish(
     if !in_the_way.is_empty() {
         inputs.push((output_level, in_the_way));
     }
-    let plan = Plan { reason, inputs, output_level, grandparents };
+    let plan = Plan { reason, inputs, output_level, grandparents, collect: Arc::default() };
     let free = plan.tables().all(|(_, table)| !busy.contains(&table.meta.number));
     free.then_some(plan)
 }

@@ -1,7 +1,9 @@
 //! What a compaction is to do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::env::names::FileNumber;
 use crate::levels::table_file::TableFile;
 
 /// Why a compaction was chosen: label `reason`.
@@ -12,6 +14,10 @@ pub(crate) enum Reason {
     LevelSize = 1,
     Tombstones = 2,
     Manual = 3,
+    /// Value files are mostly garbage, or may be.
+    Garbage = 4,
+    /// Most of a table has expired.
+    Expired = 5,
 }
 
 /// Tables to merge and the level the result goes to.
@@ -23,11 +29,18 @@ pub(crate) struct Plan {
     pub(crate) output_level: usize,
     /// The tables below the output level that its result will meet later.
     pub(crate) grandparents: Vec<Arc<TableFile>>,
+    /// Value files to collect: what lives on of them is moved.
+    pub(crate) collect: Arc<BTreeSet<FileNumber>>,
 }
 
 impl Plan {
     pub(crate) fn tables(&self) -> impl Iterator<Item = (usize, &Arc<TableFile>)> {
         self.inputs.iter().flat_map(|(level, tables)| tables.iter().map(move |table| (*level, table)))
+    }
+
+    /// Whether the tables of a level are written anew on the same level, each for itself.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.inputs.iter().all(|(level, _)| *level == self.output_level) && self.output_level > 0
     }
 
     /// Bytes read from levels above the output, or from the output level itself.
@@ -44,7 +57,7 @@ impl Plan {
         let mut tables = self.tables();
         let only = tables.next().filter(|_| tables.next().is_none())?;
         let ahead: u64 = self.grandparents.iter().map(|table| table.meta.bytes).sum();
-        let worth_rewriting = self.reason == Reason::Manual || self.reason == Reason::Tombstones;
+        let worth_rewriting = !matches!(self.reason, Reason::L0Tables | Reason::LevelSize);
         (only.0 != self.output_level && !worth_rewriting && ahead <= grandparent_bytes_max).then_some(only)
     }
 }

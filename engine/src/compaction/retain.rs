@@ -6,7 +6,9 @@
 
 use bettong_metrics::{Counter, Recorder};
 
-use crate::key::{InternalKey, Kind, SeqNo};
+use crate::key::{InternalKey, Kind, Trailer};
+use crate::snapshot_list::Horizons;
+use crate::values::stored::Stored;
 
 /// What to do with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,20 +25,30 @@ pub(crate) enum Verdict {
 /// Judges the entries of a merge, which come in internal key order.
 #[derive(Debug)]
 pub(crate) struct Retain {
-    /// Ascending.
-    horizons: Vec<SeqNo>,
+    horizons: Horizons,
     user: Vec<u8>,
     stripe: Option<usize>,
 }
 
 impl Retain {
-    pub(crate) fn new(horizons: Vec<SeqNo>) -> Retain {
+    pub(crate) fn new(horizons: Horizons) -> Retain {
         Retain { horizons, user: Vec::new(), stripe: None }
+    }
+
+    /// The entry as everybody sees it who still looks: one that has expired for all of them is a tombstone.
+    pub(crate) fn as_seen<'a>(&self, key: InternalKey<'a>, stored: &'a [u8]) -> (InternalKey<'a>, &'a [u8]) {
+        let kind = key.trailer.kind().filter(|kind| kind.expires());
+        let expires_at = kind.and_then(|kind| Stored::parse(kind, stored)).map(|stored| stored.expires_at);
+        if expires_at.is_some_and(|at| at <= self.horizons.time) {
+            let tombstone = Trailer::new(key.trailer.seq(), Kind::Tombstone);
+            return (InternalKey::new(key.user, tombstone), &[]);
+        }
+        (key, stored)
     }
 
     /// `is_bottom` says whether no older entry of a key can lie below the merge's output.
     pub(crate) fn judge(&mut self, key: InternalKey<'_>, is_bottom: impl FnOnce(&[u8]) -> bool) -> Verdict {
-        let stripe = self.horizons.partition_point(|horizon| *horizon < key.trailer.seq());
+        let stripe = self.horizons.seqs.partition_point(|horizon| *horizon < key.trailer.seq());
         let same_user = self.stripe.is_some() && self.user == key.user;
         if same_user && self.stripe == Some(stripe) {
             return Verdict::Shadowed;
@@ -47,9 +59,9 @@ impl Retain {
         }
         self.stripe = Some(stripe);
         // Without snapshots there would be one stripe: a second entry of a key would go, and a tombstone that hides nothing.
-        let visible = stripe < self.horizons.len();
+        let visible = stripe < self.horizons.seqs.len();
         let spent = visible && key.trailer.kind() == Some(Kind::Tombstone) && is_bottom(key.user);
-        let second = same_user && stripe + 1 < self.horizons.len();
+        let second = same_user && stripe + 1 < self.horizons.seqs.len();
         match (spent, second) {
             (true, _) if stripe == 0 => Verdict::Spent,
             (false, false) => Verdict::Keep,
@@ -80,11 +92,15 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Trailer;
+    use crate::key::SeqNo;
+
+    fn at(horizons: &[u64]) -> Horizons {
+        Horizons { seqs: horizons.iter().copied().map(SeqNo).collect(), time: 0 }
+    }
 
     /// What is left of `entries` (key, sequence number, kind; sorted) with snapshots at `horizons`.
     fn kept(horizons: &[u64], entries: &[(&str, u64, Kind)], bottom: bool) -> Vec<(String, u64)> {
-        let mut retain = Retain::new(horizons.iter().copied().map(SeqNo).collect());
+        let mut retain = Retain::new(at(horizons));
         let keep = |(user, seq, kind): &(&str, u64, Kind)| {
             let key = InternalKey::new(user.as_bytes(), Trailer::new(SeqNo(*seq), *kind));
             matches!(retain.judge(key, |_| bottom), Verdict::Keep | Verdict::Held)
@@ -108,7 +124,7 @@ mod tests {
     #[test]
     fn what_only_a_snapshot_keeps_is_told_apart() {
         let judge = |horizons: &[u64], entries: &[(&str, u64, Kind)]| {
-            let mut retain = Retain::new(horizons.iter().copied().map(SeqNo).collect());
+            let mut retain = Retain::new(at(horizons));
             let judge = |(user, seq, kind): &(&str, u64, Kind)| {
                 retain.judge(InternalKey::new(user.as_bytes(), Trailer::new(SeqNo(*seq), *kind)), |_| true)
             };
@@ -120,6 +136,18 @@ mod tests {
         let deleted = [("a", 9, Kind::Tombstone), ("a", 4, Kind::Value), ("b", 3, Kind::Value)];
         assert_eq!(judge(&[5, 10], &deleted), [Verdict::Held, Verdict::Held, Verdict::Keep]);
         assert_eq!(judge(&[10], &deleted), [Verdict::Spent, Verdict::Shadowed, Verdict::Keep]);
+    }
+
+    #[test]
+    fn an_entry_that_has_expired_for_all_is_a_tombstone() {
+        let retain = Retain::new(Horizons { seqs: vec![SeqNo(9)], time: 100 });
+        for (expires_at, kind) in [(100u64, Kind::Tombstone), (101, Kind::ExpiringValue)] {
+            let stored = [expires_at.to_le_bytes().as_slice(), b"v"].concat();
+            let key = InternalKey::new(b"k", Trailer::new(SeqNo(4), Kind::ExpiringValue));
+            let (key, seen) = retain.as_seen(key, &stored);
+            assert_eq!((key.trailer.seq(), key.trailer.kind()), (SeqNo(4), Some(kind)));
+            assert_eq!(seen.is_empty(), kind == Kind::Tombstone);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, RunningJob};
 
-use super::output::{Output, grandparent_bytes_max};
+use super::output::{Output, Written, grandparent_bytes_max};
 use super::plan::Plan;
 use super::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
@@ -12,15 +12,19 @@ use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
 use crate::iter::merge::MergeIter;
 use crate::job::{outcome, shown};
+use crate::key::InternalKey;
 use crate::levels::edit::VersionEdit;
 use crate::levels::level_cursor::LevelCursor;
 use crate::levels::table_file::{TableFile, TableMeta};
 use crate::levels::version::Version;
 use crate::meter::Meter;
-use crate::metric::{OK, Pool, ReadOrigin, WriteOrigin};
+use crate::metric::{OK, Pool, ReadOrigin, ValuePurpose, WriteOrigin};
 use crate::options::LEVELS;
 use crate::table::cursor::TableCursor;
 use crate::table::reader::ReadContext;
+use crate::values::pointer::ValuePointer;
+use crate::values::stored::Stored;
+use crate::values::usage::Usage;
 use crate::view::View;
 
 /// How often a merge looks whether it should stop or slow down.
@@ -86,7 +90,7 @@ fn move_table(engine: &Engine, plan: &Plan, level: usize, table: &TableFile) -> 
         added_tables: vec![(plan.output_level, table.meta.clone())],
         ..VersionEdit::default()
     };
-    engine.install(edit, with_version)?;
+    engine.install(edit, &[], with_version)?;
     engine.recorder.add(Counter::CompactionMovedFiles, 1);
     engine.recorder.add(Counter::LevelMovedBytes.at(plan.output_level), table.meta.bytes);
     Ok(JobReport { outputs: shown(plan.output_level, [&table.meta]), ..JobReport::default() })
@@ -99,11 +103,12 @@ fn merge(
     mut pace: impl FnMut(u64) -> bool,
 ) -> Result<JobReport> {
     // Taken before the first entry is read: whoever takes a snapshot later sees only what is the newest here.
-    let horizons = engine.snapshots.horizons(engine.publisher.cell());
+    let horizons = engine.snapshots.horizons(engine.publisher.cell(), &engine.set.expiry);
     let version = engine.set.version();
     let mut below = Below::new(&version, plan.output_level);
     let mut retain = Retain::new(horizons);
     let mut output = Output::new(engine, plan.output_level, WriteOrigin::Compaction, &plan.grandparents);
+    output.set_in_place(plan);
     let mut counts = Counts::default();
     let mut source = MergeIter::new(sources(plan)?);
     source.seek_to_first()?;
@@ -111,19 +116,28 @@ fn merge(
     while let Some((key, value)) = source.current() {
         counts.read += 1;
         counts.read_bytes += (key.user.len() + value.len()) as u64;
-        let verdict = retain.judge(key, |user| below.has_nothing_of(user));
+        let (seen, stored) = retain.as_seen(key, value);
+        counts.expired += u64::from(seen != key);
+        let pointer = Stored::pointer(key.trailer.kind(), value).filter(|p| plan.collect.contains(&p.file));
+        let verdict = retain.judge(seen, |user| below.has_nothing_of(user));
         match verdict {
             Verdict::Keep | Verdict::Held => {
                 if verdict == Verdict::Held {
-                    counts.held.count(key, value);
+                    counts.held.count(seen, stored);
                 }
-                paced += (key.user.len() + value.len()) as u64;
+                paced += (seen.user.len() + stored.len()) as u64;
                 counts.kept += 1;
-                output.add(key, value)?;
+                match pointer.filter(|_| seen == key) {
+                    Some(pointer) => {
+                        paced += collect(&version, &mut output, (key, value), pointer, &mut counts)?
+                    }
+                    None => output.add(seen, stored)?,
+                }
             }
             Verdict::Shadowed => counts.shadowed += 1,
             Verdict::Spent => counts.spent += 1,
         }
+        counts.discarded += u64::from(pointer.is_some() && !matches!(verdict, Verdict::Keep | Verdict::Held));
         if counts.read % ENTRIES_BETWEEN_LOOKS == 0 {
             job.set_bytes_done(counts.read_bytes);
             if !pace(std::mem::take(&mut paced)) {
@@ -133,21 +147,46 @@ fn merge(
         source.next()?;
     }
     job.set_bytes_done(counts.read_bytes);
-    let tables = output.finish()?;
+    let Written { tables, values } = output.finish()?;
     let edit = VersionEdit {
         removed_tables: plan.tables().map(|(level, table)| (level, table.meta.number)).collect(),
         added_tables: tables.iter().map(|meta| (plan.output_level, meta.clone())).collect(),
+        added_values: values,
         ..VersionEdit::default()
     };
     // In doubt, the files stay: a later open finds out whether the manifest names them.
     output.adopt();
-    let installed = engine.install(edit, with_version);
+    let installed = engine.install(edit, &[], with_version);
     if matches!(installed, Err(Error::NoSpace { .. })) {
         output.disown();
     }
     installed?;
     count(engine, plan, &tables, &counts);
     Ok(report(plan, &tables, &counts))
+}
+
+/// Moves the value of an entry that is kept out of a file that is being collected; returns the bytes that were moved.
+///
+/// A value that cannot be read stays where it is, and its pointer with it: whoever asks for it gets the error, and everybody
+/// else is none the worse.
+fn collect(
+    version: &Version,
+    output: &mut Output<'_>,
+    (key, stored): (InternalKey<'_>, &[u8]),
+    pointer: ValuePointer,
+    counts: &mut Counts,
+) -> Result<u64> {
+    let Some(file) = version.value_file(pointer) else {
+        return output.add(key, stored).map(|()| 0);
+    };
+    let value = match file.read(pointer, key.user, ValuePurpose::Collection, None) {
+        Ok(value) => value,
+        Err(Error::Corruption { .. }) => return output.add(key, stored).map(|()| 0),
+        Err(error) => return Err(error),
+    };
+    let moved = output.move_value(key, stored, &value)?;
+    counts.moved.add(Usage { entries: 1, bytes: u64::from(pointer.len) });
+    output.add(key, &moved).map(|()| u64::from(pointer.len))
 }
 
 fn with_version(view: &View, version: &Arc<Version>) -> View {
@@ -204,7 +243,11 @@ struct Counts {
     kept: u64,
     shadowed: u64,
     spent: u64,
+    expired: u64,
     held: Held,
+    /// Values that were moved out of files being collected, and pointers into them that were dropped.
+    moved: Usage,
+    discarded: u64,
 }
 
 fn report(plan: &Plan, tables: &[TableMeta], counts: &Counts) -> JobReport {
@@ -237,6 +280,11 @@ fn count(engine: &Engine, plan: &Plan, tables: &[TableMeta], counts: &Counts) {
     recorder.add(Counter::LevelReadBytes.at2(level, 1), same);
     recorder.add(Counter::LevelDroppedEntries.at2(level, 0), counts.shadowed);
     recorder.add(Counter::LevelDroppedEntries.at2(level, 1), counts.spent);
+    recorder.add(Counter::LevelDroppedEntries.at2(level, 2), counts.expired);
+    recorder.add(Counter::VlogGcRelocatedEntries, counts.moved.entries);
+    recorder.add(Counter::VlogGcRelocatedBytes, counts.moved.bytes);
+    recorder.add(Counter::VlogGcReadBytes, counts.moved.bytes);
+    recorder.add(Counter::VlogGcDiscardedEntries, counts.discarded);
     if let Some(amplification) = (written * 1000).checked_div(upper + same) {
         recorder.record(Histogram::CompactionWriteAmplification, amplification);
     }

@@ -257,6 +257,10 @@ impl DataFile {
             .map_err(|e| self.fault("reserve room for", e))
     }
 
+    pub(crate) fn truncate(&self, len: u64) -> Result<()> {
+        uninterrupted(|| self.file.truncate(len)).map_err(|e| self.fault("shorten", e))
+    }
+
     pub(crate) fn map(&self, len: u64) -> Result<Mapping> {
         self.timed(IoOperation::Open).run(|| self.file.map(len)).map_err(|e| self.fault("map", e))
     }

@@ -153,6 +153,10 @@ impl File for RealFile {
         }
     }
 
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
     fn map(&self, len: u64) -> io::Result<Mapping> {
         if len == 0 {
             return Ok(Mapping::owned(Vec::new()));

@@ -116,6 +116,11 @@ pub trait File: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// See above.
     fn preallocate(&self, len: u64) -> io::Result<()>;
+    /// Gives back what lies behind the first `len` bytes.
+    ///
+    /// # Errors
+    /// See above.
+    fn truncate(&self, len: u64) -> io::Result<()>;
     /// Maps the first `len` bytes for reading. The file must be sealed: nobody writes or truncates it while mapped.
     ///
     /// # Errors
@@ -138,6 +143,15 @@ impl Mapping {
 
     pub(crate) fn owned(bytes: Vec<u8>) -> Mapping {
         Mapping(MappingRepr::Owned(bytes.into_boxed_slice()))
+    }
+}
+
+impl Mapping {
+    /// Asks the system to read a part ahead. A hint: nothing depends on it.
+    pub(crate) fn will_need(&self, range: std::ops::Range<usize>) {
+        if let MappingRepr::Mapped(map) = &self.0 {
+            map.advise_range(memmap2::Advice::WillNeed, range.start, range.len()).ok();
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 use super::table_file::TableMeta;
 use crate::coding::{Decoder, put_slice, put_varint};
 use crate::env::names::FileNumber;
+use crate::expiry::Expiring;
 use crate::key::SeqNo;
 use crate::options::LEVELS;
+use crate::values::usage::{Usage, UsageByFile, ValueFileMeta};
 
 /// What changed. Numbers left `None` are as they were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub(crate) struct VersionEdit {
     pub(crate) removed_logs: Vec<FileNumber>,
     pub(crate) added_tables: Vec<(usize, TableMeta)>,
     pub(crate) removed_tables: Vec<(usize, FileNumber)>,
+    /// Files that hold values from now on: logs whose other writes are in tables, and files that were written as such.
+    pub(crate) added_values: Vec<ValueFileMeta>,
+    /// Value files that no table uses any more.
+    pub(crate) removed_values: Vec<FileNumber>,
+    /// How far the time for expiring values was.
+    pub(crate) time: Option<u64>,
     /// The database was closed, and its log ends exactly here. Holds only while no edit follows.
     pub(crate) clean_close: Option<CleanClose>,
 }
@@ -37,6 +45,14 @@ const REMOVE_LOG: u64 = 4;
 const ADD_TABLE: u64 = 5;
 const REMOVE_TABLE: u64 = 6;
 const CLEAN_CLOSE: u64 = 7;
+// From format 2 on.
+const ADD_VALUES: u64 = 8;
+const REMOVE_VALUES: u64 = 9;
+/// Belongs to the table added just before: what it uses of the value files.
+const TABLE_USAGE: u64 = 10;
+/// Belongs to the table added just before: its entries that expire.
+const TABLE_EXPIRING: u64 = 11;
+const TIME: u64 = 12;
 
 impl VersionEdit {
     /// A list of fields: number, length, content.
@@ -74,6 +90,22 @@ impl VersionEdit {
                 t.newest_seq.0,
             ];
             field(ADD_TABLE, &numbers, &[&t.smallest, &t.largest]);
+            if !t.usage.is_empty() {
+                let of_file = |(file, usage): (FileNumber, Usage)| [file.0, usage.entries, usage.bytes];
+                let numbers: Vec<u64> = t.usage.iter().flat_map(of_file).collect();
+                field(TABLE_USAGE, &numbers, &[]);
+            }
+            if t.expiring.entries > 0 {
+                let Expiring { entries, earliest, latest } = t.expiring;
+                field(TABLE_EXPIRING, &[entries, earliest, latest], &[]);
+            }
+        }
+        for v in &self.added_values {
+            field(ADD_VALUES, &[v.number.0, v.id, v.bytes, v.born.entries, v.born.bytes], &[]);
+        }
+        self.removed_values.iter().for_each(|number| field(REMOVE_VALUES, &[number.0], &[]));
+        if let Some(time) = self.time {
+            field(TIME, &[time], &[]);
         }
         if let Some(close) = self.clean_close {
             field(CLEAN_CLOSE, &[close.log.0, close.length], &[]);
@@ -99,6 +131,20 @@ impl VersionEdit {
                     edit.clean_close =
                         Some(CleanClose { log: FileNumber(body.varint()?), length: body.varint()? });
                 }
+                ADD_VALUES => edit.added_values.push(decode_values(&mut body)?),
+                REMOVE_VALUES => edit.removed_values.push(FileNumber(body.varint()?)),
+                TABLE_USAGE => {
+                    let (_, table) = edit.added_tables.last_mut()?;
+                    while !body.is_empty() {
+                        table.usage.add(FileNumber(body.varint()?), decode_usage(&mut body)?);
+                    }
+                }
+                TABLE_EXPIRING => {
+                    let (_, table) = edit.added_tables.last_mut()?;
+                    let (entries, earliest, latest) = (body.varint()?, body.varint()?, body.varint()?);
+                    table.expiring = Expiring { entries, earliest, latest };
+                }
+                TIME => edit.time = Some(body.varint()?),
                 _ => return None,
             }
             if !body.is_empty() {
@@ -111,6 +157,19 @@ impl VersionEdit {
 
 fn level(body: &mut Decoder<'_>) -> Option<usize> {
     usize::try_from(body.varint()?).ok().filter(|level| *level < LEVELS)
+}
+
+fn decode_usage(body: &mut Decoder<'_>) -> Option<Usage> {
+    Some(Usage { entries: body.varint()?, bytes: body.varint()? })
+}
+
+fn decode_values(body: &mut Decoder<'_>) -> Option<ValueFileMeta> {
+    Some(ValueFileMeta {
+        number: FileNumber(body.varint()?),
+        id: body.varint()?,
+        bytes: body.varint()?,
+        born: decode_usage(body)?,
+    })
 }
 
 fn decode_table(body: &mut Decoder<'_>) -> Option<(usize, TableMeta)> {
@@ -128,6 +187,8 @@ fn decode_table(body: &mut Decoder<'_>) -> Option<(usize, TableMeta)> {
         newest_seq: SeqNo(body.varint()?),
         smallest: body.slice()?.to_vec(),
         largest: body.slice()?.to_vec(),
+        usage: UsageByFile::default(),
+        expiring: Expiring::default(),
     };
     (meta.smallest <= meta.largest).then_some((level, meta))
 }
@@ -137,7 +198,7 @@ mod tests {
     use super::*;
 
     fn edit() -> VersionEdit {
-        let table = TableMeta {
+        let mut table = TableMeta {
             number: FileNumber(9),
             id: u64::MAX,
             keyspace: 0,
@@ -149,7 +210,12 @@ mod tests {
             largest: b"zz".to_vec(),
             oldest_seq: SeqNo(4),
             newest_seq: SeqNo(40),
+            usage: UsageByFile::default(),
+            expiring: Expiring { entries: 3, earliest: 1, latest: 2 },
         };
+        table.usage.add(FileNumber(2), Usage { entries: 1, bytes: 1 << 40 });
+        table.usage.add(FileNumber(6), Usage { entries: 2, bytes: 200 });
+        let born = Usage { entries: 2, bytes: 200 };
         VersionEdit {
             next_file: Some(FileNumber(10)),
             last_seq: Some(SeqNo(40)),
@@ -157,6 +223,9 @@ mod tests {
             removed_logs: vec![FileNumber(3), FileNumber(4)],
             added_tables: vec![(6, table)],
             removed_tables: vec![(5, FileNumber(7))],
+            added_values: vec![ValueFileMeta { number: FileNumber(6), id: 5, bytes: 300, born }],
+            removed_values: vec![FileNumber(1)],
+            time: Some(1 << 60),
             clean_close: Some(CleanClose { log: FileNumber(8), length: 64 }),
         }
     }

@@ -19,6 +19,7 @@ use crate::options::LEVELS;
 use crate::record::format::GroupType;
 use crate::record::reader::{End, GroupReader};
 use crate::record::writer::{GroupWriter, NewEntry};
+use crate::values::usage::{Usage, UsageByFile, ValueFileMeta};
 
 /// The largest `CURRENT` that is read.
 const CURRENT_BYTES_MAX: u64 = 256;
@@ -33,6 +34,10 @@ pub(crate) struct ManifestState {
     /// Segments that may hold writes, with their ids.
     pub(crate) logs: BTreeMap<FileNumber, u64>,
     pub(crate) tables: [BTreeMap<FileNumber, TableMeta>; LEVELS],
+    /// Value files, and what the tables use of each.
+    pub(crate) values: BTreeMap<FileNumber, (ValueFileMeta, Usage)>,
+    /// How far the time for expiring values was.
+    pub(crate) time: u64,
     /// Set if the last edit was a clean close.
     pub(crate) clean_close: Option<CleanClose>,
 }
@@ -50,14 +55,36 @@ impl Default for FileNumber0 {
 impl ManifestState {
     /// Adds an edit; the text says what does not fit.
     pub(crate) fn apply(&mut self, edit: &VersionEdit) -> std::result::Result<(), &'static str> {
+        for meta in &edit.added_values {
+            let before = self.values.insert(meta.number, (*meta, Usage::default()));
+            before.map_or(Ok(()), |_| Err("an edit adds a value file twice"))?;
+        }
+        let mut released = Vec::new();
         for (level, number) in &edit.removed_tables {
             let removed = self.tables.get_mut(*level).and_then(|tables| tables.remove(number));
-            removed.ok_or("an edit removes a table that is not there")?;
+            released.push(removed.ok_or("an edit removes a table that is not there")?.usage);
         }
         for (level, meta) in &edit.added_tables {
             let there = self.tables.iter().any(|tables| tables.contains_key(&meta.number));
             let tables = self.tables.get_mut(*level).filter(|_| !there);
             tables.ok_or("an edit adds a table twice")?.insert(meta.number, meta.clone());
+            for (file, usage) in meta.usage.iter() {
+                let (_, used) =
+                    self.values.get_mut(&file).ok_or("a table uses a value file that is not there")?;
+                used.add(usage);
+            }
+        }
+        for (file, usage) in released.iter().flat_map(UsageByFile::iter) {
+            let (_, used) =
+                self.values.get_mut(&file).ok_or("a table used a value file that is not there")?;
+            *used = used.minus(usage).ok_or("more of a value file is released than was used")?;
+        }
+        for number in &edit.removed_values {
+            let removed =
+                self.values.remove(number).ok_or("an edit removes a value file that is not there")?;
+            if removed.1.entries > 0 {
+                return Err("an edit removes a value file that is used");
+            }
         }
         for number in &edit.removed_logs {
             self.logs.remove(number).ok_or("an edit removes a log that is not there")?;
@@ -65,8 +92,15 @@ impl ManifestState {
         self.logs.extend(edit.added_logs.iter().copied());
         self.next_file = FileNumber0(self.next_file.0.max(edit.next_file.map_or(0, |next| next.0)));
         self.last_seq = self.last_seq.max(edit.last_seq.unwrap_or_default());
+        self.time = self.time.max(edit.time.unwrap_or_default());
         self.clean_close = edit.clean_close;
         Ok(())
+    }
+
+    /// Value files that no table uses.
+    pub(crate) fn unused_values(&self) -> Vec<FileNumber> {
+        let unused = self.values.iter().filter(|(_, (_, used))| used.entries == 0);
+        unused.map(|(number, _)| *number).collect()
     }
 
     /// One edit that says everything.
@@ -76,6 +110,8 @@ impl ManifestState {
             next_file: Some(FileNumber(self.next_file.0)),
             last_seq: Some(self.last_seq),
             added_logs: self.logs.iter().map(|(number, id)| (*number, *id)).collect(),
+            added_values: self.values.values().map(|(meta, _)| *meta).collect(),
+            time: (self.time > 0).then_some(self.time),
             added_tables: tables.flat_map(|(at, t)| t.values().map(move |meta| (at, meta.clone()))).collect(),
             ..VersionEdit::default()
         }
@@ -89,6 +125,8 @@ pub(crate) struct FoundManifest {
     pub(crate) state: ManifestState,
     /// Whether an edit was being written when the power failed.
     pub(crate) torn: bool,
+    /// Whether it says that it has the format of today, and so may be added to.
+    pub(crate) current: bool,
     id: u64,
     /// Its length up to the last whole edit.
     pub(crate) length: u64,
@@ -148,7 +186,8 @@ fn replay(bytes: &[u8], number: FileNumber, id: u64, path: &Path) -> Result<Foun
         return Err(Error::corruption(path, HEADER_BYTES, "the manifest has no edit"));
     }
     let torn = matches!(reader.end(), Some(End::Open { torn_bytes }) if torn_bytes > 0);
-    Ok(FoundManifest { number, state, torn, id, length: reader.position(), snapshot_end })
+    let current = FileHeader::is_current(bytes);
+    Ok(FoundManifest { number, state, torn, current, id, length: reader.position(), snapshot_end })
 }
 
 fn read_current(dir: &Dir, len: u64) -> Result<FileNumber> {
@@ -256,7 +295,14 @@ impl ManifestWriter {
         let mut bytes = Vec::new();
         let mut group = GroupWriter::new(&mut bytes, self.id, self.end);
         let value = edit.encode();
-        group.entry(NewEntry { kind: Kind::Value, keyspace: 0, seq: SeqNo(0), key: b"", value: &value });
+        group.entry(NewEntry {
+            kind: Kind::Value,
+            keyspace: 0,
+            seq: SeqNo(0),
+            key: b"",
+            head: b"",
+            value: &value,
+        });
         let promise = if self.end == HEADER_BYTES { 0 } else { self.end };
         let len = group.finish(GroupType::Edit, promise);
         if self.end + len > self.reserved {

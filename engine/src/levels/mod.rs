@@ -2,8 +2,9 @@
 
 pub(crate) mod table_file;
 pub(crate) mod level_cursor;
-pub(crate) mod version;
 pub(crate) mod edit;
 pub(crate) mod manifest;
+pub(crate) mod version;
 pub(crate) mod set;
 pub(crate) mod shape;
+pub(crate) mod space;

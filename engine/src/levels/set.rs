@@ -8,23 +8,26 @@ use parking_lot::Mutex;
 
 use super::edit::VersionEdit;
 use super::manifest::{ManifestState, ManifestWriter};
-use super::table_file::{Graveyard, TableFile};
+use super::table_file::TableFile;
 use super::version::Version;
+use crate::context::FileContext;
 use crate::env::Env;
 use crate::env::names::{FileName, FileNumber};
 use crate::error::{Error, Result};
+use crate::expiry::ExpiryClock;
 use crate::header::Birth;
 use crate::metric::{LockLabel, WriteOrigin};
-use crate::table::reader::TableContext;
 use crate::timed_mutex::TimedMutex;
+use crate::values::file::ValueFile;
 
 /// All durable facts about the database.
 #[derive(Debug)]
 pub(crate) struct VersionSet {
     env: Env,
-    tables: TableContext,
-    graveyard: Arc<Graveyard>,
+    files: FileContext,
     next_file: AtomicU64,
+    /// The time for expiring values, which every edit that concerns them takes on.
+    pub(crate) expiry: ExpiryClock,
     inner: TimedMutex<Inner>,
     /// What others ask for, so that nobody waits for an edit being synced.
     facts: Mutex<Facts>,
@@ -54,16 +57,16 @@ impl VersionSet {
     /// Takes over a manifest that is in force and holds `state`.
     pub(crate) fn new(
         env: &Env,
-        tables: TableContext,
-        graveyard: Arc<Graveyard>,
+        files: FileContext,
         manifest: ManifestWriter,
         state: ManifestState,
     ) -> VersionSet {
-        let version = Arc::new(Self::version_of(&state, &tables, &graveyard));
-        tables.recorder.set(Gauge::ManifestBytes, manifest.bytes() as f64);
+        let version = Arc::new(Self::version_of(&state, &files));
+        files.recorder.set(Gauge::ManifestBytes, manifest.bytes() as f64);
         VersionSet {
             env: env.clone(),
             next_file: AtomicU64::new(state.next_file.0),
+            expiry: ExpiryClock::new(&env.clock, state.time),
             facts: Mutex::new(Facts {
                 manifest: (manifest.number(), manifest.bytes()),
                 logs: state.logs.keys().copied().collect(),
@@ -72,22 +75,18 @@ impl VersionSet {
             inner: TimedMutex::new(
                 Inner { manifest, state, version, failed: None },
                 LockLabel::VersionSet,
-                &tables.recorder,
+                &files.recorder,
             ),
-            tables,
-            graveyard,
+            files,
         }
     }
 
     /// The version that a manifest describes.
-    pub(crate) fn version_of(
-        state: &ManifestState,
-        tables: &TableContext,
-        graveyard: &Arc<Graveyard>,
-    ) -> Version {
+    pub(crate) fn version_of(state: &ManifestState, files: &FileContext) -> Version {
         let everything = VersionEdit { added_tables: state.as_edit().added_tables, ..VersionEdit::default() };
-        let open = |meta: &_| TableFile::new(Clone::clone(meta), tables, graveyard);
-        Version::default().after(&everything, open).0
+        let open = |meta: &_| TableFile::new(Clone::clone(meta), files);
+        let version = Version::default().after(&everything, open).0;
+        version.with_values(state, |meta| Arc::new(ValueFile::of_manifest(meta, files))).0
     }
 
     /// A number that no file of this database ever had.
@@ -130,21 +129,45 @@ impl VersionSet {
     /// # Errors
     /// Of a write, such as a full disk: nothing changed, the edit can be applied again. [`Error::ReadOnly`] after a failed
     /// sync: whether the edit is durable is unknown, so nothing that either outcome needs may be removed.
-    pub(crate) fn apply(&self, mut edit: VersionEdit, install: impl FnOnce(&Arc<Version>)) -> Result<()> {
+    pub(crate) fn apply(&self, edit: VersionEdit, install: impl FnOnce(&Arc<Version>)) -> Result<()> {
+        self.apply_with(edit, &[], install)
+    }
+
+    /// As [`VersionSet::apply`], with the logs that the edit makes value files: they stay open as they are.
+    ///
+    /// # Errors
+    /// As [`VersionSet::apply`].
+    pub(crate) fn apply_with(
+        &self,
+        mut edit: VersionEdit,
+        adopted: &[Arc<ValueFile>],
+        install: impl FnOnce(&Arc<Version>),
+    ) -> Result<()> {
         let mut inner = self.inner.lock();
         if let Some(failed) = &inner.failed {
             return Err(Error::ReadOnly(failed.clone()));
         }
         edit.next_file = Some(FileNumber(self.next_file.load(Ordering::Relaxed)));
+        edit.time = self.expiry.is_used().then(|| self.expiry.now());
         let mut state = inner.state.clone();
-        if let Err(what) = state.apply(&edit) {
-            let path = self.tables.dir.path_of(FileName::Manifest(inner.manifest.number()));
+        let applied = state.apply(&edit).and_then(|()| {
+            // What the edit leaves without a user goes with it.
+            edit.removed_values = state.unused_values();
+            state.values.retain(|_, (_, used)| used.entries > 0);
+            Ok(())
+        });
+        if let Err(what) = applied {
+            let path = self.files.dir.path_of(FileName::Manifest(inner.manifest.number()));
             return Err(Error::corruption(&path, inner.manifest.bytes(), what));
         }
         self.write(&mut inner, &edit, &state)?;
         inner.state = state;
-        let open = |meta: &_| TableFile::new(Clone::clone(meta), &self.tables, &self.graveyard);
+        let open = |meta: &_| TableFile::new(Clone::clone(meta), &self.files);
         let (version, gone) = inner.version.after(&edit, open);
+        let (version, gone_values) = version.with_values(&inner.state, |meta| {
+            let adopted = adopted.iter().find(|file| file.number == meta.number);
+            adopted.cloned().unwrap_or_else(|| Arc::new(ValueFile::of_manifest(meta, &self.files)))
+        });
         debug_assert!(version.overlap().is_none(), "tables overlap: {:?}", version.overlap());
         inner.version = Arc::new(version);
         {
@@ -155,11 +178,12 @@ impl VersionSet {
         }
         install(&inner.version);
         gone.iter().for_each(|table| table.set_obsolete());
+        gone_values.iter().for_each(|file| file.set_obsolete());
         Ok(())
     }
 
     fn write(&self, inner: &mut Inner, edit: &VersionEdit, state: &ManifestState) -> Result<()> {
-        let recorder = &self.tables.recorder;
+        let recorder = &self.files.recorder;
         let written = match self.shortened(inner, edit, state) {
             Ok(None) => inner.manifest.append(edit),
             Ok(Some(bytes)) => Ok(bytes),
@@ -191,19 +215,19 @@ impl VersionSet {
         let number = self.new_file_number();
         let mut state = state.clone();
         state.next_file.0 = state.next_file.0.max(number.0 + 1);
-        let dir = &self.tables.dir;
+        let dir = &self.files.dir;
         let manifest = match ManifestWriter::create(dir, number, &state, self.birth()) {
             Ok(manifest) => manifest,
             Err(error @ Error::ReadOnly(_)) => return Err(error),
             Err(_) => {
                 // No harm done: the long one is in force and takes the edit.
-                self.graveyard.bury(FileName::Manifest(number));
+                self.files.graveyard.bury(FileName::Manifest(number));
                 return Ok(None);
             }
         };
         // From here on `CURRENT` may name the new one, so a failure must stop everything: never NoSpace, which is retried.
         ManifestWriter::enforce(dir).map_err(|error| Error::ReadOnly(Arc::new(error)))?;
-        self.graveyard.bury(FileName::Manifest(inner.manifest.number()));
+        self.files.graveyard.bury(FileName::Manifest(inner.manifest.number()));
         inner.manifest = manifest;
         Ok(Some(inner.manifest.bytes()))
     }

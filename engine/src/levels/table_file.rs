@@ -1,17 +1,19 @@
 //! A table as the tree knows it: its description, its reader once somebody needs it, and its end.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bettong_metrics::{Counter, Gauge};
-use parking_lot::Mutex;
 
+use crate::context::FileContext;
 use crate::env::names::{FileName, FileNumber};
 use crate::error::Result;
+use crate::expiry::Expiring;
 use crate::key::SeqNo;
 use crate::metric::{HIT, MISS};
 use crate::table::builder::BuiltTable;
-use crate::table::reader::{TableContext, TableIdentity, TableReader};
+use crate::table::reader::{TableIdentity, TableReader};
+use crate::values::usage::UsageByFile;
 
 /// What the manifest records of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,9 @@ pub(crate) struct TableMeta {
     pub(crate) largest: Vec<u8>,
     pub(crate) oldest_seq: SeqNo,
     pub(crate) newest_seq: SeqNo,
+    /// What its entries use of the value files.
+    pub(crate) usage: UsageByFile,
+    pub(crate) expiring: Expiring,
 }
 
 impl TableMeta {
@@ -45,6 +50,8 @@ impl TableMeta {
             largest: properties.largest,
             oldest_seq: properties.oldest_seq,
             newest_seq: properties.newest_seq,
+            usage: built.usage,
+            expiring: built.expiring,
         }
     }
 
@@ -58,62 +65,22 @@ impl TableMeta {
     }
 }
 
-/// Files that no version needs and no reader holds: to be removed by whoever passes. Knows of those that readers still hold.
-#[derive(Debug, Default)]
-pub(crate) struct Graveyard {
-    files: Mutex<Vec<FileName>>,
-    held_tables: AtomicU64,
-    held_bytes: AtomicU64,
-}
-
-impl Graveyard {
-    pub(crate) fn bury(&self, file: FileName) {
-        self.files.lock().push(file);
-    }
-
-    /// The files that wait to be removed.
-    pub(crate) fn waiting(&self) -> Vec<FileName> {
-        self.files.lock().clone()
-    }
-
-    /// Tables that no version needs and a reader holds, and their bytes.
-    pub(crate) fn held(&self) -> (u64, u64) {
-        (self.held_tables.load(Ordering::Relaxed), self.held_bytes.load(Ordering::Relaxed))
-    }
-
-    fn hold(&self, table_bytes: u64) {
-        self.held_tables.fetch_add(1, Ordering::Relaxed);
-        self.held_bytes.fetch_add(table_bytes, Ordering::Relaxed);
-    }
-
-    fn let_go(&self, table_bytes: u64) {
-        self.held_tables.fetch_sub(1, Ordering::Relaxed);
-        self.held_bytes.fetch_sub(table_bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn take_all(&self) -> Vec<FileName> {
-        std::mem::take(&mut *self.files.lock())
-    }
-}
-
 /// A table of some version. The file lives as long as any version, and so any reader, holds this.
 #[derive(Debug)]
 pub(crate) struct TableFile {
     pub(crate) meta: TableMeta,
-    context: TableContext,
+    context: FileContext,
     reader: OnceLock<Arc<TableReader>>,
     obsolete: AtomicBool,
-    graveyard: Arc<Graveyard>,
 }
 
 impl TableFile {
-    pub(crate) fn new(meta: TableMeta, context: &TableContext, graveyard: &Arc<Graveyard>) -> TableFile {
+    pub(crate) fn new(meta: TableMeta, context: &FileContext) -> TableFile {
         TableFile {
             meta,
             context: context.clone(),
             reader: OnceLock::new(),
             obsolete: AtomicBool::new(false),
-            graveyard: graveyard.clone(),
         }
     }
 
@@ -163,7 +130,7 @@ impl TableFile {
     /// The manifest no longer names the table: its file goes when the last version that holds it does.
     pub(crate) fn set_obsolete(&self) {
         if !self.obsolete.swap(true, Ordering::AcqRel) {
-            self.graveyard.hold(self.meta.bytes);
+            self.context.graveyard.hold(FileName::Table(self.meta.number), self.meta.bytes);
         }
     }
 }
@@ -174,8 +141,7 @@ impl Drop for TableFile {
             self.context.recorder.shift(Gauge::TablesOpen, -1.0);
         }
         if self.obsolete.load(Ordering::Acquire) {
-            self.graveyard.let_go(self.meta.bytes);
-            self.graveyard.bury(FileName::Table(self.meta.number));
+            self.context.graveyard.let_go(FileName::Table(self.meta.number));
         }
     }
 }

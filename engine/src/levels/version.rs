@@ -1,10 +1,17 @@
 //! One immutable state of the tree.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::edit::VersionEdit;
+use super::manifest::ManifestState;
 use super::table_file::{TableFile, TableMeta};
+use crate::env::names::FileNumber;
 use crate::options::LEVELS;
+use crate::values::file::ValueFile;
+use crate::values::pointer::ValuePointer;
+use crate::values::usage::{Usage, ValueFileMeta};
+use crate::values::writer::ValueWriter;
 
 /// The tables of one level.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +21,10 @@ pub(crate) struct Level {
     pub(crate) bytes: u64,
     pub(crate) entries: u64,
     pub(crate) tombstones: u64,
-    /// Bytes of keys and values, uncompressed.
+    /// Bytes of keys and values, uncompressed; of a separated value those of its pointer.
     pub(crate) payload_bytes: u64,
+    /// Bytes that the entries use of the value files.
+    pub(crate) value_bytes: u64,
 }
 
 impl Level {
@@ -29,7 +38,8 @@ impl Level {
         let (bytes, entries, tombstones) =
             (sum(|meta| meta.bytes), sum(|meta| meta.entries), sum(|meta| meta.tombstones));
         let payload_bytes = sum(|meta| meta.payload_bytes);
-        Level { tables: tables.into(), bytes, entries, tombstones, payload_bytes }
+        let value_bytes = tables.iter().map(|table| table.meta.usage.bytes()).sum();
+        Level { tables: tables.into(), bytes, entries, tombstones, payload_bytes, value_bytes }
     }
 
     /// The tables that may hold user keys from `first` to `last`.
@@ -45,10 +55,30 @@ impl Level {
     }
 }
 
-/// The tables of all levels.
+/// A value file, and how much of it is in use.
+#[derive(Clone, Debug)]
+pub(crate) struct ValuesInUse {
+    pub(crate) file: Arc<ValueFile>,
+    pub(crate) meta: ValueFileMeta,
+    pub(crate) used: Usage,
+}
+
+impl ValuesInUse {
+    /// Bytes of the file that nothing points to, but for what any file needs: collecting it must not seem to pay for ever.
+    pub(crate) fn garbage_bytes(&self) -> u64 {
+        self.meta.bytes.saturating_sub(self.used.bytes + ValueWriter::framing_bytes(self.meta.bytes))
+    }
+
+    pub(crate) fn garbage_ratio(&self) -> f64 {
+        self.garbage_bytes() as f64 / self.meta.bytes.max(1) as f64
+    }
+}
+
+/// The tables of all levels, and the files that their values lie in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Version {
     pub(crate) levels: [Level; LEVELS],
+    pub(crate) values: Arc<BTreeMap<FileNumber, ValuesInUse>>,
 }
 
 impl Version {
@@ -80,6 +110,30 @@ impl Version {
             *level = Level::new(kept, at);
         }
         (next, taken)
+    }
+
+    /// The same tables with the value files of `state`; `open` makes those that this version does not have yet. Returns beside it
+    /// those that are gone.
+    pub(crate) fn with_values(
+        mut self,
+        state: &ManifestState,
+        mut open: impl FnMut(&ValueFileMeta) -> Arc<ValueFile>,
+    ) -> (Version, Vec<Arc<ValueFile>>) {
+        let in_use = |(number, (meta, used)): (&FileNumber, &(ValueFileMeta, Usage))| {
+            let known = self.values.get(number).map(|values| values.file.clone());
+            let file = known.unwrap_or_else(|| open(meta));
+            (*number, ValuesInUse { file, meta: *meta, used: *used })
+        };
+        let values: BTreeMap<_, _> = state.values.iter().map(in_use).collect();
+        let gone = self.values.iter().filter(|(number, _)| !values.contains_key(number));
+        let gone = gone.map(|(_, values)| values.file.clone()).collect();
+        self.values = Arc::new(values);
+        (self, gone)
+    }
+
+    /// The file that a pointer in a table leads to.
+    pub(crate) fn value_file(&self, pointer: ValuePointer) -> Option<&Arc<ValueFile>> {
+        self.values.get(&pointer.file).map(|values| &values.file)
     }
 
     /// An estimate of the bytes that would be left if everything were compacted: the last level holds each key once, what is

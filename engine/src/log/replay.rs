@@ -1,18 +1,25 @@
 //! Reads a log segment back.
 
-use crate::env::Dir;
+use std::sync::Arc;
+
+use crate::context::FileContext;
 use crate::env::file::Mapping;
 use crate::env::names::{FileName, FileNumber};
+use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::record::reader::{End, Group, GroupReader};
+use crate::values::file::ValueFile;
 
 /// A segment's bytes, and who it is.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     path: std::path::PathBuf,
+    file: DataFile,
     bytes: Mapping,
     id: u64,
+    /// When it was made, in nanoseconds since 1970.
+    pub(crate) born_at: u64,
     recycled: bool,
 }
 
@@ -47,11 +54,17 @@ impl LogFile {
                 "another log under this name: the manifest knows a different id",
             ));
         }
-        Ok(LogFile { path, bytes, id, recycled: header.recycled })
+        let born_at = header.birth.at_nanos;
+        Ok(LogFile { path, file, bytes, id, born_at, recycled: header.recycled })
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {
         &self.path
+    }
+
+    /// The file that separated values are read from.
+    pub(crate) fn values(&self, number: FileNumber, context: &FileContext) -> Arc<ValueFile> {
+        Arc::new(ValueFile::of_log(number, self.id, &self.file, context))
     }
 
     /// Whether any group in this segment promises anything, and so that every earlier segment is complete.

@@ -57,6 +57,11 @@ impl SyncQueue {
         self.changed.notify_all();
     }
 
+    /// Bytes of the active segment that the operating system has.
+    pub(crate) fn written(&self) -> u64 {
+        self.state.lock().open.back().map_or(0, |segment| segment.written())
+    }
+
     /// Bytes handed over and not durable, and since when the oldest of them waits.
     pub(crate) fn unsynced(&self) -> (u64, Option<Ticks>) {
         let state = self.state.lock();

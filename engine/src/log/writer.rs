@@ -37,10 +37,6 @@ impl LogWriter {
         LogWriter { segment, pending: Vec::new(), pending_offset: HEADER_BYTES }
     }
 
-    pub(crate) fn segment(&self) -> &Arc<Segment> {
-        &self.segment
-    }
-
     pub(crate) fn end(&self) -> LogPosition {
         let offset = self.pending_offset + self.pending.len() as u64;
         LogPosition { segment: self.segment.number, offset }

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::iter::internal::InternalIterator;
 use crate::key::{InternalKey, Kind, SeqNo, Trailer};
 use crate::value::{Owner, Value};
+use crate::values::file::ValueFile;
 
 pub(crate) use skiplist::Reservation;
 
@@ -24,6 +25,9 @@ pub(crate) use skiplist::Reservation;
 pub(crate) struct Memtable {
     list: SkipList,
     log: FileNumber,
+    /// The values that were large enough to stay in the log.
+    values: Arc<ValueFile>,
+    pointers: AtomicU64,
     entries: AtomicU64,
     tombstones: AtomicU64,
     payload: AtomicU64,
@@ -34,11 +38,13 @@ pub(crate) struct Memtable {
 impl Owner for Memtable {}
 
 impl Memtable {
-    /// An empty memtable of `capacity` bytes for the writes in segment `log`.
-    pub(crate) fn new(capacity: usize, log: FileNumber) -> Memtable {
+    /// An empty memtable of `capacity` bytes for the writes in the log segment `values`.
+    pub(crate) fn new(capacity: usize, values: &Arc<ValueFile>) -> Memtable {
         Memtable {
             list: SkipList::new(capacity),
-            log,
+            log: values.number,
+            values: values.clone(),
+            pointers: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             tombstones: AtomicU64::new(0),
             payload: AtomicU64::new(0),
@@ -48,6 +54,16 @@ impl Memtable {
 
     pub(crate) fn log(&self) -> FileNumber {
         self.log
+    }
+
+    /// The file that pointers of this memtable lead to.
+    pub(crate) fn values(&self) -> &Arc<ValueFile> {
+        &self.values
+    }
+
+    /// Entries whose values stayed in the log.
+    pub(crate) fn pointers(&self) -> u64 {
+        self.pointers.load(Ordering::Relaxed)
     }
 
     /// The bytes that entries with these lengths take, with sequence numbers from `first` on.
@@ -75,11 +91,20 @@ impl Memtable {
     /// Inserts one entry into reserved room. Each key and sequence number is inserted once.
     pub(crate) fn insert(&self, room: &mut Reservation, key: InternalKey<'_>, value: &[u8]) {
         self.list.insert(room, key, value);
-        if key.trailer.kind() == Some(Kind::Tombstone) {
-            self.tombstones.fetch_add(1, Ordering::Relaxed);
+        if key.trailer.kind() != Some(Kind::Value) {
+            self.count_rare(key.trailer.kind());
         }
         self.entries.fetch_add(1, Ordering::Relaxed);
         self.payload.fetch_add((key.user.len() + value.len()) as u64, Ordering::Relaxed);
+    }
+
+    fn count_rare(&self, kind: Option<Kind>) {
+        if kind == Some(Kind::Tombstone) {
+            self.tombstones.fetch_add(1, Ordering::Relaxed);
+        }
+        if kind.is_some_and(Kind::is_pointer) {
+            self.pointers.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The newest entry of `user` at or before `seq`.

@@ -1,7 +1,15 @@
 use std::collections::BTreeMap;
+use std::path::Path;
+
+use bettong_metrics::Registry;
 
 use super::*;
 use crate::checksum::mix;
+use crate::context::FileContext;
+use crate::env::sim::SimDisk;
+use crate::env::{Dir, Env};
+use crate::options::Options;
+use crate::values::usage::{Usage, ValueFileMeta};
 
 fn put(memtable: &Memtable, seq: u64, user: &[u8], kind: Kind, value: &[u8]) {
     let seq = SeqNo(seq);
@@ -10,9 +18,18 @@ fn put(memtable: &Memtable, seq: u64, user: &[u8], kind: Kind, value: &[u8]) {
     memtable.insert(&mut room, InternalKey::new(user, Trailer::new(seq, kind)), value);
 }
 
+/// A log for a memtable that points to nothing.
+fn log() -> Arc<ValueFile> {
+    let env = Env::sim(&SimDisk::new(1));
+    let dir = Dir::new(env.files, Path::new("/db"), &Registry::new("test").recorder());
+    let context = FileContext::new(&dir, &Options::default(), &Registry::new("test").recorder());
+    let meta = ValueFileMeta { number: FileNumber(1), id: 1, bytes: 64, born: Usage::default() };
+    Arc::new(ValueFile::of_manifest(&meta, &context))
+}
+
 #[test]
 fn a_read_sees_the_newest_version_at_its_sequence_number() {
-    let memtable = Memtable::new(1 << 16, FileNumber(1));
+    let memtable = Memtable::new(1 << 16, &log());
     put(&memtable, 1, b"k", Kind::Value, b"one");
     put(&memtable, 3, b"k", Kind::Tombstone, b"");
     put(&memtable, 5, b"k", Kind::Value, b"five");
@@ -27,7 +44,7 @@ fn a_read_sees_the_newest_version_at_its_sequence_number() {
 
 #[test]
 fn the_bytes_used_are_exactly_those_reserved_and_no_more_fit() {
-    let memtable = Memtable::new(Memtable::capacity_for(4096), FileNumber(1));
+    let memtable = Memtable::new(Memtable::capacity_for(4096), &log());
     let empty = memtable.used_bytes();
     let mut expected = 0;
     let mut seq = 1;
@@ -48,7 +65,7 @@ fn the_bytes_used_are_exactly_those_reserved_and_no_more_fit() {
 
 #[test]
 fn walks_in_both_directions_agree_with_a_btree_map() {
-    let memtable = Arc::new(Memtable::new(1 << 20, FileNumber(1)));
+    let memtable = Arc::new(Memtable::new(1 << 20, &log()));
     let mut model = BTreeMap::new();
     for seq in 1..=2000 {
         let user = format!("{:0width$}", mix(seq) % 700, width = (mix(seq) % 12) as usize);
@@ -76,7 +93,7 @@ fn walks_in_both_directions_agree_with_a_btree_map() {
 
 #[test]
 fn concurrent_inserts_are_all_found_in_order() {
-    let memtable = Arc::new(Memtable::new(16 << 20, FileNumber(1)));
+    let memtable = Arc::new(Memtable::new(16 << 20, &log()));
     std::thread::scope(|scope| {
         for thread in 0..4u64 {
             let memtable = &memtable;

@@ -5,27 +5,36 @@ use std::sync::Arc;
 use bettong_metrics::{Begun, Counter, GetSource, Operation, OperationTimer, Stage};
 
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::table_file::TableFile;
-use crate::metric::{HIT, LevelCells, ReadOrigin};
+use crate::metric::{HIT, LevelCells, ReadOrigin, ValuePurpose};
+use crate::read::point::ReadPoint;
 use crate::table::reader::ReadContext;
 use crate::value::Value;
+use crate::values::stored::{EXPIRY_BYTES, Place, Stored};
 use crate::view::View;
 
-/// The value of `user` in `view` at `seq`.
+/// An entry that a search came to, and where.
+struct Hit {
+    trailer: Trailer,
+    /// The bytes beside the key.
+    stored: Value,
+    source: GetSource,
+}
+
+/// The value of `user` in `view`.
 #[inline]
-pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
+pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<Option<Value>> {
     // The shortest way, and the most travelled: a get that is not timed, and served by the active memtable. The view stays
     // behind its reference: that leaves a register for what the instrumentation remembers.
     let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin(Operation::Get) };
-    let Some(begun) = begun else { return get_timed(engine, view, user, seq) };
-    let Some((trailer, value)) = view.active.get(user, seq) else {
-        return get_beyond(engine, view, user, seq, begun);
+    let Some(begun) = begun else { return get_timed(engine, view, user, point) };
+    let Some((trailer, value)) = view.active.get(user, point.seq) else {
+        return get_beyond(engine, view, user, point, begun);
     };
     if trailer.kind() != Some(Kind::Value) {
-        begun.end_in_memtable(None);
-        return Ok(None);
+        return get_unusual(engine, view, user, point, (trailer, value), begun);
     }
     begun.end_in_memtable(Some(value.len() as u64));
     Ok(Some(view.active.lend(value)))
@@ -33,14 +42,45 @@ pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], seq: SeqNo) ->
 
 #[cold]
 #[inline(never)]
-fn get_timed(engine: &Engine, view: &Arc<View>, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
+fn get_timed(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<Option<Value>> {
     let timer = engine.recorder.start(Operation::Get);
-    let found = engine.gate.check_read().and_then(|()| match view.active.get(user, seq) {
-        Some((trailer, value)) => Ok(end(&timer, GetSource::Memtable, trailer, || view.active.lend(value))),
-        None => search(view, user, seq, &timer),
-    });
+    let found = find(engine, view, user, point.seq, &timer);
+    let found = found.and_then(|hit| conclude(engine, view, user, point, hit, &timer));
     count_failure(engine, &found);
     found
+}
+
+/// The newest entry of `user`.
+fn find(
+    engine: &Engine,
+    view: &Arc<View>,
+    user: &[u8],
+    seq: SeqNo,
+    timer: &OperationTimer<'_>,
+) -> Result<Option<Hit>> {
+    engine.gate.check_read()?;
+    match view.active.get(user, seq) {
+        Some((trailer, value)) => {
+            Ok(Some(Hit { trailer, stored: view.active.lend(value), source: GetSource::Memtable }))
+        }
+        None => search(view, user, seq, timer),
+    }
+}
+
+/// Whether `user` has a value in `view`. A separated one is not read.
+pub(crate) fn contains(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<bool> {
+    let timer = engine.recorder.start(Operation::Get);
+    let found = find(engine, view, user, point.seq, &timer).and_then(|hit| {
+        let Some(Hit { trailer, stored, source }) = hit else {
+            timer.served(GetSource::Miss, false);
+            return Ok(false);
+        };
+        let stored = parse(engine, trailer, &stored)?;
+        let is_there = stored.place != Place::Nowhere && !point.is_past(stored.expires_at, engine);
+        timer.served(source, !is_there);
+        Ok(is_there)
+    });
+    found.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
 }
 
 /// Looks without taking the result out of its place.
@@ -57,20 +97,42 @@ fn get_beyond(
     engine: &Engine,
     view: &Arc<View>,
     user: &[u8],
-    seq: SeqNo,
+    point: ReadPoint,
     begun: Begun<'_>,
 ) -> Result<Option<Value>> {
     let timer = engine.recorder.resume(begun);
-    let found = search(view, user, seq, &timer);
+    let found = search(view, user, point.seq, &timer);
+    let found = found.and_then(|hit| conclude(engine, view, user, point, hit, &timer));
+    count_failure(engine, &found);
+    found
+}
+
+/// Goes on where the active memtable has something else than a value.
+#[inline(never)]
+fn get_unusual(
+    engine: &Engine,
+    view: &Arc<View>,
+    user: &[u8],
+    point: ReadPoint,
+    (trailer, stored): (Trailer, &[u8]),
+    begun: Begun<'_>,
+) -> Result<Option<Value>> {
+    if trailer.kind() == Some(Kind::Tombstone) {
+        begun.end_in_memtable(None);
+        return Ok(None);
+    }
+    let timer = engine.recorder.resume(begun);
+    let hit = Hit { trailer, stored: view.active.lend(stored), source: GetSource::Memtable };
+    let found = conclude(engine, view, user, point, Some(hit), &timer);
     count_failure(engine, &found);
     found
 }
 
 /// Searches immutable memtables and levels.
-fn search(view: &View, user: &[u8], seq: SeqNo, timer: &OperationTimer<'_>) -> Result<Option<Value>> {
+fn search(view: &View, user: &[u8], seq: SeqNo, timer: &OperationTimer<'_>) -> Result<Option<Hit>> {
     for memtable in &view.immutables {
         if let Some((trailer, value)) = memtable.get(user, seq) {
-            return Ok(end(timer, GetSource::Immutable, trailer, || memtable.lend(value)));
+            return Ok(Some(Hit { trailer, stored: memtable.lend(value), source: GetSource::Immutable }));
         }
     }
     timer.mark(Stage::Memtable);
@@ -87,28 +149,68 @@ fn search(view: &View, user: &[u8], seq: SeqNo, timer: &OperationTimer<'_>) -> R
         } else {
             find_first(level.table_for(user).into_iter(), wanted, timer)?
         };
-        if let Some((trailer, value)) = found {
-            return Ok(end(timer, GetSource::Level(at), trailer, || value));
+        if let Some((trailer, stored)) = found {
+            return Ok(Some(Hit { trailer, stored, source: GetSource::Level(at) }));
         }
     }
-    timer.served(GetSource::Miss, false);
     Ok(None)
 }
 
-/// Counts how a get ends that found something; a tombstone is no value.
+/// What the entry that was found comes to, and how the get ends.
 #[inline]
-fn end(
+fn conclude(
+    engine: &Engine,
+    view: &View,
+    user: &[u8],
+    point: ReadPoint,
+    hit: Option<Hit>,
     timer: &OperationTimer<'_>,
-    source: GetSource,
-    trailer: Trailer,
-    value: impl FnOnce() -> Value,
-) -> Option<Value> {
-    let value = (trailer.kind() == Some(Kind::Value)).then(value);
+) -> Result<Option<Value>> {
+    let Some(Hit { trailer, stored, source }) = hit else {
+        timer.served(GetSource::Miss, false);
+        return Ok(None);
+    };
+    let value = match trailer.kind() {
+        Some(Kind::Value) => Some(stored),
+        Some(Kind::Tombstone) => None,
+        _ => unusual(engine, view, user, point, (trailer, stored), timer)?,
+    };
     timer.served(source, value.is_none());
     if let Some(value) = &value {
         timer.add(Counter::UserReadBytes, value.len() as u64);
     }
-    value
+    Ok(value)
+}
+
+/// The value of an entry that expires, or that points to it.
+#[inline(never)]
+fn unusual(
+    engine: &Engine,
+    view: &View,
+    user: &[u8],
+    point: ReadPoint,
+    (trailer, stored): (Trailer, Value),
+    timer: &OperationTimer<'_>,
+) -> Result<Option<Value>> {
+    let parsed = parse(engine, trailer, &stored)?;
+    if point.is_past(parsed.expires_at, engine) {
+        return Ok(None);
+    }
+    match parsed.place {
+        Place::Nowhere => Ok(None),
+        Place::Here(_) => Ok(Some(stored.without_head(EXPIRY_BYTES))),
+        Place::Apart(pointer) => {
+            let file = view.value_file(pointer, &engine.files).map_err(|error| error.of_key(user))?;
+            let value = file.read(pointer, user, ValuePurpose::Get, Some(timer))?;
+            timer.mark(Stage::Vlog);
+            Ok(Some(value))
+        }
+    }
+}
+
+fn parse<'a>(engine: &Engine, trailer: Trailer, stored: &'a [u8]) -> Result<Stored<'a>> {
+    let parsed = trailer.kind().and_then(|kind| Stored::parse(kind, stored));
+    parsed.ok_or_else(|| Error::corruption(engine.dir.path(), 0, "an entry is none of its kind"))
 }
 
 type Found = Option<(Trailer, Value)>;

@@ -1,20 +1,25 @@
 //! Walks the visible keys of a range, from both ends.
 
+use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, CounterCell, Histogram, Hold, HolderKind, Operation, Recorder, StepSampler};
+use bettong_metrics::{Counter, CounterCell, Histogram, Hold, HolderKind, Operation, StepSampler};
 
+use crate::context::FileContext;
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
 use crate::iter::merge::MergeIter;
-use crate::key::{InternalKey, Kind, SeqNo};
+use crate::key::{InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::level_cursor::LevelCursor;
 use crate::metric::ReadOrigin;
 use crate::options::LEVELS;
+use crate::read::fetch::{ApartValue, Fetcher, ItemValue, read_ahead};
+use crate::read::point::ReadPoint;
 use crate::table::cursor::TableCursor;
 use crate::table::reader::ReadContext;
 use crate::value::Value;
+use crate::values::stored::{EXPIRY_BYTES, Place, Stored};
 use crate::view::View;
 
 const SHADOWED: usize = 0;
@@ -27,11 +32,15 @@ const BACKWARD: usize = 1;
 /// How many steps are counted here before the metrics hear of them.
 const STEPS_KEPT: u64 = 1024;
 
+/// The most items whose values are read ahead, and about the most bytes of such values.
+const AHEAD_ITEMS_MAX: usize = 64;
+const AHEAD_BYTES_MAX: u64 = 1 << 20;
+
 /// One key and its value.
 #[derive(Clone, Debug)]
 pub struct Item {
     key: Value,
-    value: Value,
+    value: ItemValue,
 }
 
 impl Item {
@@ -40,13 +49,16 @@ impl Item {
         &self.key
     }
 
-    /// The value. Small ones were copied with the key, larger ones are borrowed from where they lie, so a walk over keys
-    /// alone does not read them.
+    /// The value. Small ones were copied with the key, larger ones are borrowed from where they lie. A separated one is read
+    /// when it is asked for, and ahead of that once a scan has seen that it is: a walk over keys alone reads none.
     ///
     /// # Errors
-    /// [`Error::Corruption`] or [`Error::Io`] if it cannot be read.
+    /// [`Error::Corruption`] or [`Error::Io`] if it cannot be read. The scan can go on.
     pub fn value(&self) -> Result<&[u8]> {
-        Ok(&self.value)
+        match &self.value {
+            ItemValue::Here(value) => Ok(value),
+            ItemValue::Apart(value) => Ok(value.get(&self.key)?),
+        }
     }
 
     /// The value as a handle that outlives the item.
@@ -54,7 +66,24 @@ impl Item {
     /// # Errors
     /// As [`Item::value`].
     pub fn into_value(self) -> Result<Value> {
-        Ok(self.value)
+        match self.value {
+            ItemValue::Here(value) => Ok(value),
+            ItemValue::Apart(value) => value.get(&self.key).cloned(),
+        }
+    }
+
+    fn is_apart(&self) -> bool {
+        matches!(self.value, ItemValue::Apart(_))
+    }
+
+    fn apart_bytes(&self) -> u64 {
+        if let ItemValue::Apart(value) = &self.value { value.bytes() } else { 0 }
+    }
+
+    /// The bytes that count as read when the item is handed out; those of a separated value count when it is asked for.
+    fn bytes(&self) -> usize {
+        let here = if let ItemValue::Here(value) = &self.value { value.len() } else { 0 };
+        self.key.len() + here
     }
 }
 
@@ -65,6 +94,11 @@ impl Item {
 pub struct Scan {
     view: Arc<View>,
     seq: SeqNo,
+    /// What expires then or before is gone.
+    time: u64,
+    fetcher: Option<Arc<Fetcher>>,
+    files: Arc<FileContext>,
+    ahead: Ahead,
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
     front: Option<MergeIter>,
@@ -79,6 +113,19 @@ pub struct Scan {
     hold: Hold,
     sampler: StepSampler,
     counts: Counts,
+}
+
+/// Items that were passed already, so that their values could be read together.
+#[derive(Debug, Default)]
+struct Ahead {
+    items: VecDeque<Item>,
+    /// How many to gather next.
+    window: usize,
+    /// Separated values handed out, and how many had been asked for, when the last were gathered.
+    handed: u64,
+    asked: u64,
+    /// What ended the last gathering.
+    failed: Option<Error>,
 }
 
 #[derive(Debug, Default)]
@@ -124,15 +171,20 @@ impl Scan {
     /// A scan of `range` in `view` at `seq`. Nothing is read before the first step.
     pub(crate) fn new(
         view: Arc<View>,
-        seq: SeqNo,
+        point: ReadPoint,
         range: ScanRange,
-        recorder: &Recorder,
+        files: &Arc<FileContext>,
         allowed: Result<()>,
     ) -> Scan {
+        let recorder = &files.recorder;
         recorder.add(Counter::IteratorsCreated, 1);
         Scan {
             view,
-            seq,
+            seq: point.seq,
+            time: point.time.unwrap_or(0),
+            fetcher: None,
+            files: files.clone(),
+            ahead: Ahead::default(),
             lower: range.lower,
             upper: range.upper,
             front: None,
@@ -141,7 +193,7 @@ impl Scan {
             back_key: None,
             done: false,
             refused: allowed.err(),
-            hold: recorder.hold(HolderKind::Iterator, seq.0),
+            hold: recorder.hold(HolderKind::Iterator, point.seq.0),
             sampler: recorder.step_sampler(),
             counts: Counts::default(),
         }
@@ -233,8 +285,62 @@ impl Scan {
         Ok(item)
     }
 
+    /// The next item from the front: one that was gathered, or the next that is found, and with it, where all values are asked for,
+    /// some of those behind it.
+    fn next_item(&mut self) -> Result<Option<Item>> {
+        if let Some(item) = self.ahead.items.pop_front() {
+            self.ahead.handed += u64::from(item.is_apart());
+            return Ok(Some(item));
+        }
+        if let Some(failed) = self.ahead.failed.take() {
+            return Err(failed);
+        }
+        let Some(item) = self.step_front()? else { return Ok(None) };
+        if item.is_apart() {
+            self.gather(&item);
+            self.ahead.handed += 1;
+        }
+        Ok(Some(item))
+    }
+
+    /// Passes over some items and reads their values, if the values of the last ones were asked for.
+    fn gather(&mut self, first: &Item) {
+        let asked = self.fetcher.as_ref().map_or(0, |fetcher| fetcher.asked());
+        let ahead = &mut self.ahead;
+        let (handed_since, asked_since) = (ahead.handed, asked - ahead.asked);
+        (ahead.handed, ahead.asked) = (0, asked);
+        let wanted = handed_since > 0 && asked_since * 4 >= handed_since * 3;
+        ahead.window = if wanted { (ahead.window * 2).clamp(2, AHEAD_ITEMS_MAX) } else { 0 };
+        let mut bytes = 0;
+        while self.ahead.items.len() < self.ahead.window && bytes < AHEAD_BYTES_MAX {
+            match self.step_front() {
+                Ok(Some(item)) => {
+                    bytes += item.apart_bytes();
+                    self.ahead.items.push_back(item);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.ahead.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        if !self.ahead.items.is_empty() {
+            let items = std::iter::once(first).chain(&self.ahead.items);
+            read_ahead(items.map(|item| (&*item.key, &item.value)));
+        }
+    }
+
+    /// The next item from the back: where both ends have met, one that the front had passed.
+    fn next_back_item(&mut self) -> Result<Option<Item>> {
+        match self.step_back()? {
+            Some(item) => Ok(Some(item)),
+            None => Ok(self.ahead.items.pop_back()),
+        }
+    }
+
     fn find_front(&mut self, merge: &mut MergeIter) -> Result<Option<Item>> {
-        while let Some((key, value)) = merge.current() {
+        while let Some((key, _)) = merge.current() {
             if self.is_above(key.user) || self.back_key.as_deref().is_some_and(|back| key.user >= back) {
                 return Ok(None);
             }
@@ -245,10 +351,9 @@ impl Scan {
             } else {
                 self.front_key.get_or_insert_default().clear();
                 self.front_key.get_or_insert_default().extend_from_slice(key.user);
-                if key.trailer.kind() == Some(Kind::Value) {
-                    self.count(FORWARD, key.user.len() + value.len());
-                    let (key, value) = (Value::copied(key.user), merge.lend());
-                    return Ok(value.map(|value| Item { key, value }));
+                let (user, trailer) = (Value::copied(key.user), key.trailer);
+                if let Some(value) = self.value_of(trailer, merge)? {
+                    return Ok(Some(Item { key: user, value }));
                 }
                 TOMBSTONE
             };
@@ -279,7 +384,7 @@ impl Scan {
             {
                 return Ok(None);
             }
-            let mut visible: Option<Option<Value>> = None;
+            let mut visible: Option<Option<ItemValue>> = None;
             while let Some((key, _)) = merge.current().filter(|(key, _)| key.user == user) {
                 if key.trailer.seq() > self.seq {
                     self.skip(NEWER);
@@ -287,14 +392,13 @@ impl Scan {
                     if visible.is_some() {
                         self.skip(SHADOWED);
                     }
-                    let is_value = key.trailer.kind() == Some(Kind::Value);
-                    visible = Some(if is_value { merge.lend() } else { None });
+                    let trailer = key.trailer;
+                    visible = Some(self.value_of(trailer, merge)?);
                 }
                 merge.prev()?;
             }
             match visible {
                 Some(Some(value)) => {
-                    self.count(BACKWARD, user.len() + value.len());
                     let key = Value::copied(&user);
                     self.back_key = Some(user);
                     return Ok(Some(Item { key, value }));
@@ -304,6 +408,35 @@ impl Scan {
             }
         }
         Ok(None)
+    }
+
+    /// The value of the entry that a merge stands on, if its key has one.
+    fn value_of(&mut self, trailer: Trailer, merge: &MergeIter) -> Result<Option<ItemValue>> {
+        match trailer.kind() {
+            Some(Kind::Value) => Ok(merge.lend().map(ItemValue::Here)),
+            Some(Kind::Tombstone) => Ok(None),
+            kind => self.unusual(kind, merge),
+        }
+    }
+
+    #[inline(never)]
+    fn unusual(&mut self, kind: Option<Kind>, merge: &MergeIter) -> Result<Option<ItemValue>> {
+        let Some(stored) = merge.lend() else { return Ok(None) };
+        let parsed = kind
+            .and_then(|kind| Stored::parse(kind, &stored))
+            .ok_or_else(|| Error::corruption(self.files.dir.path(), 0, "an entry is none of its kind"))?;
+        if parsed.expires_at != u64::MAX && parsed.expires_at <= self.time {
+            return Ok(None);
+        }
+        Ok(match parsed.place {
+            Place::Nowhere => None,
+            Place::Here(_) => Some(ItemValue::Here(stored.without_head(EXPIRY_BYTES))),
+            Place::Apart(pointer) => {
+                let (view, files) = (&self.view, &self.files);
+                let fetcher = self.fetcher.get_or_insert_with(|| Arc::new(Fetcher::new(view, files)));
+                Some(ItemValue::Apart(Box::new(ApartValue::new(fetcher, pointer))))
+            }
+        })
     }
 
     fn skip(&mut self, reason: usize) {
@@ -359,9 +492,12 @@ impl Scan {
         step
     }
 
-    fn finish(&mut self, step: Result<Option<Item>>) -> Option<Result<Item>> {
+    fn finish(&mut self, direction: usize, step: Result<Option<Item>>) -> Option<Result<Item>> {
         match step {
-            Ok(Some(item)) => Some(Ok(item)),
+            Ok(Some(item)) => {
+                self.count(direction, item.bytes());
+                Some(Ok(item))
+            }
             Ok(None) => {
                 self.done = true;
                 None
@@ -383,8 +519,8 @@ impl Iterator for Scan {
         if self.done {
             return None;
         }
-        let step = self.step(self.front.is_some(), Scan::step_front);
-        self.finish(step)
+        let step = self.step(self.front.is_some(), Scan::next_item);
+        self.finish(FORWARD, step)
     }
 }
 
@@ -393,8 +529,8 @@ impl DoubleEndedIterator for Scan {
         if self.done {
             return None;
         }
-        let step = self.step(self.back.is_some(), Scan::step_back);
-        self.finish(step)
+        let step = self.step(self.back.is_some(), Scan::next_back_item);
+        self.finish(BACKWARD, step)
     }
 }
 

@@ -16,7 +16,11 @@ pub(crate) struct Entry<'a> {
     pub(crate) keyspace: u32,
     pub(crate) seq: SeqNo,
     pub(crate) key: &'a [u8],
+    /// The value as it is stored: an expiring one begins with its time.
     pub(crate) value: &'a [u8],
+    /// Where in the file the entry begins, and its length.
+    pub(crate) offset: u64,
+    pub(crate) len: u32,
 }
 
 /// A group whose bytes all check out.
@@ -170,9 +174,9 @@ impl<'a> GroupReader<'a> {
         let mut entries =
             Vec::with_capacity((header.entries as usize).min(body.len() / ENTRY_FIXED_BYTES + 1));
         while at < body.len() {
-            let (entry, len) = decode_entry(body.get(at..)?, self.file_id, start + at as u64)?;
+            let entry = decode_entry(body.get(at..)?, self.file_id, start + at as u64)?;
+            at += entry.len as usize;
             entries.push(entry);
-            at += len;
         }
         let len = GROUP_HEADER_BYTES as u64 + u64::from(header.len);
         let whole = entries.len() == header.entries as usize;
@@ -197,8 +201,14 @@ impl<'a> GroupReader<'a> {
     }
 }
 
-/// Decodes the entry at the front of `bytes`, which lies at `offset` of the file with `file_id`; returns it and its length.
-pub(crate) fn decode_entry(bytes: &[u8], file_id: u64, offset: u64) -> Option<(Entry<'_>, usize)> {
+/// Decodes the entry at the front of `bytes`, which lies at `offset` of the file with `file_id`, and checks that it is whole.
+pub(crate) fn decode_entry(bytes: &[u8], file_id: u64, offset: u64) -> Option<Entry<'_>> {
+    let (stored, entry) = split_entry(bytes, offset)?;
+    (stored == checksum::salted(bytes.get(4..entry.len as usize)?, file_id, offset)).then_some(entry)
+}
+
+/// The checksum and the fields of the entry at the front of `bytes`, unchecked: for one whose checksum was good before.
+pub(crate) fn split_entry(bytes: &[u8], offset: u64) -> Option<(u32, Entry<'_>)> {
     let mut fields = Decoder::new(bytes);
     let stored = fields.u32()?;
     let kind = Kind::from_u8(fields.u8()?)?;
@@ -208,11 +218,8 @@ pub(crate) fn decode_entry(bytes: &[u8], file_id: u64, offset: u64) -> Option<(E
     let seq = SeqNo(fields.varint()?);
     let key = fields.bytes(key_len)?;
     let value = fields.bytes(value_len)?;
-    let len = bytes.len() - fields.rest().len();
-    if stored != checksum::salted(bytes.get(4..len)?, file_id, offset) {
-        return None;
-    }
-    Some((Entry { kind, keyspace, seq, key, value }, len))
+    let len = u32::try_from(bytes.len() - fields.rest().len()).ok()?;
+    Some((stored, Entry { kind, keyspace, seq, key, value, offset, len }))
 }
 
 fn find_magic(bytes: &[u8]) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use super::format::{ENTRY_FIXED_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC, GroupType};
 use crate::checksum;
-use crate::coding::put_varint;
+use crate::coding::{put_varint, varint_len};
 use crate::key::{Kind, SeqNo};
 
 /// Encodes one group at the end of a buffer; dropped without [`GroupWriter::finish`], it leaves the buffer as it was.
@@ -22,7 +22,19 @@ pub(crate) struct NewEntry<'a> {
     pub(crate) keyspace: u32,
     pub(crate) seq: SeqNo,
     pub(crate) key: &'a [u8],
+    /// What the value begins with as it is stored: the time of an expiring one, or nothing.
+    pub(crate) head: &'a [u8],
     pub(crate) value: &'a [u8],
+}
+
+impl NewEntry<'_> {
+    /// The bytes that the entry takes.
+    pub(crate) fn len(&self) -> usize {
+        let value_len = self.head.len() + self.value.len();
+        let numbers = [u64::from(self.keyspace), self.key.len() as u64, value_len as u64, self.seq.0];
+        let varints: usize = numbers.into_iter().map(varint_len).sum();
+        ENTRY_FIXED_BYTES + varints + self.key.len() + value_len
+    }
 }
 
 impl<'a> GroupWriter<'a> {
@@ -34,47 +46,61 @@ impl<'a> GroupWriter<'a> {
     }
 
     pub(crate) fn entry(&mut self, entry: NewEntry<'_>) {
-        let start = self.out.len();
-        self.out.extend_from_slice(&[0, 0, 0, 0, entry.kind as u8]);
-        debug_assert_eq!(self.out.len() - start, ENTRY_FIXED_BYTES);
-        put_varint(self.out, u64::from(entry.keyspace));
-        put_varint(self.out, entry.key.len() as u64);
-        put_varint(self.out, entry.value.len() as u64);
-        put_varint(self.out, entry.seq.0);
-        self.out.extend_from_slice(entry.key);
-        self.out.extend_from_slice(entry.value);
-        let offset = self.offset + (start - self.start) as u64;
-        self.stamp(start, self.out.len(), offset);
+        let offset = self.offset + (self.out.len() - self.start) as u64;
+        put_entry(self.out, entry, self.file_id, offset);
         self.entries += 1;
     }
 
     /// Completes the group and returns its length in bytes.
     pub(crate) fn finish(mut self, kind: GroupType, promise: u64) -> u64 {
-        let end = self.out.len();
-        let body = (end - self.start - GROUP_HEADER_BYTES) as u32;
-        let mut header = Vec::with_capacity(GROUP_HEADER_BYTES);
-        header.extend_from_slice(&[0; 4]);
-        header.extend_from_slice(&GROUP_MAGIC);
-        header.extend_from_slice(&[kind as u8, 0]);
-        header.extend_from_slice(&self.entries.to_le_bytes());
-        header.extend_from_slice(&body.to_le_bytes());
-        header.extend_from_slice(&promise.to_le_bytes());
-        let header_end = self.start + GROUP_HEADER_BYTES;
-        if let Some(place) = self.out.get_mut(self.start..header_end) {
-            place.copy_from_slice(&header);
-        }
-        self.stamp(self.start, header_end, self.offset);
+        let group = self.out.get_mut(self.start..).unwrap_or_default();
+        let len = group.len() as u64;
+        put_group_header(group, kind, self.entries, promise, (self.file_id, self.offset));
         self.finished = true;
-        (end - self.start) as u64
+        len
     }
+}
 
-    /// Fills in the checksum of the bytes `start + 4..end`, which will lie at `offset`.
-    fn stamp(&mut self, start: usize, end: usize, offset: u64) {
-        let covered = self.out.get(start + 4..end).unwrap_or_default();
-        let checksum = checksum::salted(covered, self.file_id, offset).to_le_bytes();
-        if let Some(place) = self.out.get_mut(start..start + 4) {
-            place.copy_from_slice(&checksum);
-        }
+/// Appends an entry that will lie at `offset` of the file with unique id `file_id`.
+pub(crate) fn put_entry(out: &mut Vec<u8>, entry: NewEntry<'_>, file_id: u64, offset: u64) {
+    let start = out.len();
+    out.extend_from_slice(&[0, 0, 0, 0, entry.kind as u8]);
+    debug_assert_eq!(out.len() - start, ENTRY_FIXED_BYTES);
+    put_varint(out, u64::from(entry.keyspace));
+    put_varint(out, entry.key.len() as u64);
+    put_varint(out, (entry.head.len() + entry.value.len()) as u64);
+    put_varint(out, entry.seq.0);
+    out.extend_from_slice(entry.key);
+    out.extend_from_slice(entry.head);
+    out.extend_from_slice(entry.value);
+    debug_assert_eq!(out.len() - start, entry.len());
+    stamp(out.get_mut(start..).unwrap_or_default(), file_id, offset);
+}
+
+/// Fills in the header of `group`, whose entries are complete, and which will lie at a place: file id and offset.
+pub(crate) fn put_group_header(
+    group: &mut [u8],
+    kind: GroupType,
+    entries: u32,
+    promise: u64,
+    (file_id, offset): (u64, u64),
+) {
+    let Some((header, body)) = group.split_at_mut_checked(GROUP_HEADER_BYTES) else { return };
+    let mut bytes = Vec::with_capacity(GROUP_HEADER_BYTES);
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&GROUP_MAGIC);
+    bytes.extend_from_slice(&[kind as u8, 0]);
+    bytes.extend_from_slice(&entries.to_le_bytes());
+    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&promise.to_le_bytes());
+    header.copy_from_slice(&bytes);
+    stamp(header, file_id, offset);
+}
+
+/// Fills in the checksum at the front of `bytes`, which will lie at `offset`.
+fn stamp(bytes: &mut [u8], file_id: u64, offset: u64) {
+    if let Some((place, covered)) = bytes.split_first_chunk_mut::<4>() {
+        *place = checksum::salted(covered, file_id, offset).to_le_bytes();
     }
 }
 

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::coding::Decoder;
-use crate::key::{InternalKey, Kind, Trailer};
+use crate::key::{InternalKey, Trailer};
 
 /// A block that contradicts itself; the reader of the table says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +194,7 @@ impl BlockCursor {
         self.at = None;
         let entry = block.entry(offset)?;
         // Pointers come with the value log; until then nobody writes one.
-        let known = matches!(entry.trailer.kind(), Some(Kind::Value | Kind::Tombstone));
+        let known = entry.trailer.kind().is_some();
         if entry.shared > self.key.len() || !known {
             return Err(Damaged);
         }

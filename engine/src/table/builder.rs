@@ -10,10 +10,13 @@ use super::properties::Properties;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
+use crate::expiry::Expiring;
 use crate::header::{Birth, FORMAT_VERSION, FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{self, InternalKey, Kind, Trailer};
 use crate::metric::COMPRESS;
 use crate::options::{Compression, Options};
+use crate::values::stored::{Place, Stored};
+use crate::values::usage::UsageByFile;
 
 /// Bytes gathered before they are handed to the operating system.
 const WRITE_BYTES: usize = 256 << 10;
@@ -50,6 +53,9 @@ pub(crate) struct BuiltTable {
     pub(crate) id: u64,
     pub(crate) bytes: u64,
     pub(crate) properties: Properties,
+    /// What its entries point to.
+    pub(crate) usage: UsageByFile,
+    pub(crate) expiring: Expiring,
 }
 
 /// A table in the making.
@@ -68,6 +74,8 @@ pub(crate) struct TableBuilder {
     last_user: Vec<u8>,
     last_trailer: Trailer,
     properties: Properties,
+    usage: UsageByFile,
+    expiring: Expiring,
     /// Block bytes before and after compression.
     plain_bytes: u64,
     packed_bytes: u64,
@@ -100,6 +108,8 @@ impl TableBuilder {
                 oldest_seq: key::SeqNo::MAX,
                 ..Properties::default()
             },
+            usage: UsageByFile::default(),
+            expiring: Expiring::default(),
             plain_bytes: 0,
             packed_bytes: 0,
         })
@@ -138,6 +148,19 @@ impl TableBuilder {
         properties.value_bytes += value.len() as u64;
         properties.oldest_seq = properties.oldest_seq.min(key.trailer.seq());
         properties.newest_seq = properties.newest_seq.max(key.trailer.seq());
+        if key.trailer.kind() != Some(Kind::Value) {
+            self.count_rare(key.trailer.kind(), value);
+        }
+    }
+
+    fn count_rare(&mut self, kind: Option<Kind>, value: &[u8]) {
+        let Some(stored) = kind.and_then(|kind| Stored::parse(kind, value)) else { return };
+        if let Place::Apart(pointer) = stored.place {
+            self.usage.count(pointer);
+        }
+        if kind.is_some_and(Kind::expires) {
+            self.expiring.count(stored.expires_at);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -180,6 +203,8 @@ impl TableBuilder {
             id: self.id,
             bytes: self.buffer_offset,
             properties: self.properties,
+            usage: self.usage,
+            expiring: self.expiring,
         })
     }
 

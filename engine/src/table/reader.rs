@@ -12,15 +12,15 @@ use super::filter::Filter;
 use super::format::{self, BLOCK_TRAILER_BYTES, BlockHandle, FOOTER_BYTES, Footer};
 use super::index::Index;
 use super::properties::Properties;
-use crate::cache::{BlockCache, BlockKey};
+use crate::cache::BlockKey;
+use crate::context::FileContext;
+use crate::env::DataFile;
 use crate::env::file::Mapping;
 use crate::env::names::{FileName, FileNumber};
-use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{self, InternalKey, Trailer};
 use crate::metric::{FileLabel, LevelCells, ReadOrigin};
-use crate::options::Options;
 use crate::value::Value;
 
 /// Who a table must be.
@@ -29,28 +29,6 @@ pub(crate) struct TableIdentity {
     pub(crate) number: FileNumber,
     pub(crate) id: u64,
     pub(crate) bytes: u64,
-}
-
-/// What all tables of a database share.
-#[derive(Clone, Debug)]
-pub(crate) struct TableContext {
-    pub(crate) dir: Dir,
-    pub(crate) cache: Arc<BlockCache>,
-    pub(crate) recorder: Recorder,
-    pub(crate) mapped: bool,
-    pub(crate) verify_always: bool,
-}
-
-impl TableContext {
-    pub(crate) fn new(dir: &Dir, options: &Options, recorder: &Recorder) -> TableContext {
-        TableContext {
-            dir: dir.clone(),
-            cache: Arc::new(BlockCache::new(options.cache_bytes, recorder)),
-            recorder: recorder.clone(),
-            mapped: options.mapped_reads,
-            verify_always: options.verify_always,
-        }
-    }
 }
 
 /// For whom a block is read.
@@ -63,7 +41,7 @@ pub(crate) struct ReadContext {
 /// A table that is open for reading. It holds no file descriptor when mapped.
 #[derive(Debug)]
 pub(crate) struct TableReader {
-    context: TableContext,
+    context: FileContext,
     path: PathBuf,
     identity: TableIdentity,
     source: Source,
@@ -127,7 +105,7 @@ impl TableReader {
     ///
     /// # Errors
     /// [`Error::Corruption`] if any of them does not hold, or the file is not the one that is expected.
-    pub(crate) fn open(context: &TableContext, identity: TableIdentity) -> Result<TableReader> {
+    pub(crate) fn open(context: &FileContext, identity: TableIdentity) -> Result<TableReader> {
         let _timer = context.recorder.timer(Histogram::TableOpenDuration);
         let path = context.dir.path_of(FileName::Table(identity.number));
         let opened = Self::open_at(context, identity, &path);
@@ -137,7 +115,7 @@ impl TableReader {
         opened
     }
 
-    fn open_at(context: &TableContext, identity: TableIdentity, path: &Path) -> Result<TableReader> {
+    fn open_at(context: &FileContext, identity: TableIdentity, path: &Path) -> Result<TableReader> {
         let TableIdentity { number, id, bytes: file_len } = identity;
         let fault = |offset, what| Error::corruption(path, offset, what);
         let file = context.dir.open(FileName::Table(number), false)?;

@@ -1,3 +1,11 @@
-//! Values apart from their keys. The pointer format is fixed here; the files it points into come with separation.
+//! Values apart from their keys: where they lie, and how they are read and moved. See `docs/formats/values.md`.
+//!
+//! A large value is written once, into the log, and stays there: when the log's other writes are in tables, the segment becomes a
+//! *value file* ([`file`]). Memtables and tables hold pointers ([`pointer`]) in its place ([`stored`]). Values that outlive
+//! most of their file are moved to a new one ([`writer`]).
 
 pub(crate) mod pointer;
+pub(crate) mod stored;
+pub(crate) mod usage;
+pub(crate) mod file;
+pub(crate) mod writer;

@@ -1,5 +1,7 @@
 //! Where a separated value lies.
 
+use std::ops::Range;
+
 use crate::coding::{Decoder, put_varint};
 use crate::env::names::FileNumber;
 
@@ -15,16 +17,26 @@ pub(crate) struct ValuePointer {
     pub(crate) len: u32,
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the format is fixed from day one, used once separation lands")
-)]
 impl ValuePointer {
+    /// The most bytes that [`ValuePointer::encode`] appends.
+    pub(crate) const BYTES_MAX: usize = 10 + 10 + 5;
+
     /// Three varints: file, offset, length.
     pub(crate) fn encode(self, out: &mut Vec<u8>) {
         put_varint(out, self.file.0);
         put_varint(out, self.offset);
         put_varint(out, u64::from(self.len));
+    }
+
+    /// The bytes of the entry in a file that is in memory.
+    pub(crate) fn range(self) -> Option<Range<usize>> {
+        let start = usize::try_from(self.offset).ok()?;
+        Some(start..start.checked_add(self.len as usize)?)
+    }
+
+    /// Whether the entry lies within the first `bytes` of its file.
+    pub(crate) fn fits(self, bytes: u64) -> bool {
+        self.offset.checked_add(u64::from(self.len)).is_some_and(|end| end <= bytes)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<ValuePointer> {

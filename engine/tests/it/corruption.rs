@@ -201,7 +201,7 @@ fn f51_a_newer_format_is_unsupported_and_changes_nothing() {
     let path =
         data_files(&disk).into_iter().find(|path| path.to_string_lossy().contains("MANIFEST")).unwrap();
     let mut bytes = disk.read(&path).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     // The checksum of a header is that of its first 60 bytes, salted with the id: the tests have no business knowing how,
     // so they take what a flipped version gives instead: damage, not an upgrade.
     let flipped = damaged(&disk, &path, &bytes);

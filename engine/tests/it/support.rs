@@ -56,6 +56,8 @@ pub(crate) fn random_options(dice: &mut Dice) -> Options {
     let lz4_from = dice.below(8) as usize;
     Options::default()
         .memtable_bytes(dice.pick(&[4 << 10, 8 << 10, 32 << 10, 256 << 10]))
+        .separation_threshold(dice.pick(&[0, 20, 60, 1000, usize::MAX]))
+        .max_space_amplification(dice.pick(&[1.1, 1.5, 3.0]))
         .max_immutable_memtables(dice.pick(&[1, 2, 4]))
         .table_bytes(dice.pick(&[4 << 10, 16 << 10, 64 << 10]))
         .level_base_bytes(dice.pick(&[4 << 10, 16 << 10, 64 << 10]))

@@ -3,12 +3,14 @@ use std::path::Path;
 use bettong_metrics::Registry;
 
 use super::*;
+use crate::context::FileContext;
 use crate::env::sim::SimDisk;
 use crate::env::{Dir, Env};
+use crate::expiry::Expiring;
 use crate::key::SeqNo;
 use crate::levels::edit::VersionEdit;
-use crate::levels::table_file::{Graveyard, TableMeta};
-use crate::table::reader::TableContext;
+use crate::levels::table_file::TableMeta;
+use crate::values::usage::UsageByFile;
 
 /// A table on a level: number, first and last key, MiB, share of tombstones in per cent.
 type Spec = (usize, u64, &'static str, &'static str, u64, u64);
@@ -17,8 +19,7 @@ fn version(tables: &[Spec]) -> Version {
     let env = Env::sim(&SimDisk::new(1));
     let recorder = Registry::new("test").recorder();
     let dir = Dir::new(env.files, Path::new("/db"), &recorder);
-    let context = TableContext::new(&dir, &Options::default(), &recorder);
-    let graveyard = Arc::new(Graveyard::default());
+    let context = FileContext::new(&dir, &Options::default(), &recorder);
     let meta = |(level, number, smallest, largest, mib, tombstones): &Spec| {
         let meta = TableMeta {
             number: FileNumber(*number),
@@ -32,11 +33,13 @@ fn version(tables: &[Spec]) -> Version {
             largest: largest.as_bytes().to_vec(),
             oldest_seq: SeqNo(*number),
             newest_seq: SeqNo(*number),
+            usage: UsageByFile::default(),
+            expiring: Expiring::default(),
         };
         (*level, meta)
     };
     let edit = VersionEdit { added_tables: tables.iter().map(meta).collect(), ..VersionEdit::default() };
-    Version::default().after(&edit, |meta| TableFile::new(meta.clone(), &context, &graveyard)).0
+    Version::default().after(&edit, |meta| TableFile::new(meta.clone(), &context)).0
 }
 
 /// The reason for a plan, its tables by level, and the level they go to.
@@ -44,7 +47,7 @@ type Picked = (Reason, Vec<(usize, Vec<u64>)>, usize);
 
 fn picked(tables: &[Spec], busy: &[u64]) -> Option<Picked> {
     let busy = busy.iter().copied().map(FileNumber).collect();
-    let plan = pick(&version(tables), &Options::default(), &busy)?;
+    let plan = pick(&version(tables), &Options::default(), &busy, Circumstances::default())?;
     let numbers = |tables: &Vec<Arc<TableFile>>| tables.iter().map(|table| table.meta.number.0).collect();
     Some((
         plan.reason,

@@ -12,6 +12,7 @@ pub enum IoOp {
     Sync,
     Len,
     Preallocate,
+    Truncate,
     Map,
     Open,
     Create,
@@ -32,6 +33,7 @@ impl IoOp {
             IoOp::Write
                 | IoOp::Sync
                 | IoOp::Preallocate
+                | IoOp::Truncate
                 | IoOp::Create
                 | IoOp::Rename
                 | IoOp::Remove

@@ -78,6 +78,15 @@ impl Inode {
         self.dirty.clear();
     }
 
+    /// Cuts the file at `len`, for good: nothing that was behind it comes back.
+    pub(super) fn cut(&mut self, len: usize) {
+        if len < self.now.len() {
+            self.now.truncate(len);
+            self.durable_len = self.durable_len.min(len);
+            self.dirty.retain(|at, _| at * SECTOR_BYTES < len);
+        }
+    }
+
     pub(super) fn sync(&mut self) {
         self.dirty.clear();
         self.durable_len = self.now.len();

@@ -325,6 +325,13 @@ impl File for SimFile {
         self.with(IoOp::Preallocate, |volume, _| volume.grow(self.inode, len))
     }
 
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.with(IoOp::Truncate, |volume, _| {
+            volume.inode(self.inode)?.cut(len as usize);
+            Ok(())
+        })
+    }
+
     fn map(&self, len: u64) -> io::Result<Mapping> {
         self.with(IoOp::Map, |volume, fault| {
             let mut bytes = vec![0; len as usize];

@@ -6,8 +6,15 @@ const ID: u64 = 0x1122_3344;
 fn commit(file: &mut Vec<u8>, seq: u64, key: &[u8], value: &[u8], promise: u64) {
     let offset = file.len() as u64;
     let mut group = GroupWriter::new(file, ID, offset);
-    group.entry(NewEntry { kind: Kind::Value, keyspace: 0, seq: SeqNo(seq), key, value });
-    group.entry(NewEntry { kind: Kind::Tombstone, keyspace: 1, seq: SeqNo(seq + 1), key, value: b"" });
+    group.entry(NewEntry { kind: Kind::Value, keyspace: 0, seq: SeqNo(seq), key, head: b"", value });
+    group.entry(NewEntry {
+        kind: Kind::Tombstone,
+        keyspace: 1,
+        seq: SeqNo(seq + 1),
+        key,
+        head: b"",
+        value: b"",
+    });
     group.finish(GroupType::Commit, promise);
 }
 
@@ -41,8 +48,26 @@ fn groups_read_back_with_kinds_keyspaces_keys_and_values() {
     let bytes = file(1, false);
     let mut reader = GroupReader::new(&bytes, Path::new("x"), ID, 0);
     let group = reader.next().unwrap().unwrap();
-    let value = Entry { kind: Kind::Value, keyspace: 0, seq: SeqNo(1), key: b"key0", value: &[0; 40] };
-    let tombstone = Entry { kind: Kind::Tombstone, keyspace: 1, seq: SeqNo(2), key: b"key0", value: b"" };
+    let offset = HEADER_BYTES + GROUP_HEADER_BYTES as u64;
+    let value = Entry {
+        kind: Kind::Value,
+        keyspace: 0,
+        seq: SeqNo(1),
+        key: b"key0",
+        value: &[0; 40],
+        offset,
+        len: 53,
+    };
+    let offset = offset + 53;
+    let tombstone = Entry {
+        kind: Kind::Tombstone,
+        keyspace: 1,
+        seq: SeqNo(2),
+        key: b"key0",
+        value: b"",
+        offset,
+        len: 13,
+    };
     assert_eq!((group.kind, group.entries), (GroupType::Commit, vec![value, tombstone]));
     assert!(reader.next().unwrap().is_none());
     assert_eq!(reader.position(), bytes.len() as u64);
@@ -143,6 +168,7 @@ fn f10_a_batch_with_a_hole_is_gone_as_a_whole() {
             keyspace: 0,
             seq: SeqNo(i + 1),
             key: b"k",
+            head: b"",
             value: &[7; 100],
         });
     }

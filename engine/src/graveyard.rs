@@ -1,0 +1,47 @@
+//! Files that nobody needs any more, from when the manifest drops them to when they are removed.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+
+use crate::env::names::FileName;
+
+/// Files that no version needs. Those that readers still hold are known with their sizes; the others wait to be removed by
+/// whoever passes.
+#[derive(Debug, Default)]
+pub(crate) struct Graveyard {
+    waiting: Mutex<Vec<FileName>>,
+    held: Mutex<BTreeMap<FileName, u64>>,
+}
+
+impl Graveyard {
+    /// Nobody holds the file: it can be removed.
+    pub(crate) fn bury(&self, file: FileName) {
+        self.waiting.lock().push(file);
+    }
+
+    /// The files that wait to be removed.
+    pub(crate) fn waiting(&self) -> Vec<FileName> {
+        self.waiting.lock().clone()
+    }
+
+    pub(crate) fn take_all(&self) -> Vec<FileName> {
+        std::mem::take(&mut *self.waiting.lock())
+    }
+
+    /// Files that no version needs and a reader holds, with their sizes in bytes.
+    pub(crate) fn held(&self) -> Vec<(FileName, u64)> {
+        self.held.lock().iter().map(|(name, bytes)| (*name, *bytes)).collect()
+    }
+
+    /// The manifest no longer names the file, but somebody may read it.
+    pub(crate) fn hold(&self, file: FileName, bytes: u64) {
+        self.held.lock().insert(file, bytes);
+    }
+
+    /// The last reader is gone.
+    pub(crate) fn let_go(&self, file: FileName) {
+        self.held.lock().remove(&file);
+        self.bury(file);
+    }
+}

@@ -1,0 +1,121 @@
+//! How much disk the values take for what is live of them, and which files are worth collecting.
+//!
+//! What is garbage in a value file is known exactly as soon as compaction has dropped the pointer. Until then it hides behind newer
+//! entries of the same keys in upper levels. So two things bring the ceiling nearer: known garbage, which collecting the files
+//! that have most of it removes, and what may be hidden, which merging the upper levels brings to light.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::version::{ValuesInUse, Version};
+use crate::env::names::FileNumber;
+use crate::options::Options;
+
+/// Files with less garbage than this are left alone: moving nearly all of a file frees nearly nothing.
+const GARBAGE_RATIO_LEAST: f64 = 1.0 / 16.0;
+/// Work begins at this share of the way from 1 to the ceiling, and writes are slowed down from the second on.
+const COLLECT_AT: f64 = 0.75;
+const SLOWDOWN_AT: f64 = 0.9;
+/// One round moves at most this share of all values, since they lie twice until it is done.
+const ROUND_SHARE: u64 = 16;
+
+/// What decides with the tree which compaction comes next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Circumstances {
+    /// What has expired by then has expired for everybody.
+    pub(crate) time: u64,
+    /// Bytes of logs on the disk.
+    pub(crate) log_bytes: u64,
+}
+
+/// The disk that a version takes, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Space {
+    /// Tables, value files and logs.
+    pub(crate) total: u64,
+    /// An estimate of what would be left if all of it were compacted and collected: no less is live than the last level uses.
+    pub(crate) live: u64,
+    /// What upper levels use of the value files: newer entries, each of which may hide an older one.
+    pub(crate) hidden: u64,
+    /// What nothing uses, in files worth collecting.
+    pub(crate) garbage: u64,
+    /// Less than this is not worth any work.
+    least: u64,
+}
+
+impl Space {
+    pub(crate) fn of(version: &Version, log_bytes: u64, options: &Options) -> Space {
+        let tables = version.bytes();
+        let used: u64 = version.levels.iter().map(|level| level.value_bytes).sum();
+        let last = last_level_bytes(version);
+        let files: u64 = version.values.values().map(|values| values.meta.bytes).sum();
+        let garbage = worth_collecting(version).map(ValuesInUse::garbage_bytes).sum();
+        Space {
+            total: tables + files + log_bytes,
+            live: tables + last,
+            hidden: used - last,
+            garbage,
+            least: options.segment_bytes(),
+        }
+    }
+
+    pub(crate) fn amplification(&self) -> f64 {
+        self.total as f64 / self.live.max(1) as f64
+    }
+
+    /// Whether something should be done.
+    pub(crate) fn is_due(&self, options: &Options) -> bool {
+        self.garbage + self.hidden >= self.least
+            && self.amplification() >= at_share(options.max_space_amplification, COLLECT_AT)
+    }
+
+    /// How near the ceiling is: the amplification, where writes slow down, and where they stop. One segment is allowed for beside it.
+    pub(crate) fn pressure(&self, options: &Options) -> (f64, f64, f64) {
+        let most = options.max_space_amplification;
+        let total = self.total.saturating_sub(self.least);
+        let relevant = self.garbage + self.hidden >= self.least;
+        let value = if relevant { total as f64 / self.live.max(1) as f64 } else { 0.0 };
+        (value, at_share(most, SLOWDOWN_AT), most)
+    }
+}
+
+fn at_share(most: f64, share: f64) -> f64 {
+    1.0 + (most - 1.0) * share
+}
+
+/// What the lowest sorted run uses: it holds each key once.
+fn last_level_bytes(version: &Version) -> u64 {
+    match version.last_level() {
+        Some(0) => version
+            .levels
+            .first()
+            .map_or(0, |level| level.tables.iter().map(|table| table.meta.usage.bytes()).max().unwrap_or(0)),
+        Some(last) => version.levels.get(last).map_or(0, |level| level.value_bytes),
+        None => 0,
+    }
+}
+
+fn worth_collecting(version: &Version) -> impl Iterator<Item = &ValuesInUse> {
+    let worth_it =
+        |values: &&ValuesInUse| !values.file.is_damaged() && values.garbage_ratio() >= GARBAGE_RATIO_LEAST;
+    version.values.values().filter(worth_it)
+}
+
+/// The files to collect in the next round: those with the largest share of garbage, and all of those if `thoroughly`.
+pub(crate) fn candidates(
+    version: &Version,
+    options: &Options,
+    thoroughly: bool,
+) -> Arc<BTreeSet<FileNumber>> {
+    let mut files: Vec<&ValuesInUse> = worth_collecting(version).collect();
+    files.sort_by(|a, b| b.garbage_ratio().total_cmp(&a.garbage_ratio()));
+    let all: u64 = version.values.values().map(|values| values.meta.bytes).sum();
+    let round = if thoroughly { u64::MAX } else { options.segment_bytes().max(all / ROUND_SHARE) };
+    let mut moved = 0;
+    let chosen = files.into_iter().take_while(|values| {
+        let first = moved == 0;
+        moved += values.used.bytes;
+        first || moved <= round
+    });
+    Arc::new(chosen.map(|values| values.file.number).collect())
+}
