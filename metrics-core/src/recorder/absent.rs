@@ -53,7 +53,7 @@ impl Recorder {
 
     /// Nothing begun.
     #[inline]
-    pub fn begin(&self, _operation: Operation) -> Option<Begun<'_>> {
+    pub fn begin_get(&self) -> Option<Begun<'_>> {
         Some(Begun(PhantomData))
     }
 
@@ -169,6 +169,24 @@ impl RunningJob {
 pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 
 impl Begun<'_> {
+    /// It goes everywhere as it is.
+    #[inline]
+    pub fn needs_timer_off_fast_path(&self) -> bool {
+        false
+    }
+
+    /// Nothing.
+    #[inline]
+    pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn served(&self, _source: GetSource, _tombstone: bool) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn end(self) {}
+
     /// Nothing.
     #[inline]
     pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
