@@ -90,6 +90,12 @@ impl Recorder {
         StepSampler::never()
     }
 
+    /// No place.
+    #[inline]
+    pub fn queue(&self) -> Queued<'_> {
+        Queued(PhantomData)
+    }
+
     /// A handle that records nothing.
     #[inline]
     pub fn session(&self) -> Session<'_> {
@@ -190,6 +196,16 @@ impl Begun<'_> {
     /// Nothing.
     #[inline]
     pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
+}
+
+/// No place in a queue.
+#[derive(Debug)]
+#[must_use = "as a place that is seen"]
+pub struct Queued<'a>(PhantomData<(&'a (), *const ())>);
+
+impl Drop for Queued<'_> {
+    #[inline]
+    fn drop(&mut self) {}
 }
 
 /// Times nothing.

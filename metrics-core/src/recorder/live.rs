@@ -197,6 +197,15 @@ impl Recorder {
         })
     }
 
+    /// The calling thread waits for its turn to write, until the guard is dropped.
+    pub fn queue(&self) -> Queued<'_> {
+        let shard = self.pool.if_latest(Some, || self.pool.find(|| self.registry.level().counts()));
+        if let Some(shard) = shard {
+            shard.set_queued(true);
+        }
+        Queued { shard, one_thread: PhantomData }
+    }
+
     /// A handle for a loop on one thread that does nothing else: it has a shard of its own and looks for none.
     pub fn session(&self) -> Session<'_> {
         let shard = self.pool.shards().counting.lease();
@@ -267,6 +276,25 @@ impl Begun<'_> {
     #[inline]
     pub fn end(self) {
         self.shard.operation(Operation::Get).finish_fast();
+    }
+}
+
+/// A place in the queue of writers. The thread says so in its own shard: a writer whose turn has come holds the lock that the
+/// others want, and must not wait for a line that they are writing.
+#[derive(Debug)]
+#[must_use = "dropping it at once leaves the queue"]
+pub struct Queued<'a> {
+    /// None if the thread is ending: it is not seen in the queue.
+    shard: Option<&'a Shard>,
+    one_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Queued<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(shard) = self.shard {
+            shard.set_queued(false);
+        }
     }
 }
 
