@@ -24,7 +24,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | words | `error coding checksum key metric timed_mutex header` |
+//! | words | `error coding checksum key metric report timed_mutex header` |
 //! | ground | `value env options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
@@ -42,6 +42,7 @@ mod coding;
 mod checksum;
 mod key;
 mod metric;
+mod report;
 mod timed_mutex;
 mod value;
 pub mod env;

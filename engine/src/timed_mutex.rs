@@ -2,7 +2,7 @@
 //!
 //! A lock that is free is taken by one compare-and-swap, as without this; only who finds it held takes time stamps.
 
-use bettong_metrics::{Counter, Gauge, Recorder};
+use bettong_metrics::{Counter, Recorder};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::metric::LockLabel;
@@ -36,16 +36,10 @@ impl<T> TimedMutex<T> {
 
     #[cold]
     fn wait(&self) -> MutexGuard<'_, T> {
-        let queues = self.label == LockLabel::Commit;
-        if queues {
-            self.recorder.shift(Gauge::WriteQueueDepth, 1.0);
-        }
+        let _queued = (self.label == LockLabel::Commit).then(|| self.recorder.queue());
         let began = self.recorder.now();
         let guard = self.inner.lock();
         self.recorder.add(Counter::LockWaitNanos.at(self.label as usize), self.recorder.nanos_since(began));
-        if queues {
-            self.recorder.shift(Gauge::WriteQueueDepth, -1.0);
-        }
         guard
     }
 }
@@ -53,7 +47,7 @@ impl<T> TimedMutex<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bettong_metrics::Registry;
+    use bettong_metrics::{Gauge, Registry};
 
     #[test]
     fn only_waits_are_timed_and_whoever_waits_for_a_commit_is_in_the_queue() {

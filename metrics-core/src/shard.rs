@@ -16,7 +16,7 @@ use crate::cell::{self, Writers};
 use crate::histogram::LazyHistogram;
 use crate::lending::{Lent, List, PoolId, Tag};
 use crate::stratum::OperationCells;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, Ordering};
 use crate::trace::Trace;
 
 /// Ends of gets: where, and whether a value or a tombstone was found there. The last one is nowhere.
@@ -35,6 +35,8 @@ pub(crate) struct Shard {
     fast: [LazyHistogram; Operation::ALL.len()],
     slow: [LazyHistogram; Operation::ALL.len()],
     trace: Trace,
+    /// 1 while the owner waits for its turn to write.
+    queued: AtomicU64,
 }
 
 /// What is timed of one kind of operation in one shard.
@@ -97,6 +99,18 @@ impl Shard {
         &self.gets
     }
 
+    /// Says whether the owner waits for its turn to write.
+    #[inline]
+    pub(crate) fn set_queued(&self, queued: bool) {
+        // Relaxed: it says nothing about other cells.
+        self.queued.store(queued.into(), Ordering::Relaxed);
+    }
+
+    /// 1 if the owner waits for its turn to write, else 0.
+    pub(crate) fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
     /// The trace of the operation under way.
     pub(crate) fn trace(&self) -> &Trace {
         &self.trace
@@ -156,6 +170,7 @@ impl Lent for Shard {
             fast: Default::default(),
             slow: Default::default(),
             trace: Trace::new(),
+            queued: AtomicU64::new(0),
         }
     }
     fn tag(&self) -> &Tag {

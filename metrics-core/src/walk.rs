@@ -59,6 +59,8 @@ impl Registry {
         for (flow, cell) in flows.iter().zip(Gauge::OperationsInFlight.cells()) {
             store(&mut gauges, cell, number(flow.entered.saturating_sub(flow.exited)));
         }
+        let queued = shards().map(Shard::queued).sum();
+        store(&mut gauges, Gauge::WriteQueueDepth, number(queued));
         let activity = self.activity();
         activity.holders.describe(&mut gauges);
         derive_amplifications(&counters, &mut gauges);

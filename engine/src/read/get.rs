@@ -1,4 +1,7 @@
 //! Reads one key: memtables, then levels, newest first, until something is known of it.
+//!
+//! Most gets are not timed and stay on the fast path. One that has to open or to read a file stops there and goes on with a
+//! timer, at the table that it had come to: what it passed before was counted.
 
 use std::sync::Arc;
 
@@ -10,10 +13,32 @@ use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::table_file::TableFile;
 use crate::metric::{HIT, LevelCells, ReadOrigin, ValuePurpose};
 use crate::read::point::ReadPoint;
+use crate::report::{ReportGet, Untimed, UntimedStop};
 use crate::table::reader::ReadContext;
 use crate::value::Value;
 use crate::values::stored::{EXPIRY_BYTES, Place, Stored};
 use crate::view::View;
+
+/// What is looked for, and where.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    view: &'a View,
+    user: &'a [u8],
+    seq: SeqNo,
+}
+
+/// How far a search of the levels has come.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    level: usize,
+    /// Tables of the level that are done with, of those that cover the key.
+    tables: usize,
+    /// Whether one of these was looked into.
+    probed: bool,
+}
+
+/// A search that stopped, and where.
+struct Stopped<S>(S, Progress);
 
 /// An entry that a search came to, and where.
 struct Hit {
@@ -28,7 +53,7 @@ struct Hit {
 pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<Option<Value>> {
     // The shortest way, and the most travelled: a get that is not timed, and served by the active memtable. The view stays
     // behind its reference: that leaves a register for what the instrumentation remembers.
-    let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin(Operation::Get) };
+    let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin_get() };
     let Some(begun) = begun else { return get_timed(engine, view, user, point) };
     let Some((trailer, value)) = view.active.get(user, point.seq) else {
         return get_beyond(engine, view, user, point, begun);
@@ -44,33 +69,21 @@ pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoi
 #[inline(never)]
 fn get_timed(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<Option<Value>> {
     let timer = engine.recorder.start(Operation::Get);
-    let found = find(engine, view, user, point.seq, &timer);
-    let found = found.and_then(|hit| conclude(engine, view, user, point, hit, &timer));
-    count_failure(engine, &found);
-    found
+    let search = Search { view, user, seq: point.seq };
+    let found = engine.gate.check_read().and_then(|()| search.all(&timer));
+    noting(engine, found.and_then(|hit| conclude(engine, search, point, hit, &timer)))
 }
 
-/// The newest entry of `user`.
-fn find(
-    engine: &Engine,
-    view: &Arc<View>,
-    user: &[u8],
-    seq: SeqNo,
-    timer: &OperationTimer<'_>,
-) -> Result<Option<Hit>> {
-    engine.gate.check_read()?;
-    match view.active.get(user, seq) {
-        Some((trailer, value)) => {
-            Ok(Some(Hit { trailer, stored: view.active.lend(value), source: GetSource::Memtable }))
-        }
-        None => search(view, user, seq, timer),
-    }
+/// Counts a get that failed.
+fn noting<T>(engine: &Engine, found: Result<T>) -> Result<T> {
+    found.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
 }
 
 /// Whether `user` has a value in `view`. A separated one is not read.
 pub(crate) fn contains(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<bool> {
     let timer = engine.recorder.start(Operation::Get);
-    let found = find(engine, view, user, point.seq, &timer).and_then(|hit| {
+    let search = Search { view, user, seq: point.seq };
+    let found = engine.gate.check_read().and_then(|()| search.all(&timer)).and_then(|hit| {
         let Some(Hit { trailer, stored, source }) = hit else {
             timer.served(GetSource::Miss, false);
             return Ok(false);
@@ -80,15 +93,7 @@ pub(crate) fn contains(engine: &Engine, view: &Arc<View>, user: &[u8], point: Re
         timer.served(source, !is_there);
         Ok(is_there)
     });
-    found.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
-}
-
-/// Looks without taking the result out of its place.
-#[inline]
-fn count_failure(engine: &Engine, found: &Result<Option<Value>>) {
-    if let Err(error) = found {
-        engine.recorder.fail(Operation::Get, error.label());
-    }
+    noting(engine, found)
 }
 
 /// Goes on where the active memtable knows nothing of the key.
@@ -100,11 +105,16 @@ fn get_beyond(
     point: ReadPoint,
     begun: Begun<'_>,
 ) -> Result<Option<Value>> {
-    let timer = engine.recorder.resume(begun);
-    let found = search(view, user, point.seq, &timer);
-    let found = found.and_then(|hit| conclude(engine, view, user, point, hit, &timer));
-    count_failure(engine, &found);
-    found
+    let search = Search { view, user, seq: point.seq };
+    match search.beyond(Untimed(&begun)) {
+        Ok(hit) if hit.as_ref().is_none_or(Hit::is_usual) => {
+            let found = end(hit, Untimed(&begun));
+            begun.end();
+            Ok(found)
+        }
+        Ok(hit) => noting(engine, conclude(engine, search, point, hit, &engine.recorder.resume(begun))),
+        Err(stopped) => go_on_timed(engine, search, point, begun, stopped),
+    }
 }
 
 /// Goes on where the active memtable has something else than a value.
@@ -121,61 +131,183 @@ fn get_unusual(
         begun.end_in_memtable(None);
         return Ok(None);
     }
-    let timer = engine.recorder.resume(begun);
+    let search = Search { view, user, seq: point.seq };
     let hit = Hit { trailer, stored: view.active.lend(stored), source: GetSource::Memtable };
-    let found = conclude(engine, view, user, point, Some(hit), &timer);
-    count_failure(engine, &found);
-    found
+    noting(engine, conclude(engine, search, point, Some(hit), &engine.recorder.resume(begun)))
 }
 
-/// Searches immutable memtables and levels.
-fn search(view: &View, user: &[u8], seq: SeqNo, timer: &OperationTimer<'_>) -> Result<Option<Hit>> {
-    for memtable in &view.immutables {
-        if let Some((trailer, value)) = memtable.get(user, seq) {
-            return Ok(Some(Hit { trailer, stored: memtable.lend(value), source: GetSource::Immutable }));
+/// Takes a get to its end that stopped, or that failed.
+#[cold]
+#[inline(never)]
+fn go_on_timed(
+    engine: &Engine,
+    search: Search<'_>,
+    point: ReadPoint,
+    begun: Begun<'_>,
+    Stopped(stop, from): Stopped<UntimedStop>,
+) -> Result<Option<Value>> {
+    let found = match stop {
+        UntimedStop::LeavesFastPath => {
+            let timer = engine.recorder.resume(begun);
+            let hit = search.levels(from, &timer).map_err(|Stopped(error, _)| error);
+            hit.and_then(|hit| conclude(engine, search, point, hit, &timer))
         }
-    }
-    timer.mark(Stage::Memtable);
-    let hash = key::hash(user);
-    let target = InternalKey::seek(user, seq);
-    for ((at, level), cells) in view.version.levels.iter().enumerate().zip(&LevelCells::ALL) {
-        if level.tables.is_empty() {
-            continue;
+        UntimedStop::Failed(error) => {
+            begun.end();
+            Err(error)
         }
-        let wanted = Wanted { level: at, cells, hash, target };
-        let found = if at == 0 {
-            let covering = level.tables.iter().filter(|table| table.meta.covers(user));
-            find_first(covering, wanted, timer)?
-        } else {
-            find_first(level.table_for(user).into_iter(), wanted, timer)?
-        };
-        if let Some((trailer, stored)) = found {
-            return Ok(Some(Hit { trailer, stored, source: GetSource::Level(at) }));
-        }
-    }
-    Ok(None)
+    };
+    noting(engine, found)
 }
 
-/// What the entry that was found comes to, and how the get ends.
+impl Hit {
+    /// Whether it is a value, or none: most are, and need nothing further.
+    fn is_usual(&self) -> bool {
+        matches!(self.trailer.kind(), Some(Kind::Value | Kind::Tombstone))
+    }
+}
+
+impl Search<'_> {
+    /// Searches all there is.
+    fn all(self, timer: &OperationTimer<'_>) -> Result<Option<Hit>> {
+        match self.view.active.get(self.user, self.seq) {
+            Some((trailer, value)) => {
+                Ok(Some(Hit { trailer, stored: self.view.active.lend(value), source: GetSource::Memtable }))
+            }
+            None => self.beyond(timer).map_err(|Stopped(error, _)| error),
+        }
+    }
+
+    /// Searches what lies behind the active memtable.
+    #[inline]
+    fn beyond<R: ReportGet>(self, report: R) -> std::result::Result<Option<Hit>, Stopped<R::Stop>> {
+        for memtable in &self.view.immutables {
+            if let Some((trailer, value)) = memtable.get(self.user, self.seq) {
+                let stored = memtable.lend(value);
+                return Ok(Some(Hit { trailer, stored, source: GetSource::Immutable }));
+            }
+        }
+        report.mark(Stage::Memtable);
+        self.levels(Progress::default(), report)
+    }
+
+    /// Searches the levels, the first time from `from` on.
+    #[inline]
+    fn levels<R: ReportGet>(
+        self,
+        from: Progress,
+        report: R,
+    ) -> std::result::Result<Option<Hit>, Stopped<R::Stop>> {
+        let hash = key::hash(self.user);
+        for (at, level) in self.view.version.levels.iter().enumerate() {
+            if level.tables.is_empty() || at < from.level {
+                continue;
+            }
+            let begin = if at == from.level { from } else { Progress { level: at, ..Progress::default() } };
+            let found = if at == 0 {
+                let covering = level.tables.iter().filter(|table| table.meta.covers(self.user));
+                self.find_first(covering, hash, begin, report)?
+            } else {
+                self.find_first(level.table_for(self.user).into_iter(), hash, begin, report)?
+            };
+            if let Some((trailer, stored)) = found {
+                return Ok(Some(Hit { trailer, stored, source: GetSource::Level(at) }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the first of a level's `tables` holds that holds anything. Those that `from` says are done with are passed over.
+    #[inline]
+    fn find_first<'t, R: ReportGet>(
+        self,
+        tables: impl Iterator<Item = &'t Arc<TableFile>>,
+        hash: u64,
+        from: Progress,
+        report: R,
+    ) -> std::result::Result<Found, Stopped<R::Stop>> {
+        let mut at = from;
+        let Some(cells) = LevelCells::ALL.get(at.level) else { return Ok(None) };
+        for (passed, table) in tables.enumerate() {
+            if passed < from.tables {
+                continue;
+            }
+            let stopped = |stop| Stopped(stop, at);
+            let open = table.open_reader();
+            let reader = if let Some(reader) = open {
+                reader
+            } else {
+                report.leave_fast_path().map_err(stopped)?;
+                table.reader().map_err(|error| stopped(error.into()))?
+            };
+            let filtered = reader.may_contain(hash);
+            report.mark(Stage::Filter);
+            if filtered == Some(false) {
+                count_open(open.is_some(), report);
+                report.add(cells.filter_negative, 1);
+                at.tables += 1;
+                continue;
+            }
+            report.table_checked();
+            let context = ReadContext { level: at.level, origin: ReadOrigin::Get };
+            let found = reader.get(InternalKey::seek(self.user, self.seq), context, report);
+            if found.as_ref().is_err_and(R::starts_over) {
+                return found.map_err(stopped);
+            }
+            count_open(open.is_some(), report);
+            if !at.probed {
+                report.add(cells.probes, 1);
+            }
+            at = Progress { tables: at.tables + 1, probed: true, ..at };
+            let found = found.map_err(|stop| Stopped(stop, at))?;
+            if filtered.is_some() {
+                // A key whose only versions are newer than the snapshot counts as false: the filter cannot know better.
+                let outcome =
+                    if found.is_some() { cells.filter_true_positive } else { cells.filter_false_positive };
+                report.add(outcome, 1);
+            }
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Counts a request for a reader that was open. Whoever opens one counts the other requests.
 #[inline]
+fn count_open(open: bool, report: impl ReportGet) {
+    if open {
+        report.add(Counter::TableCacheRequests.at(HIT), 1);
+    }
+}
+
+/// Counts how a get ends that came to a value, a tombstone, or nothing.
+#[inline]
+fn end(hit: Option<Hit>, report: impl ReportGet) -> Option<Value> {
+    let Some(Hit { trailer, stored, source }) = hit else {
+        report.served(GetSource::Miss, false);
+        return None;
+    };
+    let value = (trailer.kind() == Some(Kind::Value)).then_some(stored);
+    report.served(source, value.is_none());
+    if let Some(value) = &value {
+        report.add(Counter::UserReadBytes, value.len() as u64);
+    }
+    value
+}
+
+/// What a search came to means, and how the get ends.
 fn conclude(
     engine: &Engine,
-    view: &View,
-    user: &[u8],
+    search: Search<'_>,
     point: ReadPoint,
     hit: Option<Hit>,
     timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
-    let Some(Hit { trailer, stored, source }) = hit else {
-        timer.served(GetSource::Miss, false);
-        return Ok(None);
-    };
-    let value = match trailer.kind() {
-        Some(Kind::Value) => Some(stored),
-        Some(Kind::Tombstone) => None,
-        _ => unusual(engine, view, user, point, (trailer, stored), timer)?,
-    };
-    timer.served(source, value.is_none());
+    let Some(unusual) = hit.as_ref().filter(|hit| !hit.is_usual()) else { return Ok(end(hit, timer)) };
+    let value = resolve(engine, search, point, unusual, timer)?;
+    timer.served(unusual.source, value.is_none());
     if let Some(value) = &value {
         timer.add(Counter::UserReadBytes, value.len() as u64);
     }
@@ -183,23 +315,22 @@ fn conclude(
 }
 
 /// The value of an entry that expires, or that points to it.
-#[inline(never)]
-fn unusual(
+fn resolve(
     engine: &Engine,
-    view: &View,
-    user: &[u8],
+    search: Search<'_>,
     point: ReadPoint,
-    (trailer, stored): (Trailer, Value),
+    hit: &Hit,
     timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
-    let parsed = parse(engine, trailer, &stored)?;
+    let parsed = parse(engine, hit.trailer, &hit.stored)?;
     if point.is_past(parsed.expires_at, engine) {
         return Ok(None);
     }
     match parsed.place {
         Place::Nowhere => Ok(None),
-        Place::Here(_) => Ok(Some(stored.without_head(EXPIRY_BYTES))),
+        Place::Here(_) => Ok(Some(hit.stored.clone().without_head(EXPIRY_BYTES))),
         Place::Apart(pointer) => {
+            let Search { view, user, .. } = search;
             let file = view.value_file(pointer, &engine.files).map_err(|error| error.of_key(user))?;
             let value = file.read(pointer, user, ValuePurpose::Get, Some(timer))?;
             timer.mark(Stage::Vlog);
@@ -214,54 +345,3 @@ fn parse<'a>(engine: &Engine, trailer: Trailer, stored: &'a [u8]) -> Result<Stor
 }
 
 type Found = Option<(Trailer, Value)>;
-
-/// What is looked for in the tables of one level.
-#[derive(Clone, Copy)]
-struct Wanted<'a> {
-    level: usize,
-    cells: &'a LevelCells,
-    hash: u64,
-    target: InternalKey<'a>,
-}
-
-#[inline]
-fn find_first<'a>(
-    tables: impl Iterator<Item = &'a Arc<TableFile>>,
-    wanted: Wanted<'_>,
-    timer: &OperationTimer<'_>,
-) -> Result<Found> {
-    let Wanted { level, cells, hash, target } = wanted;
-    let context = ReadContext { level, origin: ReadOrigin::Get };
-    let mut probed = false;
-    for table in tables {
-        let reader = if let Some(reader) = table.open_reader() {
-            timer.add(Counter::TableCacheRequests.at(HIT), 1);
-            reader
-        } else {
-            timer.leave_fast_path();
-            table.reader()?
-        };
-        let filtered = reader.may_contain(hash);
-        timer.mark(Stage::Filter);
-        if filtered == Some(false) {
-            timer.add(cells.filter_negative, 1);
-            continue;
-        }
-        if !probed {
-            probed = true;
-            timer.add(cells.probes, 1);
-        }
-        timer.table_checked();
-        let found = reader.get(target, context, timer)?;
-        if filtered.is_some() {
-            // A key whose only versions are newer than the snapshot counts as false: the filter cannot know better.
-            let outcome =
-                if found.is_some() { cells.filter_true_positive } else { cells.filter_false_positive };
-            timer.add(outcome, 1);
-        }
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
-}

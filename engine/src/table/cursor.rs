@@ -36,7 +36,7 @@ impl TableCursor {
             return Ok(());
         }
         if self.block.as_ref().is_none_or(|(loaded, _)| *loaded != at) {
-            self.block = Some((at, self.table.block(index, at, self.context, None)?));
+            self.block = Some((at, self.table.block(index, at, self.context, self.table.recorder())?));
         }
         self.in_block(place)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bettong_metrics::{Counter, Event, EventKind, Histogram, OperationTimer, Recorder, Stage, Stopwatch};
+use bettong_metrics::{Counter, Event, EventKind, Histogram, Recorder, Stage, Stopwatch};
 
 use super::block::{self, Block, BlockCursor, Damaged};
 use super::filter::Filter;
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{self, InternalKey, Trailer};
 use crate::metric::{FileLabel, LevelCells, ReadOrigin};
+use crate::report::Report;
 use crate::value::Value;
 
 /// Who a table must be.
@@ -188,32 +189,32 @@ impl TableReader {
     }
 
     /// The first entry at or after `key`, if it has the same user key.
-    pub(crate) fn get(
+    pub(crate) fn get<R: Report>(
         &self,
         key: InternalKey<'_>,
         context: ReadContext,
-        timer: &OperationTimer<'_>,
-    ) -> Result<Option<(Trailer, Value)>> {
+        report: R,
+    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
         let index = self.index()?;
         let at = index.search(key).ok_or_else(|| self.damaged_index())?;
-        timer.mark(Stage::Index);
+        report.mark(Stage::Index);
         if at == index.len() {
             return Ok(None);
         }
-        let found = self.find_in_block(index, at, key, context, timer);
-        timer.mark(Stage::Data);
+        let found = self.find_in_block(index, at, key, context, report);
+        report.mark(Stage::Data);
         found
     }
 
-    fn find_in_block(
+    fn find_in_block<R: Report>(
         &self,
         index: Index<'_>,
         at: usize,
         key: InternalKey<'_>,
         context: ReadContext,
-        timer: &OperationTimer<'_>,
-    ) -> Result<Option<(Trailer, Value)>> {
-        let block = self.block(index, at, context, Some(timer))?;
+        report: R,
+    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
+        let block = self.block(index, at, context, report)?;
         let mut cursor = BlockCursor::new();
         self.sound(cursor.seek(self.sound(Block::parse(&block), at)?, key), at)?;
         let found = cursor.key().filter(|found| found.user == key.user).map(|found| found.trailer);
@@ -225,6 +226,11 @@ impl TableReader {
 
     pub(crate) fn index(&self) -> Result<Index<'_>> {
         Index::parse(&self.index).ok_or_else(|| self.damaged_index())
+    }
+
+    /// Who is told of what is read here and belongs to no operation.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.context.recorder
     }
 
     pub(crate) fn damaged_index(&self) -> Error {
@@ -241,42 +247,42 @@ impl TableReader {
     }
 
     /// The bytes of data block `at`, checked and decompressed.
-    pub(crate) fn block(
+    pub(crate) fn block<R: Report>(
         &self,
         index: Index<'_>,
         at: usize,
         context: ReadContext,
-        timer: Option<&OperationTimer<'_>>,
-    ) -> Result<BlockBytes> {
+        report: R,
+    ) -> std::result::Result<BlockBytes, R::Stop> {
         let (_, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
         if !handle.fits(self.identity.bytes) {
-            return Err(self.damaged_index());
+            return Err(self.damaged_index().into());
         }
         match &self.source {
             Source::Mapped(_) => {
                 let stored = self.source.read(handle.offset, handle.stored_len())?;
                 if stored.get(handle.len as usize) == Some(&format::STORED) {
-                    self.verify_mapped(&stored, at, handle, context, timer)?;
+                    self.verify_mapped(&stored, at, handle, context, report)?;
                     return Ok(BlockBytes { len: handle.len as usize, ..stored });
                 }
-                self.cached(handle, context, timer, || Ok(stored))
+                self.cached(handle, context, report, || Ok(stored))
             }
             Source::File(_) => {
-                self.cached(handle, context, timer, || self.source.read(handle.offset, handle.stored_len()))
+                self.cached(handle, context, report, || self.source.read(handle.offset, handle.stored_len()))
             }
         }
     }
 
     /// Verifies a block in the mapping when it is first touched. Two threads may both do it; that costs nothing but time.
     #[inline]
-    fn verify_mapped(
+    fn verify_mapped<R: Report>(
         &self,
         stored: &BlockBytes,
         at: usize,
         handle: BlockHandle,
         context: ReadContext,
-        timer: Option<&OperationTimer<'_>>,
-    ) -> Result<()> {
+        report: R,
+    ) -> std::result::Result<(), R::Stop> {
         let bit = 1 << (at % 64);
         let word = self.verified.get(at / 64);
         // Relaxed: the bit says only that the bytes, which never change, were once good.
@@ -284,7 +290,7 @@ impl TableReader {
             return Ok(());
         }
         // The first touch of a mapped block is what reads it from the disk, if the page cache does not have it.
-        let reading = Reading::begin(&self.context.recorder, context, timer);
+        let reading = Reading::begin(&self.context.recorder, context, report)?;
         self.check(stored, handle, context)?;
         reading.end(Stage::Verify);
         if let Some(word) = word {
@@ -293,41 +299,38 @@ impl TableReader {
         Ok(())
     }
 
-    fn cached(
+    fn cached<R: Report>(
         &self,
         handle: BlockHandle,
         context: ReadContext,
-        timer: Option<&OperationTimer<'_>>,
+        report: R,
         stored: impl FnOnce() -> Result<BlockBytes>,
-    ) -> Result<BlockBytes> {
+    ) -> std::result::Result<BlockBytes, R::Stop> {
         let key = BlockKey { table: self.identity.number, offset: handle.offset };
-        let recorder = &self.context.recorder;
         // Compaction and verification read every block once: what they read would only push out what others need.
-        let caching = matches!(context.origin, ReadOrigin::Get | ReadOrigin::Scan);
-        if caching {
-            let block = self.context.cache.get(key);
-            if let Some(cells) = LevelCells::ALL.get(context.level) {
-                let cell = if block.is_some() { cells.cache_hit } else { cells.cache_miss };
-                match timer {
-                    Some(timer) => timer.add(cell, 1),
-                    None => recorder.add(cell, 1),
-                }
-            }
-            if let Some(owner) = block {
-                return Ok(BlockBytes { start: 0, len: owner.len(), owner });
-            }
+        let cells = match context.origin {
+            ReadOrigin::Get | ReadOrigin::Scan => LevelCells::ALL.get(context.level),
+            _ => None,
+        };
+        if let Some(cells) = cells
+            && let Some(owner) = self.context.cache.get(key)
+        {
+            report.add(cells.cache_hit, 1);
+            return Ok(BlockBytes { start: 0, len: owner.len(), owner });
         }
-        let reading = Reading::begin(recorder, context, timer);
+        let reading = Reading::begin(&self.context.recorder, context, report)?;
+        if let Some(cells) = cells {
+            report.add(cells.cache_miss, 1);
+        }
         let stored = stored()?;
         reading.end(Stage::Data);
-        let mark = |stage| timer.into_iter().for_each(|timer| timer.mark(stage));
         let (bytes, compression) = self.check(&stored, handle, context)?;
-        mark(Stage::Verify);
+        report.mark(Stage::Verify);
         let plain = format::decompress(bytes, compression)
             .ok_or_else(|| Error::corruption(&self.path, handle.offset, "a block does not decompress"))?;
-        mark(Stage::Decompress);
+        report.mark(Stage::Decompress);
         let owner = Arc::new(Mapping::owned(plain));
-        if caching {
+        if cells.is_some() {
             self.context.cache.insert(key, owner.clone());
         }
         Ok(BlockBytes { start: 0, len: owner.len(), owner })
@@ -363,7 +366,7 @@ impl TableReader {
             }
             let stored = self.source.read(handle.offset, handle.stored_len())?;
             self.check(&stored, handle, context)?;
-            let bytes = self.block(index, at, context, None)?;
+            let bytes = self.block(index, at, context, &self.context.recorder)?;
             let mut missed = false;
             let mut cursor = BlockCursor::new();
             let parsed = self.sound(Block::parse(&bytes), at)?;
@@ -394,34 +397,30 @@ impl TableReader {
 }
 
 /// The read of a block from a file, timed for whom it matters.
-struct Reading<'a> {
-    timer: Option<&'a OperationTimer<'a>>,
+struct Reading<'a, R> {
+    report: R,
     stopwatch: Option<Stopwatch<'a>>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a, R: Report> Reading<'a, R> {
     fn begin(
         recorder: &'a Recorder,
         context: ReadContext,
-        timer: Option<&'a OperationTimer<'a>>,
-    ) -> Reading<'a> {
-        if let Some(timer) = timer {
-            timer.leave_fast_path();
-            timer.block_read();
-        }
+        report: R,
+    ) -> std::result::Result<Reading<'a, R>, R::Stop> {
+        report.leave_fast_path()?;
+        report.block_read();
         // Compaction and verification read so many blocks that a time for each is of no use.
         let timed = matches!(context.origin, ReadOrigin::Get | ReadOrigin::Scan);
         let stopwatch = timed.then(|| recorder.timer(Histogram::LevelReadLatency.at(context.level)));
-        Reading { timer, stopwatch }
+        Ok(Reading { report, stopwatch })
     }
 
     fn end(self, stage: Stage) {
         if let Some(stopwatch) = self.stopwatch {
             stopwatch.stop();
         }
-        if let Some(timer) = self.timer {
-            timer.mark(stage);
-        }
+        self.report.mark(stage);
     }
 }
 

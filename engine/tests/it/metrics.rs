@@ -119,6 +119,42 @@ fn filters_and_sources_are_counted_by_level() {
     assert_eq!(snapshot.counter(Counter::GetServed.at(9)), 2000, "misses");
 }
 
+/// A get stops at the table for which it has to leave the fast path and goes on from there with a timer. What it passed
+/// before is not to be counted again, nor forgotten, and it is timed whatever the sampling says.
+#[test]
+fn a_get_that_leaves_the_fast_path_on_its_way_counts_every_table_once() {
+    let disk = SimDisk::new(31);
+    let db = sim_db(&disk, small_options().mapped_reads(true)).unwrap();
+    // Three tables over the same range; the key asked for is in the oldest alone.
+    for age in [2, 1, 0u32] {
+        for n in 0..100u32 {
+            db.set([n.to_be_bytes(), age.to_be_bytes()].concat(), [1; 32]).unwrap();
+        }
+        db.flush().unwrap();
+    }
+    let [newest, oldest] = [0, 2u32].map(|age| [50u32.to_be_bytes(), age.to_be_bytes()].concat());
+    // Opens the newest table alone, and reads its block.
+    assert!(db.get(&newest).unwrap().is_some());
+    // The first sample of a thread is not wanted here: the next get is not timed unless it leaves the fast path.
+    for _ in 0..2 {
+        db.get(b"\0").unwrap();
+    }
+    for leaves_fast_path in [true, false] {
+        let before = db.metrics().snapshot();
+        assert!(db.get(&oldest).unwrap().is_some());
+        let counted = db.metrics().snapshot().since(&before);
+        let outcomes = |outcome| counted.counter(Counter::FilterChecks.at2(0, outcome));
+        assert_eq!((outcomes(0) + outcomes(2), outcomes(1)), (2, 1));
+        assert_eq!(counted.counter_total(Counter::TableCacheRequests), 3);
+        assert_eq!(counted.counter(Counter::LevelProbes.at(0)), 1);
+        assert_eq!(counted.counter(Counter::GetServed.at(2)), 1);
+        assert_eq!(counted.counter(Counter::GetOperations), 1);
+        assert_eq!(counted.counter(Counter::UserReadBytes), 32);
+        let slow = Counter::LatencySamples.at2(Operation::Get.index(), 1);
+        assert_eq!(counted.counter(slow), u64::from(leaves_fast_path));
+    }
+}
+
 #[test]
 fn syncs_stalls_and_recoveries_are_counted() {
     let disk = SimDisk::new(4);

@@ -53,7 +53,7 @@ impl Recorder {
 
     /// Nothing begun.
     #[inline]
-    pub fn begin(&self, _operation: Operation) -> Option<Begun<'_>> {
+    pub fn begin_get(&self) -> Option<Begun<'_>> {
         Some(Begun(PhantomData))
     }
 
@@ -88,6 +88,12 @@ impl Recorder {
     #[inline]
     pub fn step_sampler(&self) -> StepSampler {
         StepSampler::never()
+    }
+
+    /// No place.
+    #[inline]
+    pub fn queue(&self) -> Queued<'_> {
+        Queued(PhantomData)
     }
 
     /// A handle that records nothing.
@@ -169,9 +175,37 @@ impl RunningJob {
 pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 
 impl Begun<'_> {
+    /// It goes everywhere as it is.
+    #[inline]
+    pub fn needs_timer_off_fast_path(&self) -> bool {
+        false
+    }
+
+    /// Nothing.
+    #[inline]
+    pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn served(&self, _source: GetSource, _tombstone: bool) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn end(self) {}
+
     /// Nothing.
     #[inline]
     pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
+}
+
+/// No place in a queue.
+#[derive(Debug)]
+#[must_use = "as a place that is seen"]
+pub struct Queued<'a>(PhantomData<(&'a (), *const ())>);
+
+impl Drop for Queued<'_> {
+    #[inline]
+    fn drop(&mut self) {}
 }
 
 /// Times nothing.

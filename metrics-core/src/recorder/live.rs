@@ -101,21 +101,23 @@ impl Recorder {
         }
     }
 
-    /// The way of most operations: counts one as entered if it is not its turn to be looked at. For code that is so short
-    /// that a timer, which has to be dropped on every way out, would be a burden: it ends with [`Begun::end_in_memtable`], or goes on
-    /// with a timer ([`Recorder::resume`]). If it does neither, the operation is under way for ever.
+    /// The way of most gets: counts one as entered if it is not its turn to be looked at. For code that is so short that a timer,
+    /// which lies in memory and is asked at every step, would be a burden: it ends with [`Begun::end_in_memtable`] or
+    /// [`Begun::end`], or goes on with a timer ([`Recorder::resume`]). If it does none of these, the get is under way for ever.
     ///
     /// `None` says that nothing was counted: use [`Recorder::start`].
     #[inline]
-    pub fn begin(&self, operation: Operation) -> Option<Begun<'_>> {
-        self.start_uncounted(operation).map(|shard| Begun { shard, operation, one_thread: PhantomData })
+    pub fn begin_get(&self) -> Option<Begun<'_>> {
+        self.start_uncounted(Operation::Get).map(|shard| Begun { shard, one_thread: PhantomData })
     }
 
-    /// A timer for an operation that began without one.
-    #[inline]
+    /// A timer for a get that began without one, and leaves the fast path here.
+    #[cold]
     #[expect(clippy::needless_pass_by_value, reason = "what began is used up: its timer ends it")]
     pub fn resume<'a>(&'a self, begun: Begun<'a>) -> OperationTimer<'a> {
-        self.resume_on(begun.operation, begun.shard, Ticks::NONE)
+        let timer = self.resume_on(Operation::Get, begun.shard, Ticks::NONE);
+        timer.leave_fast_path();
+        timer
     }
 
     /// Counts an operation as entered if it is not its turn.
@@ -195,6 +197,15 @@ impl Recorder {
         })
     }
 
+    /// The calling thread waits for its turn to write, until the guard is dropped.
+    pub fn queue(&self) -> Queued<'_> {
+        let shard = self.pool.if_latest(Some, || self.pool.find(|| self.registry.level().counts()));
+        if let Some(shard) = shard {
+            shard.set_queued(true);
+        }
+        Queued { shard, one_thread: PhantomData }
+    }
+
     /// A handle for a loop on one thread that does nothing else: it has a shard of its own and looks for none.
     pub fn session(&self) -> Session<'_> {
         let shard = self.pool.shards().counting.lease();
@@ -228,20 +239,62 @@ impl Recorder {
     }
 }
 
-/// An operation that was counted as entered and is not timed: one word that travels in a register.
+/// A get that was counted as entered and is not timed: one word that travels in a register.
 #[derive(Debug)]
-#[must_use = "the operation would be under way for ever"]
+#[must_use = "the get would be under way for ever"]
 pub struct Begun<'a> {
     shard: &'a Shard,
-    operation: Operation,
     one_thread: PhantomData<*const ()>,
 }
 
 impl Begun<'_> {
-    /// Ends a get that found a value of so many bytes in the memtable, or a tombstone (`None`).
+    /// Whether it is to go on with a timer ([`Recorder::resume`]) before it waits or reads a file.
+    #[inline]
+    pub fn needs_timer_off_fast_path(&self) -> bool {
+        true
+    }
+
+    /// As [`OperationTimer::add`].
+    #[inline]
+    pub fn add(&self, cell: impl Into<CounterCell>, n: u64) {
+        self.shard.add(cell.into(), n);
+    }
+
+    /// As [`OperationTimer::served`].
+    #[inline]
+    pub fn served(&self, source: GetSource, tombstone: bool) {
+        self.shard.add_get(source, tombstone);
+    }
+
+    /// Ends a get that found a value of so many bytes in the memtable, or a tombstone (`None`). Counts where it was served.
     #[inline]
     pub fn end_in_memtable(self, value_bytes: Option<u64>) {
-        self.shard.operation(self.operation).finish_quick(value_bytes);
+        self.shard.operation(Operation::Get).finish_quick(value_bytes);
+    }
+
+    /// Ends the get.
+    #[inline]
+    pub fn end(self) {
+        self.shard.operation(Operation::Get).finish_fast();
+    }
+}
+
+/// A place in the queue of writers. The thread says so in its own shard: a writer whose turn has come holds the lock that the
+/// others want, and must not wait for a line that they are writing.
+#[derive(Debug)]
+#[must_use = "dropping it at once leaves the queue"]
+pub struct Queued<'a> {
+    /// None if the thread is ending: it is not seen in the queue.
+    shard: Option<&'a Shard>,
+    one_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Queued<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(shard) = self.shard {
+            shard.set_queued(false);
+        }
     }
 }
 

@@ -1,0 +1,144 @@
+//! What a read tells the instrumentation while it goes on.
+//!
+//! Most gets are not timed, and need one register to count what they do. Asking at every step whether they are, in a timer that
+//! lies in memory, would cost them more than all of their counters. So the code of a read is generic over whom it reports to:
+//!
+//! | reporter | for | where it leaves the fast path |
+//! |---|---|---|
+//! | [`Untimed`] | most gets | it stops: the search goes on from there with a timer |
+//! | `&OperationTimer` | gets whose turn it is to be timed, and what is left of a get that left the fast path | the timer takes a stamp |
+//! | `&Recorder` | reads that are no operation of their own: scans, compactions, checks | nothing happens |
+
+use bettong_metrics::{Begun, CounterCell, GetSource, OperationTimer, Recorder, Stage};
+
+use crate::error::Error;
+
+/// Whom a read reports to.
+pub(crate) trait Report: Copy {
+    /// What ends a read before its end.
+    type Stop: From<Error>;
+
+    /// The read has to wait, or to read a file.
+    ///
+    /// # Errors
+    /// If it is not to do so with this reporter.
+    fn leave_fast_path(self) -> Result<(), Self::Stop>;
+
+    /// Whether a read that stopped like this starts over with another reporter, which then counts what this one would have.
+    fn starts_over(_stop: &Self::Stop) -> bool {
+        false
+    }
+
+    /// Adds `n` to a counter.
+    fn add(self, cell: impl Into<CounterCell>, n: u64);
+
+    /// Ends a stage.
+    fn mark(self, _stage: Stage) {}
+
+    /// A get looks into a table.
+    fn table_checked(self) {}
+
+    /// A block is read from a file.
+    fn block_read(self) {}
+}
+
+/// What a get reports to besides.
+pub(crate) trait ReportGet: Report {
+    /// A get found a value or a tombstone there, or nothing.
+    fn served(self, source: GetSource, tombstone: bool);
+}
+
+/// A get that began and is not timed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Untimed<'a>(pub(crate) &'a Begun<'a>);
+
+/// Why an untimed get stops.
+#[derive(Debug)]
+pub(crate) enum UntimedStop {
+    Failed(Error),
+    /// It is to be timed from here on.
+    LeavesFastPath,
+}
+
+impl From<Error> for UntimedStop {
+    fn from(error: Error) -> UntimedStop {
+        UntimedStop::Failed(error)
+    }
+}
+
+impl Report for Untimed<'_> {
+    type Stop = UntimedStop;
+
+    #[inline]
+    fn leave_fast_path(self) -> Result<(), UntimedStop> {
+        if self.0.needs_timer_off_fast_path() { Err(UntimedStop::LeavesFastPath) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn starts_over(stop: &UntimedStop) -> bool {
+        matches!(stop, UntimedStop::LeavesFastPath)
+    }
+
+    #[inline]
+    fn add(self, cell: impl Into<CounterCell>, n: u64) {
+        self.0.add(cell, n);
+    }
+}
+
+impl ReportGet for Untimed<'_> {
+    #[inline]
+    fn served(self, source: GetSource, tombstone: bool) {
+        self.0.served(source, tombstone);
+    }
+}
+
+impl Report for &OperationTimer<'_> {
+    type Stop = Error;
+
+    #[inline]
+    fn leave_fast_path(self) -> Result<(), Error> {
+        OperationTimer::leave_fast_path(self);
+        Ok(())
+    }
+
+    #[inline]
+    fn add(self, cell: impl Into<CounterCell>, n: u64) {
+        OperationTimer::add(self, cell, n);
+    }
+
+    #[inline]
+    fn mark(self, stage: Stage) {
+        OperationTimer::mark(self, stage);
+    }
+
+    #[inline]
+    fn table_checked(self) {
+        OperationTimer::table_checked(self);
+    }
+
+    #[inline]
+    fn block_read(self) {
+        OperationTimer::block_read(self);
+    }
+}
+
+impl ReportGet for &OperationTimer<'_> {
+    #[inline]
+    fn served(self, source: GetSource, tombstone: bool) {
+        OperationTimer::served(self, source, tombstone);
+    }
+}
+
+impl Report for &Recorder {
+    type Stop = Error;
+
+    #[inline]
+    fn leave_fast_path(self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    #[inline]
+    fn add(self, cell: impl Into<CounterCell>, n: u64) {
+        Recorder::add(self, cell, n);
+    }
+}
