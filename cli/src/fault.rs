@@ -113,7 +113,7 @@ mod tests {
         let path = PathBuf::from("db");
         let locked = Error::Locked { path: path.clone(), holder: Some(7) };
         let newer = Error::UnsupportedVersion { path: path.clone(), found: 9, newest: 1 };
-        let damaged = || Error::Corruption { path: path.clone(), offset: 0, what: "a checksum" };
+        let damaged = || Error::Corruption { path: path.clone(), offset: 0, what: "a checksum", key: None };
         let codes = [
             (locked, 5),
             (newer, 6),

@@ -113,7 +113,7 @@ struct FaultDocument {
 impl From<&Error> for FaultDocument {
     fn from(error: &Error) -> FaultDocument {
         match error {
-            Error::Corruption { path, offset, what } => FaultDocument {
+            Error::Corruption { path, offset, what, .. } => FaultDocument {
                 path: Some(path.display().to_string()),
                 offset: Some(*offset),
                 what: (*what).to_owned(),

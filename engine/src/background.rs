@@ -13,7 +13,7 @@ use bettong_metrics::{Counter, Event, EventKind, Gauge, Histogram};
 use parking_lot::Mutex;
 
 use crate::commit::{RotationReason, rotate_now};
-use crate::compaction::pick::{pick, pick_all};
+use crate::compaction::pick::{pick, pick_all, pick_all_garbage};
 use crate::compaction::plan::Plan;
 use crate::compaction::run;
 use crate::engine::Engine;
@@ -21,9 +21,11 @@ use crate::env::{Threads, spawn};
 use crate::error::{Error, Result};
 use crate::flush::{self, FlushReason};
 use crate::key::SeqNo;
+use crate::levels::space::Space;
 use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::pacer::{Pacer, WritePace};
 use crate::pressure::Pressure;
+use crate::values::usage::Usage;
 use crate::work::{Trouble, WorkState};
 
 /// How long after a failure that may pass (a full disk) the work is tried again.
@@ -146,7 +148,7 @@ impl Background {
         }
         let plan = engine.work.change(|state| next_plan(engine, state));
         let Some(plan) = plan else { return Ok(false) };
-        let result = guarded(engine, || run::run(engine, &plan, |_| true)).map(|()| true);
+        let result = guarded(engine, || run::run(engine, &plan, |_| true)).map(|_| true);
         release(engine, &plan);
         engine.bury_files();
         settle(engine, Job::Compaction, result)
@@ -277,6 +279,35 @@ impl Background {
     /// Of the flush or the merge.
     pub(crate) fn compact(&self, first: Option<&[u8]>, last: Option<&[u8]>) -> Result<()> {
         self.flush(RotationReason::Manual)?;
+        self.exclusively(|engine, go_on| {
+            let plan = pick_all(&engine.set.version(), &engine.options, first, last);
+            plan.map_or(Ok(()), |plan| run::run(engine, &plan, go_on).map(drop))
+        })
+    }
+
+    /// Merges all that may hide garbage, and moves what lives on of the value files that have any. Returns the values moved.
+    ///
+    /// # Errors
+    /// Of the flush or a merge.
+    pub(crate) fn collect_garbage(&self) -> Result<Usage> {
+        self.flush(RotationReason::Manual)?;
+        self.exclusively(|engine, go_on| {
+            let mut moved = Usage::default();
+            let version = || engine.set.version();
+            if Space::of(&version(), 0, &engine.options).hidden > 0
+                && let Some(plan) = pick_all(&version(), &engine.options, None, None)
+            {
+                moved.add(run::run(engine, &plan, go_on)?);
+            }
+            while let Some(plan) = pick_all_garbage(&version(), &engine.options) {
+                moved.add(run::run(engine, &plan, go_on)?);
+            }
+            Ok(moved)
+        })
+    }
+
+    /// Does work that wants the tree for itself. The work asks `go_on` whether it should stop.
+    fn exclusively<T>(&self, work: impl FnOnce(&Engine, &dyn Fn(u64) -> bool) -> Result<T>) -> Result<T> {
         let engine = &*self.engine;
         {
             let mut state = engine.work.lock();
@@ -290,16 +321,16 @@ impl Background {
             }
             state.compacting += 1;
         }
-        let result = guarded(engine, || {
-            let plan = pick_all(&engine.set.version(), &engine.options, first, last);
-            plan.map_or(Ok(()), |plan| run::run(engine, &plan, |_| !engine.work.lock().closing))
-        });
+        let go_on = |_| !engine.work.lock().closing;
+        let result = guarded(engine, || work(engine, &go_on));
         engine.work.change(|state| {
             state.exclusive -= 1;
             state.compacting -= 1;
         });
         engine.bury_files();
-        settle(engine, Job::Compaction, result.map(|()| true)).map(drop)
+        let mut done = None;
+        settle(engine, Job::Compaction, result.map(|value| done.insert(value)).map(|_| true))?;
+        done.ok_or(Error::Closed)
     }
 }
 
@@ -368,7 +399,7 @@ fn compaction_loop(engine: &Engine, pacer: &Pacer) {
         let result = guarded(engine, || run::run(engine, &plan, |bytes| pace.go_on(engine, bytes)));
         release(engine, &plan);
         engine.bury_files();
-        settle(engine, Job::Compaction, result.map(|()| true)).ok();
+        settle(engine, Job::Compaction, result.map(|_| true)).ok();
     }
 }
 

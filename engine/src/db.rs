@@ -16,6 +16,7 @@ use crate::env::Threads;
 use crate::env::file::Lock;
 use crate::env::names::{FileName, FileNumber};
 use crate::error::{Error, Result};
+use crate::garbage::GarbageReport;
 use crate::key::{DEFAULT_KEYSPACE, Kind, check_key, check_value};
 use crate::levels::edit::{CleanClose, VersionEdit};
 use crate::metric::StallCause;
@@ -300,7 +301,38 @@ impl Db {
         self.inner.background.compact(end(range.start_bound()), end(range.end_bound()))
     }
 
-    /// Reads every table and checks all checksums, orders, filters and counts. The log is checked when it is replayed.
+    /// Flushes, brings to light what is garbage in the value files, and moves what lives on of those that have any, so that they
+    /// go. The database does this by itself as its ceiling demands ([`Options::max_space_amplification`]); this is for giving
+    /// back all there is, at once. It merges all keys, as [`Db::compact`] does, and needs room for what it moves.
+    ///
+    /// # Errors
+    /// As [`Db::compact`].
+    pub fn collect_garbage(&self) -> Result<GarbageReport> {
+        let engine = &*self.inner.engine;
+        engine.gate.check_write()?;
+        let files = || {
+            let values = engine.set.version().values.clone();
+            (values.len() as u64, values.values().map(|values| values.meta.bytes).sum::<u64>())
+        };
+        let (files_before, bytes_before) = files();
+        let moved = self.inner.background.collect_garbage()?;
+        let (files_after, bytes_after) = files();
+        let held = engine.files.graveyard.held();
+        let pinned = || held.iter().filter(|(name, _)| matches!(name, FileName::Value(_)));
+        Ok(GarbageReport {
+            files_before,
+            bytes_before,
+            files_after,
+            bytes_after,
+            moved_entries: moved.entries,
+            moved_bytes: moved.bytes,
+            pinned_files: pinned().count() as u64,
+            pinned_bytes: pinned().map(|(_, bytes)| bytes).sum(),
+        })
+    }
+
+    /// Reads every table and every separated value, and checks all checksums, orders, filters, counts, and what is known of the
+    /// use of value files. The log is checked when it is replayed.
     ///
     /// # Errors
     /// [`Error::Closed`]. Damage is no error of this call: it is what the report lists.

@@ -1,11 +1,12 @@
 //! Everything a database is made of, for those who work on it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bettong_metrics::{
     Counter, Event, EventKind, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, TableState,
-    Ticks,
+    Ticks, ValueFileStanding, ValueFileState,
 };
 use parking_lot::Mutex;
 
@@ -18,7 +19,7 @@ use crate::key::SeqNo;
 use crate::levels::edit::VersionEdit;
 use crate::levels::set::VersionSet;
 use crate::levels::shape::Shape;
-use crate::levels::space::{Circumstances, Space};
+use crate::levels::space::{Circumstances, Space, candidates, standings};
 use crate::levels::version::Version;
 use crate::log::segment::{NewSegment, Segment};
 use crate::log::sync::SyncQueue;
@@ -233,7 +234,12 @@ impl Engine {
             match removed {
                 Ok(()) => {
                     self.recorder.add(Counter::FileDeletions.at(label_of(name) as usize), 1);
-                    self.count_reclaim(Reclaim::FileDeletion, bytes);
+                    if let FileName::Value(_) = name {
+                        self.recorder.add(Counter::VlogGcDeletedFiles, 1);
+                        self.count_reclaim(Reclaim::ValueCollection, bytes);
+                    } else {
+                        self.count_reclaim(Reclaim::FileDeletion, bytes);
+                    }
                     self.announce_deletion(name, bytes);
                 }
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
@@ -321,8 +327,11 @@ impl Engine {
         let pressure = Pressure::of(&view, debt, &space, &self.options);
         self.pressure.set(pressure);
         self.note_stall(&mut announced, pressure);
+        let due = space.is_due(&self.options);
+        let collect = if due { candidates(&view.version, &self.options, false) } else { Arc::default() };
+        gauges::set_values(&self.recorder, &view.version, &space, collect.len());
         self.set_gauges(&view, &shape, pressure);
-        self.registry.publish(self.published(&view));
+        self.registry.publish(self.published(&view, &collect));
     }
 
     /// A stall that begins, or is over, or becomes another one, is an event.
@@ -447,7 +456,25 @@ impl Engine {
         self.recorder.set(Gauge::CompactionOldestPendingAge, nanos as f64 / 1e9);
     }
 
-    fn published(&self, view: &View) -> PublishedState {
+    fn published(&self, view: &View, collect: &BTreeSet<FileNumber>) -> PublishedState {
+        let values = standings(&view.version, collect).map(|(values, standing)| ValueFileState {
+            number: values.file.number.0,
+            bytes: values.meta.bytes,
+            live_bytes: values.used.bytes,
+            live_entries: values.used.entries,
+            standing,
+        });
+        let held = self.files.graveyard.held();
+        let pinned = held.iter().filter_map(|(name, bytes)| match name {
+            FileName::Value(number) => Some(ValueFileState {
+                number: number.0,
+                bytes: *bytes,
+                live_bytes: 0,
+                live_entries: 0,
+                standing: ValueFileStanding::Pinned,
+            }),
+            _ => None,
+        });
         let table = |meta: &crate::levels::table_file::TableMeta| TableState {
             number: meta.number.0,
             bytes: meta.bytes,
@@ -462,6 +489,7 @@ impl Engine {
         });
         PublishedState {
             levels: levels.collect(),
+            value_files: values.chain(pinned).collect(),
             options: self.options.describe(),
             recovery: self.recovery.clone(),
         }

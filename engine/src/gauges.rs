@@ -7,13 +7,17 @@ use bettong_metrics::{Gauge, Recorder, Ticks};
 use parking_lot::Mutex;
 
 use crate::levels::shape::Shape;
-use crate::levels::version::Level;
+use crate::levels::space::Space;
+use crate::levels::version::{Level, ValuesInUse, Version};
 use crate::memtable::Memtable;
 use crate::metric::{DiskFile, SLOWDOWN, STOP, StallCause};
 use crate::options::{LEVELS, Options};
 use crate::pressure::Pressure;
 use crate::table::filter;
 use crate::view::View;
+
+/// Label `range` of `db_vlog_garbage_ratio_files`.
+const GARBAGE_RANGES: [(f64, f64); 4] = [(0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.1)];
 
 /// The levels, and what follows from all of them together.
 pub(crate) fn set_tree(r: &Recorder, view: &View, shape: &Shape, options: &Options) {
@@ -28,14 +32,37 @@ pub(crate) fn set_tree(r: &Recorder, view: &View, shape: &Shape, options: &Optio
     // Each tombstone is no live entry itself, and most likely hides one.
     r.set(Gauge::Entries, entries.saturating_sub(2 * tombstones) as f64);
     r.set(Gauge::Tombstones, tombstones as f64);
-    let (table_bytes, live_bytes) = (view.version.bytes(), view.version.live_bytes_estimate());
+    let table_bytes = view.version.bytes();
+    let value_bytes: u64 = view.version.values.values().map(|values| values.meta.bytes).sum();
+    let live_bytes = view.version.live_bytes_estimate();
     r.set(Gauge::DiskUsageBytes.at(DiskFile::Table as usize), table_bytes as f64);
     r.set(Gauge::LiveDataBytes, live_bytes as f64);
-    r.set(Gauge::SpaceAmplification, quotient(table_bytes, live_bytes));
+    r.set(Gauge::SpaceAmplification, quotient(table_bytes + value_bytes, live_bytes));
     let target = filter::target_false_positive_ratio(options.filter_bits_per_key);
     r.set(Gauge::FilterTargetFalsePositiveRatio, target);
     r.set(Gauge::ReadAmplification, view.version.sorted_runs() as f64);
     r.set(Gauge::CompactionPendingBytes, shape.debt_bytes(&view.version, options) as f64);
+}
+
+/// The value files, and how much of them is in use; `candidates` of them are to be collected.
+pub(crate) fn set_values(r: &Recorder, version: &Version, space: &Space, candidates: usize) {
+    let values = || version.values.values();
+    let files: u64 = values().map(|values| values.meta.bytes).sum();
+    let live: u64 = values().map(|values| values.used.bytes).sum();
+    r.set(Gauge::VlogFiles, version.values.len() as f64);
+    r.set(Gauge::VlogBytes, files as f64);
+    r.set(Gauge::VlogLiveBytes, live as f64);
+    r.set(Gauge::VlogGarbageBytes, values().map(ValuesInUse::garbage_bytes).sum::<u64>() as f64);
+    r.set(Gauge::VlogUnattributedBytes, space.hidden as f64);
+    r.set(Gauge::VlogGcCandidateFiles, candidates as f64);
+    for (range, (low, high)) in GARBAGE_RANGES.into_iter().enumerate() {
+        let inside = values().filter(|values| (low..high).contains(&values.garbage_ratio())).count();
+        r.set(Gauge::VlogGarbageRatioFiles.at(range), inside as f64);
+    }
+    for (at, level) in version.levels.iter().enumerate() {
+        r.set(Gauge::LevelReferencedVlogBytes.at(at), level.value_bytes as f64);
+    }
+    r.set(Gauge::DiskUsageBytes.at(DiskFile::Vlog as usize), files as f64);
 }
 
 fn set_level(r: &Recorder, at: usize, level: &Level, shape: &Shape) {

@@ -31,7 +31,7 @@
 //! | state | `levels job snapshot_list view publish state work` |
 //! | work | `pressure gauges engine placement compaction adopt flush commit read` |
 //! | keepers | `inventory replaying recovery background` |
-//! | door | `stats verify db` |
+//! | door | `garbage stats verify db` |
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("Bettong needs a 64-bit target: file offsets and lengths are used as memory sizes");
@@ -81,6 +81,7 @@ mod replaying;
 mod recovery;
 mod pacer;
 mod background;
+mod garbage;
 mod stats;
 mod verify;
 mod db;
@@ -91,6 +92,7 @@ pub use batch::WriteBatch;
 pub use bettong_metrics::Instrumentation;
 pub use db::{Db, Snapshot};
 pub use error::{Error, ErrorKind, Result};
+pub use garbage::GarbageReport;
 pub use limits::{MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use options::{Compression, Durability, LEVELS, Options, WriteOptions};
 pub use read::scan::{Item, Scan};

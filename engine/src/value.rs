@@ -22,7 +22,7 @@ pub struct Value(Repr);
 enum Repr {
     Inline { len: u8, bytes: [u8; INLINE_BYTES] },
     Heap(Box<[u8]>),
-    Shared { ptr: *const u8, len: usize, _owner: Arc<dyn Owner> },
+    Shared { ptr: *const u8, len: usize, owner: Arc<dyn Owner> },
 }
 
 // SAFETY: the pointer of a shared value leads to bytes that nobody writes and that its owner, itself Send and Sync, keeps.
@@ -51,15 +51,15 @@ impl Value {
         if bytes.len() < SHARED_BYTES {
             return Value::copied(bytes);
         }
-        Value(Repr::Shared { ptr: bytes.as_ptr(), len: bytes.len(), _owner: owner() })
+        Value(Repr::Shared { ptr: bytes.as_ptr(), len: bytes.len(), owner: owner() })
     }
 
     /// The same value without its first `len` bytes.
     pub(crate) fn without_head(self, len: usize) -> Value {
         let rest = self.get(len..).unwrap_or_default();
         match &self.0 {
-            Repr::Shared { _owner, .. } => {
-                Value(Repr::Shared { ptr: rest.as_ptr(), len: rest.len(), _owner: _owner.clone() })
+            Repr::Shared { owner, .. } => {
+                Value(Repr::Shared { ptr: rest.as_ptr(), len: rest.len(), owner: owner.clone() })
             }
             _ => Value::copied(rest),
         }

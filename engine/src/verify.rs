@@ -2,7 +2,15 @@
 
 use crate::engine::Engine;
 use crate::env::names::FileName;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::iter::internal::InternalIterator;
+use crate::levels::table_file::TableFile;
+use crate::metric::{ReadOrigin, ValuePurpose};
+use crate::table::cursor::TableCursor;
+use crate::table::reader::ReadContext;
+use crate::values::stored::Stored;
+use crate::values::usage::UsageByFile;
+use crate::view::View;
 
 /// What [`Db::verify`](crate::Db::verify) found.
 #[derive(Debug, Default)]
@@ -14,6 +22,10 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// Entries in them, old versions and tombstones included.
     pub entries: u64,
+    /// Separated values read.
+    pub values: u64,
+    /// Their bytes.
+    pub value_bytes: u64,
     /// Every fault, with file and offset.
     pub faults: Vec<Error>,
 }
@@ -25,7 +37,46 @@ impl VerifyReport {
     }
 }
 
-/// Checks every table of the present version. The log was checked when it was replayed, and is checked again then.
+/// Reads every value that a table points to, and checks that the table knows what it uses of the value files.
+fn verify_values(engine: &Engine, view: &View, level: usize, table: &TableFile, report: &mut VerifyReport) {
+    if let Err(fault) = try_verify_values(engine, view, level, table, report) {
+        report.faults.push(fault);
+    }
+}
+
+fn try_verify_values(
+    engine: &Engine,
+    view: &View,
+    level: usize,
+    table: &TableFile,
+    report: &mut VerifyReport,
+) -> Result<()> {
+    let context = ReadContext { level, origin: ReadOrigin::Verify };
+    let mut cursor = TableCursor::new(table.reader()?.clone(), context);
+    let mut used = UsageByFile::default();
+    cursor.seek_to_first()?;
+    while let Some((key, stored)) = cursor.current() {
+        if let Some(pointer) = Stored::pointer(key.trailer.kind(), stored) {
+            used.count(pointer);
+            let read = view.value_file(pointer, &engine.files).map_err(|error| error.of_key(key.user));
+            match read.and_then(|file| file.read(pointer, key.user, ValuePurpose::Collection, None)) {
+                Ok(value) => {
+                    report.values += 1;
+                    report.value_bytes += value.len() as u64;
+                }
+                Err(fault) => report.faults.push(fault),
+            }
+        }
+        cursor.next()?;
+    }
+    if used == table.meta.usage {
+        return Ok(());
+    }
+    let path = engine.dir.path_of(FileName::Table(table.meta.number));
+    Err(Error::corruption(&path, 0, "the table does not use of the value files what the manifest says"))
+}
+
+/// Checks every table of the present version, and every value. The log was checked when it was replayed, and is checked again then.
 pub(crate) fn verify(engine: &Engine) -> VerifyReport {
     let view = engine.view.keep();
     let mut report = VerifyReport::default();
@@ -39,7 +90,10 @@ pub(crate) fn verify(engine: &Engine) -> VerifyReport {
             let what = "the table does not hold what the manifest says";
             if same { Ok(entries) } else { Err(Error::corruption(&path, 0, what)) }
         }) {
-            Ok(entries) => report.entries += entries,
+            Ok(entries) => {
+                report.entries += entries;
+                verify_values(engine, &view, level, table, &mut report);
+            }
             Err(fault) => report.faults.push(fault),
         }
     }

@@ -107,7 +107,7 @@ pub use histogram::{Bucket, HistogramSnapshot};
 pub use holders::{Holder, HolderKind, Holders};
 pub use instrumentation::{Instrumentation, UnknownLevel};
 pub use jobs::{Job, JobKind, JobPlan, JobReport, JobResult, JobTable, JobTables, Jobs};
-pub use published::{LevelState, PublishedState, TableState};
+pub use published::{LevelState, PublishedState, TableState, ValueFileStanding, ValueFileState};
 pub use recorder::{Begun, Hold, IoTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch};
 pub use registry::Registry;
 pub use slow::SlowOperation;

@@ -9,6 +9,8 @@
 pub struct PublishedState {
     /// The levels, level 0 first. Empty until the engine has opened.
     pub levels: Vec<LevelState>,
+    /// The files that hold separated values, oldest first.
+    pub value_files: Vec<ValueFileState>,
     /// The options in force, as name and printed value, in the order the engine lists them.
     pub options: Vec<(String, String)>,
     /// What the last recovery found, as name and printed value.
@@ -22,6 +24,49 @@ pub struct LevelState {
     pub level: u32,
     /// Its tables: newest first in level 0, by key elsewhere.
     pub tables: Vec<TableState>,
+}
+
+/// One file that holds separated values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueFileState {
+    /// The file number.
+    pub number: u64,
+    /// The file's size in bytes.
+    pub bytes: u64,
+    /// Bytes that tables point to.
+    pub live_bytes: u64,
+    /// Values that tables point to.
+    pub live_entries: u64,
+    /// What is to become of it.
+    pub standing: ValueFileStanding,
+}
+
+/// Whether a value file will be collected, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValueFileStanding {
+    /// What lives on of it is being moved, or is to be moved next.
+    Candidate,
+    /// It has garbage, but there is room below the ceiling, or others have more.
+    Waiting,
+    /// It has too little garbage to be worth moving.
+    Full,
+    /// A value of it could not be read: it is left as it is.
+    Damaged,
+    /// Nothing needs it but readers of older states: it goes with the last of them.
+    Pinned,
+}
+
+impl ValueFileStanding {
+    /// The name: `candidate`, `waiting`, `full`, `damaged` or `pinned`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Candidate => "candidate",
+            Self::Waiting => "waiting",
+            Self::Full => "full",
+            Self::Damaged => "damaged",
+            Self::Pinned => "pinned",
+        }
+    }
 }
 
 /// One table of a level.

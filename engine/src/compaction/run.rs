@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, RunningJob};
 
 use super::output::{Output, Written, grandparent_bytes_max};
-use super::plan::Plan;
+use super::plan::{Plan, Reason};
 use super::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -33,26 +33,39 @@ const ENTRIES_BETWEEN_LOOKS: u64 = 1024;
 const CANCELLED: usize = 1;
 /// Label `result` of a compaction that failed.
 const COMPACTION_FAILED: usize = 2;
+/// Labels `result` of a collection.
+const REWRITTEN: usize = 0;
+const NOT_REWRITTEN: usize = 1;
+const GC_FAILED: usize = 2;
+const GC_CANCELLED: usize = 3;
 
-/// Merges the plan's tables and installs the result. `pace` is told how many bytes were written since it was last
+/// Merges the plan's tables and installs the result; returns the values that were moved. `pace` is told how many bytes were written since it was last
 /// called, and may hold the merge back; it says whether to go on.
 ///
 /// # Errors
 /// Of reading or writing. The tree is as it was, unless [`Error::ReadOnly`] says that the manifest is in doubt.
-pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -> Result<()> {
+pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -> Result<Usage> {
     let recorder = &engine.recorder;
     let meter = Meter::start(recorder, &engine.env, Pool::Compaction);
     recorder.shift(Gauge::CompactionsRunning, 1.0);
     let timer = recorder.timer(Histogram::CompactionDuration);
+    let collecting = f64::from(u8::from(!plan.collect.is_empty()));
+    recorder.shift(Gauge::VlogGcRunning, collecting);
     let moved = plan.trivial_move(grandparent_bytes_max(engine));
     let job = recorder.job(to_show(plan, if moved.is_some() { JobKind::Move } else { JobKind::Compaction }));
+    let mut values_moved = Usage::default();
     let result = match moved {
         Some((level, table)) => move_table(engine, plan, level, table),
-        None => merge(engine, plan, &job, pace),
+        None => merge(engine, plan, &job, pace).map(|(report, moved)| {
+            values_moved = moved;
+            report
+        }),
     };
     timer.stop();
     job.end(outcome(&result));
+    count_collection(engine, plan, &result, values_moved, &meter);
     recorder.shift(Gauge::CompactionsRunning, -1.0);
+    recorder.shift(Gauge::VlogGcRunning, -collecting);
     let label = match &result {
         Ok(_) => OK,
         Err(Error::Closed) => CANCELLED,
@@ -67,7 +80,32 @@ pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -
     if result.is_ok() {
         recorder.set(Gauge::CompactionLastSuccess, engine.env.unix_time().as_secs_f64());
     }
-    result.map(drop)
+    result.map(|_| values_moved)
+}
+
+/// Counts a compaction that was made to collect value files.
+fn count_collection(
+    engine: &Engine,
+    plan: &Plan,
+    result: &Result<JobReport>,
+    moved: Usage,
+    meter: &Meter<'_>,
+) {
+    if plan.reason != Reason::Garbage || plan.collect.is_empty() {
+        return;
+    }
+    let recorder = &engine.recorder;
+    let label = match result {
+        Ok(_) if moved.entries > 0 => REWRITTEN,
+        Ok(_) => NOT_REWRITTEN,
+        Err(Error::Closed) => GC_CANCELLED,
+        Err(_) => GC_FAILED,
+    };
+    recorder.add(Counter::VlogGcRuns.at(label), 1);
+    recorder.record(Histogram::VlogGcDuration, meter.cost().wall_nanos);
+    if result.is_ok() {
+        recorder.set(Gauge::VlogGcLastSuccess, engine.env.unix_time().as_secs_f64());
+    }
 }
 
 fn to_show(plan: &Plan, kind: JobKind) -> JobPlan {
@@ -101,7 +139,7 @@ fn merge(
     plan: &Plan,
     job: &RunningJob,
     mut pace: impl FnMut(u64) -> bool,
-) -> Result<JobReport> {
+) -> Result<(JobReport, Usage)> {
     // Taken before the first entry is read: whoever takes a snapshot later sees only what is the newest here.
     let horizons = engine.snapshots.horizons(engine.publisher.cell(), &engine.set.expiry);
     let version = engine.set.version();
@@ -127,12 +165,10 @@ fn merge(
                 }
                 paced += (seen.user.len() + stored.len()) as u64;
                 counts.kept += 1;
-                match pointer.filter(|_| seen == key) {
-                    Some(pointer) => {
-                        paced += collect(&version, &mut output, (key, value), pointer, &mut counts)?
-                    }
-                    None => output.add(seen, stored)?,
-                }
+                paced += match pointer.filter(|_| seen == key) {
+                    Some(pointer) => collect(&version, &mut output, (key, value), pointer, &mut counts)?,
+                    None => output.add(seen, stored).map(|()| 0)?,
+                };
             }
             Verdict::Shadowed => counts.shadowed += 1,
             Verdict::Spent => counts.spent += 1,
@@ -162,7 +198,7 @@ fn merge(
     }
     installed?;
     count(engine, plan, &tables, &counts);
-    Ok(report(plan, &tables, &counts))
+    Ok((report(plan, &tables, &counts), counts.moved))
 }
 
 /// Moves the value of an entry that is kept out of a file that is being collected; returns the bytes that were moved.

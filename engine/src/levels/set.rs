@@ -150,11 +150,10 @@ impl VersionSet {
         edit.next_file = Some(FileNumber(self.next_file.load(Ordering::Relaxed)));
         edit.time = self.expiry.is_used().then(|| self.expiry.now());
         let mut state = inner.state.clone();
-        let applied = state.apply(&edit).and_then(|()| {
+        let applied = state.apply(&edit).map(|()| {
             // What the edit leaves without a user goes with it.
             edit.removed_values = state.unused_values();
             state.values.retain(|_, (_, used)| used.entries > 0);
-            Ok(())
         });
         if let Err(what) = applied {
             let path = self.files.dir.path_of(FileName::Manifest(inner.manifest.number()));

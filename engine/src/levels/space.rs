@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bettong_metrics::ValueFileStanding;
+
 use super::version::{ValuesInUse, Version};
 use crate::env::names::FileNumber;
 use crate::options::Options;
@@ -99,6 +101,25 @@ fn worth_collecting(version: &Version) -> impl Iterator<Item = &ValuesInUse> {
     let worth_it =
         |values: &&ValuesInUse| !values.file.is_damaged() && values.garbage_ratio() >= GARBAGE_RATIO_LEAST;
     version.values.values().filter(worth_it)
+}
+
+/// What is to become of each value file of a version, with the candidates for collection.
+pub(crate) fn standings<'a>(
+    version: &'a Version,
+    candidates: &'a BTreeSet<FileNumber>,
+) -> impl Iterator<Item = (&'a ValuesInUse, ValueFileStanding)> {
+    version.values.values().map(move |values| {
+        let standing = if values.file.is_damaged() {
+            ValueFileStanding::Damaged
+        } else if candidates.contains(&values.file.number) {
+            ValueFileStanding::Candidate
+        } else if values.garbage_ratio() < GARBAGE_RATIO_LEAST {
+            ValueFileStanding::Full
+        } else {
+            ValueFileStanding::Waiting
+        };
+        (values, standing)
+    })
 }
 
 /// The files to collect in the next round: those with the largest share of garbage, and all of those if `thoroughly`.

@@ -139,7 +139,9 @@ impl Version {
     /// An estimate of the bytes that would be left if everything were compacted: the last level holds each key once, what is
     /// above it mostly replaces what is in it.
     pub(crate) fn live_bytes_estimate(&self) -> u64 {
-        self.last_level().and_then(|last| self.levels.get(last)).map_or(0, |level| level.bytes)
+        self.last_level()
+            .and_then(|last| self.levels.get(last))
+            .map_or(0, |level| level.bytes + level.value_bytes)
     }
 
     pub(crate) fn bytes(&self) -> u64 {

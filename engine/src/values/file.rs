@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bettong_metrics::{Counter, Event, EventKind, OperationTimer};
+use bettong_metrics::{Counter, Event, EventKind, Histogram, OperationTimer};
 
 use super::pointer::ValuePointer;
 use super::usage::ValueFileMeta;
@@ -134,8 +134,13 @@ impl ValueFile {
         purpose: ValuePurpose,
         timer: Option<&OperationTimer<'_>>,
     ) -> Result<Value> {
-        let value = self.read_entry(pointer, user, purpose, timer).map_err(|error| self.note(error, user))?;
         let recorder = &self.context.recorder;
+        let weight = timer.map_or(0, OperationTimer::traced_weight);
+        let began = (weight > 0).then(|| recorder.now());
+        let value = self.read_entry(pointer, user, purpose, timer).map_err(|error| self.note(error, user))?;
+        if let Some(began) = began {
+            recorder.record_n(Histogram::VlogReadLatency, recorder.nanos_since(began), weight);
+        }
         recorder.add(Counter::VlogReads.at(purpose as usize), 1);
         recorder.add(Counter::VlogReadBytes.at(purpose as usize), value.len() as u64);
         Ok(value)

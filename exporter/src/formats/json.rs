@@ -8,7 +8,7 @@
 //!     "buckets":[{"le":0.000000191,"count":7}],"sum":…,"count":7,"min":…,"max":…,
 //!     "quantiles":{"0.5":…,"0.9":…,"0.99":…,"0.999":…,"0.9999":…},
 //!     "relative_error":0.00390625,"rank_error":0,"sampled":false,"timestamp":…}],
-//!  "levels":[{"level":0,"tables":[…]}], "options":{…}, "recovery":{…},
+//!  "levels":[{"level":0,"tables":[…]}], "value_files":[…], "options":{…}, "recovery":{…},
 //!  "jobs":{"running":[{"id":3,"kind":"compaction","reason":"l0_files","inputs":[{"level":0,"count":4,"bytes":…,
 //!     "tables":[{"number":12,"bytes":…}]}],"output_level":1,"started":…,"seconds":…,"bytes_total":…,"bytes_done":…}],
 //!     "recent":[{…,"result":"ok","bytes_read":…,"bytes_written":…,"outputs":{…},"entries_read":…,…}]},
@@ -33,7 +33,7 @@ use super::scaled;
 use bettong_metrics::histogram::RELATIVE_ERROR;
 use bettong_metrics::{
     CustomFamily, CustomValue, Family, HistogramSnapshot, LevelState, MetricsSnapshot, Sample, TableState,
-    Unit, Value, Window,
+    Unit, Value, ValueFileState, Window,
 };
 use serde::{Serialize, Serializer};
 
@@ -93,6 +93,7 @@ struct Document<'a> {
     window: WindowDocument,
     metrics: Vec<Metric<'a>>,
     levels: Vec<Level<'a>>,
+    value_files: Vec<ValueFile>,
     #[serde(serialize_with = "pairs")]
     options: &'a [(String, String)],
     #[serde(serialize_with = "pairs")]
@@ -188,6 +189,22 @@ struct Table<'a> {
     largest_key_prefix: &'a [u8],
 }
 
+#[derive(Serialize)]
+struct ValueFile {
+    number: u64,
+    bytes: u64,
+    live_bytes: u64,
+    live_entries: u64,
+    standing: &'static str,
+}
+
+impl ValueFile {
+    fn new(state: &ValueFileState) -> Self {
+        let ValueFileState { number, bytes, live_bytes, live_entries, standing } = *state;
+        Self { number, bytes, live_bytes, live_entries, standing: standing.as_str() }
+    }
+}
+
 impl<'a> Document<'a> {
     fn new(snapshot: &'a MetricsSnapshot) -> Self {
         let Window { start, end } = snapshot.window();
@@ -211,6 +228,7 @@ impl<'a> Document<'a> {
             window: WindowDocument { start, end },
             metrics: Family::all().flat_map(metric).chain(custom).collect(),
             levels: published.levels.iter().map(Level::new).collect(),
+            value_files: published.value_files.iter().map(ValueFile::new).collect(),
             options: &published.options,
             recovery: &published.recovery,
             activity: ActivityDocument::new(snapshot.activity()),

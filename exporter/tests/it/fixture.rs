@@ -2,6 +2,7 @@
 
 use bettong_metrics::{
     Counter, ErrorLabel, Gauge, Histogram, LevelState, Operation, PublishedState, Registry, TableState,
+    ValueFileStanding, ValueFileState,
 };
 use std::sync::Arc;
 
@@ -53,6 +54,13 @@ fn state() -> PublishedState {
             LevelState { level: 0, tables: vec![table] },
             LevelState { level: 1, tables: Vec::new() },
         ],
+        value_files: vec![ValueFileState {
+            number: 11,
+            bytes: 4_096,
+            live_bytes: 1_000,
+            live_entries: 2,
+            standing: ValueFileStanding::Candidate,
+        }],
         options: vec![("memtable_bytes".into(), "67108864".into()), ("cache".into(), "say \"when\"".into())],
         recovery: vec![("wal_records".into(), "7".into())],
     }

@@ -47,7 +47,7 @@ families! {
         "Time to read one block of the level from its file";
     IoLatency Disk "db_io_latency_seconds" Nanoseconds Shared [operation IO_OPERATION]
         "Time of one call of the file system; of small writes to the log about one in 64 is timed";
-    VlogReadLatency ValueLog "db_vlog_read_latency_seconds" Nanoseconds Shared [] "Time to read one value from the value log";
+    VlogReadLatency ValueLog "db_vlog_read_latency_seconds" Nanoseconds Shared [] "Time of a get to read a value from the value log (sampled)";
     VlogSyncDuration ValueLog "db_vlog_sync_duration_seconds" Nanoseconds Shared [] "Time of one sync of the value log";
     VlogGcDuration ValueLog "db_vlog_gc_duration_seconds" Nanoseconds Shared [] "Time of one collection of the value log";
     SpaceReclaimDuration ValueLog "db_space_reclaim_duration_seconds" Nanoseconds Shared []
