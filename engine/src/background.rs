@@ -285,12 +285,11 @@ impl Background {
         })
     }
 
-    /// Merges all that may hide garbage, and moves what lives on of the value files that have any. Returns the values moved.
+    /// Merges all tables that may hide garbage, and moves what lives on of the value files that have any. Returns the values moved.
     ///
     /// # Errors
     /// Of the flush or a merge.
     pub(crate) fn collect_garbage(&self) -> Result<Usage> {
-        self.flush(RotationReason::Manual)?;
         self.exclusively(|engine, go_on| {
             let mut moved = Usage::default();
             let version = || engine.set.version();

@@ -314,6 +314,7 @@ impl Db {
             let values = engine.set.version().values.clone();
             (values.len() as u64, values.values().map(|values| values.meta.bytes).sum::<u64>())
         };
+        self.flush()?;
         let (files_before, bytes_before) = files();
         let moved = self.inner.background.collect_garbage()?;
         let (files_after, bytes_after) = files();

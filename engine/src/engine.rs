@@ -224,7 +224,9 @@ impl Engine {
 
     /// Removes the files that nobody needs any more. A file that cannot be removed is tried again next time.
     pub(crate) fn bury_files(&self) {
-        for name in self.files.graveyard.take_all() {
+        let files = self.files.graveyard.take_all();
+        let shown = files.iter().any(|name| matches!(name, FileName::Value(_)));
+        for name in files {
             let bytes = self.dir.length_of(name);
             let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
             let removed = self.dir.remove(name);
@@ -246,6 +248,9 @@ impl Engine {
                 Err(_) if self.gate.is_closed() => {}
                 Err(_) => self.files.graveyard.bury(name),
             }
+        }
+        if shown {
+            self.announce();
         }
     }
 

@@ -38,8 +38,8 @@ impl Retain {
     /// The entry as everybody sees it who still looks: one that has expired for all of them is a tombstone.
     pub(crate) fn as_seen<'a>(&self, key: InternalKey<'a>, stored: &'a [u8]) -> (InternalKey<'a>, &'a [u8]) {
         let kind = key.trailer.kind().filter(|kind| kind.expires());
-        let expires_at = kind.and_then(|kind| Stored::parse(kind, stored)).map(|stored| stored.expires_at);
-        if expires_at.is_some_and(|at| at <= self.horizons.time) {
+        let parsed = kind.and_then(|kind| Stored::parse(kind, stored));
+        if parsed.is_some_and(|parsed| parsed.is_past(self.horizons.time)) {
             let tombstone = Trailer::new(key.trailer.seq(), Kind::Tombstone);
             return (InternalKey::new(key.user, tombstone), &[]);
         }

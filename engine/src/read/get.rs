@@ -89,7 +89,7 @@ pub(crate) fn contains(engine: &Engine, view: &Arc<View>, user: &[u8], point: Re
             return Ok(false);
         };
         let stored = parse(engine, trailer, &stored)?;
-        let is_there = stored.place != Place::Nowhere && !point.is_past(stored.expires_at, engine);
+        let is_there = stored.place != Place::Nowhere && !point.is_past(&stored, engine);
         timer.served(source, !is_there);
         Ok(is_there)
     });
@@ -323,7 +323,7 @@ fn resolve(
     timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
     let parsed = parse(engine, hit.trailer, &hit.stored)?;
-    if point.is_past(parsed.expires_at, engine) {
+    if point.is_past(&parsed, engine) {
         return Ok(None);
     }
     match parsed.place {

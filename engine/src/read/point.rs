@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::key::SeqNo;
+use crate::values::stored::Stored;
 
 /// Everything up to a sequence number, and what has not expired by a time.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +13,8 @@ pub(crate) struct ReadPoint {
 }
 
 impl ReadPoint {
-    /// Whether what expires then is gone.
-    pub(crate) fn is_past(self, expires_at: u64, engine: &Engine) -> bool {
-        expires_at != u64::MAX && expires_at <= self.time.unwrap_or_else(|| engine.set.expiry.now())
+    /// Whether an entry has expired.
+    pub(crate) fn is_past(self, stored: &Stored<'_>, engine: &Engine) -> bool {
+        stored.expires_at != u64::MAX && stored.is_past(self.time.unwrap_or_else(|| engine.set.expiry.now()))
     }
 }

@@ -425,7 +425,7 @@ impl Scan {
         let parsed = kind
             .and_then(|kind| Stored::parse(kind, &stored))
             .ok_or_else(|| Error::corruption(self.files.dir.path(), 0, "an entry is none of its kind"))?;
-        if parsed.expires_at != u64::MAX && parsed.expires_at <= self.time {
+        if parsed.is_past(self.time) {
             return Ok(None);
         }
         Ok(match parsed.place {

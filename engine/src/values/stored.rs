@@ -46,6 +46,11 @@ impl<'a> Stored<'a> {
         }
     }
 
+    /// Whether it has expired by `time`. What does so at the end of time never does.
+    pub(crate) fn is_past(&self, time: u64) -> bool {
+        self.expires_at != u64::MAX && self.expires_at <= time
+    }
+
     /// The pointer among the bytes of an entry, if it is one of a kind that has one.
     pub(crate) fn pointer(kind: Option<Kind>, bytes: &[u8]) -> Option<ValuePointer> {
         match Stored::parse(kind.filter(|kind| kind.is_pointer())?, bytes)?.place {

@@ -86,6 +86,7 @@ impl History {
                 let (a, b) = (self.key(), self.key());
                 self.db().compact(a.as_slice()..=b.as_slice()).unwrap();
             }
+            996..997 if self.dice.percent(50) => drop(self.db().collect_garbage().unwrap()),
             996..997 => self.db().compact(..).unwrap(),
             _ => self.db().sync().unwrap(),
         }

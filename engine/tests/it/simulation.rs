@@ -42,7 +42,7 @@ impl Cut {
         let entries = if self.dice.percent(80) { 1 } else { self.dice.below(20) + 1 };
         let entry = |dice: &mut Dice| {
             let key = format!("key{:04}", dice.below(300)).into_bytes();
-            let len = if dice.percent(3) { 2000 } else { dice.below(100) } as usize;
+            let len = if dice.percent(5) { 2000 } else { dice.below(100) } as usize;
             let byte = dice.next() as u8;
             (key, (!dice.percent(20)).then(|| vec![byte; len]))
         };
@@ -58,6 +58,7 @@ impl Cut {
                 93..95 => self.then_durable(db.sync()),
                 95..97 => self.then_durable(db.flush()),
                 97..98 => self.then_durable(db.compact(..)),
+                98..99 => self.then_durable(db.collect_garbage().map(drop)),
                 _ => db.get(b"key0001").map(drop),
             };
             if done.is_err() {

@@ -74,7 +74,7 @@ impl Volume {
             faults: Faults::default(),
             capacity: u64::MAX,
             nanos: 0,
-            unix_nanos: 0,
+            unix_nanos: 1_700_000_000_000_000_000,
         }
     }
 
@@ -82,7 +82,7 @@ impl Volume {
         let fault = self.faults.check(op, path)?;
         if let Some(Fault::Delay(nanos)) = fault {
             self.nanos += nanos;
-            self.unix_nanos += nanos;
+            self.unix_nanos = self.unix_nanos.saturating_add(nanos);
         }
         Ok(fault)
     }
