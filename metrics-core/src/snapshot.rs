@@ -168,10 +168,24 @@ impl MetricsSnapshot {
     /// assert_eq!(samples[2].labels.get("result"), Some("miss"));
     /// ```
     pub fn samples(&self, family: Family) -> impl Iterator<Item = Sample<'_>> {
-        (0..family.desc().series()).map(move |series| Sample {
-            labels: self.labels(family, series),
-            value: self.value(family, series),
-        })
+        let values = self.values(family).enumerate();
+        values.map(move |(series, value)| Sample { labels: self.labels(family, series), value })
+    }
+
+    /// The values of [`samples`](Self::samples) alone, for who knows the labels already.
+    pub fn values(&self, family: Family) -> impl Iterator<Item = Value<'_>> {
+        (0..family.desc().series()).map(move |series| self.value(family, series))
+    }
+
+    /// The labels of the family's `series`-th series, counted from 0.
+    pub fn labels(&self, family: Family, series: usize) -> Labels<'_> {
+        let labels = family.desc().labels_of(series);
+        if family == Family::Gauge(Gauge::ClockInfo) {
+            // The only labels that are known at run time alone: `Shape` knows them.
+            labels.with("source", self.clock.source().as_str()).with("frequency_hz", &self.clock_frequency)
+        } else {
+            labels
+        }
     }
 
     /// What changed after `previous` was taken from the same registry: counters and histograms are differences, and
@@ -205,16 +219,6 @@ impl MetricsSnapshot {
 
     fn flow(&self, operation: Operation) -> Flow {
         self.flows.get(operation.index()).copied().unwrap_or_default()
-    }
-
-    fn labels(&self, family: Family, series: usize) -> Labels<'_> {
-        let labels = family.desc().labels_of(series);
-        if family == Family::Gauge(Gauge::ClockInfo) {
-            // The only labels that are known at run time alone.
-            labels.with("source", self.clock.source().as_str()).with("frequency_hz", &self.clock_frequency)
-        } else {
-            labels
-        }
     }
 
     fn value(&self, family: Family, series: usize) -> Value<'_> {
