@@ -174,7 +174,18 @@ impl MetricsSnapshot {
 
     /// The values of [`samples`](Self::samples) alone, for who knows the labels already.
     pub fn values(&self, family: Family) -> impl Iterator<Item = Value<'_>> {
-        (0..family.desc().series()).map(move |series| self.value(family, series))
+        let (mut counters, mut gauges, mut histograms) = (&[][..], &[][..], &[][..]);
+        let series = family.desc().series();
+        match family {
+            Family::Counter(family) => counters = part(&self.counters, family.series(0).position(), series),
+            Family::Gauge(family) => gauges = part(&self.gauges, family.series(0).position(), series),
+            Family::Histogram(family) => {
+                histograms = part(&self.histograms, family.series(0).position(), series);
+            }
+        }
+        let counters = counters.iter().map(|counter| Value::Counter(*counter));
+        let gauges = gauges.iter().map(|gauge| Value::Gauge(*gauge));
+        counters.chain(gauges).chain(histograms.iter().map(Value::Histogram))
     }
 
     /// The labels of the family's `series`-th series, counted from 0.
@@ -220,14 +231,11 @@ impl MetricsSnapshot {
     fn flow(&self, operation: Operation) -> Flow {
         self.flows.get(operation.index()).copied().unwrap_or_default()
     }
+}
 
-    fn value(&self, family: Family, series: usize) -> Value<'_> {
-        match family {
-            Family::Counter(family) => Value::Counter(self.counter(family.series(series))),
-            Family::Gauge(family) => Value::Gauge(self.gauge(family.series(series))),
-            Family::Histogram(family) => Value::Histogram(self.histogram(family.series(series))),
-        }
-    }
+/// The cells of a family, which lie next to each other.
+fn part<T>(cells: &[T], first: usize, series: usize) -> &[T] {
+    cells.get(first..first + series).unwrap_or_default()
 }
 
 /// Stores a gauge in a snapshot's array.

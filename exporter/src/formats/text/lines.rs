@@ -141,7 +141,13 @@ impl<'a, O: Out, L: FnOnce() -> String> Series<'a, O, L> {
     }
 
     fn histogram(&mut self, edges: &Edges, histogram: &HistogramSnapshot) {
-        for (at, count) in histogram.cumulative(&edges.raw).into_iter().enumerate() {
+        let counts = match histogram.count() {
+            // Half of them, mostly.
+            0 => Vec::new(),
+            _ => histogram.cumulative(&edges.raw),
+        };
+        let counts = counts.into_iter().chain(std::iter::repeat(0));
+        for (at, count) in counts.take(edges.raw.len()).enumerate() {
             self.line_with("_bucket", || edges.label(at), Number::count(count));
         }
         self.line_with("_bucket", || ",le=\"+Inf\"", Number::count(histogram.count()));
