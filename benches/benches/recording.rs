@@ -94,7 +94,7 @@ fn reading(c: &mut Criterion) {
     group.bench_function("json", |b| b.iter(|| json::render(&after)));
     let mut renderer = text::Renderer::default();
     let id = BenchmarkId::from_parameter("snapshot and text");
-    bench_with_tail(&mut group, id, work_on(&bench), || renderer.render(&registry.snapshot()).to_owned());
+    bench_with_tail(&mut group, id, work_on(&bench), || renderer.render(&registry.snapshot()));
 }
 
 /// Times each run by itself, `between` left out, and prints quantiles beside what criterion says.

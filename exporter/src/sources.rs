@@ -27,10 +27,10 @@ impl Sources {
     }
 
     /// Takes a snapshot of each and renders them as Prometheus text.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> Arc<String> {
         let snapshots = self.snapshots();
         let mut renderer = self.replace_idle(None).unwrap_or_default();
-        let text = renderer.render_all(&snapshots).to_owned();
+        let text = renderer.render_all(&snapshots);
         self.replace_idle(Some(renderer));
         text
     }

@@ -133,7 +133,7 @@ proptest! {
         let mut renderer = Renderer::default();
         for change in changes {
             let snapshots = world.snapshots(&change);
-            prop_assert!(renderer.render_all(&snapshots) == text::render_all(&snapshots), "after {:?}", change);
+            prop_assert!(*renderer.render_all(&snapshots) == text::render_all(&snapshots), "after {:?}", change);
         }
     }
 }
@@ -141,10 +141,10 @@ proptest! {
 #[test]
 fn a_renderer_shows_no_databases_as_a_fresh_one_does() {
     let mut renderer = Renderer::default();
-    assert_eq!(renderer.render_all(&[]), text::render_all(&[]));
+    assert_eq!(*renderer.render_all(&[]), text::render_all(&[]));
     let snapshot = fixture::filled("orders").snapshot();
-    assert_eq!(renderer.render(&snapshot), text::render(&snapshot));
-    assert_eq!(renderer.render_all(&[]), text::render_all(&[]));
+    assert_eq!(*renderer.render(&snapshot), text::render(&snapshot));
+    assert_eq!(*renderer.render_all(&[]), text::render_all(&[]));
 }
 
 #[test]

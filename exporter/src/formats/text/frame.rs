@@ -10,6 +10,7 @@
 //! change, cost little more than their copying.
 
 use super::number::Number;
+use std::sync::Arc;
 
 /// What lines are written to.
 pub(super) trait Out {
@@ -19,13 +20,22 @@ pub(super) trait Out {
     fn number(&mut self, number: Number);
 }
 
-/// A text with numbers in it.
+/// A text under way for the first time, with the places of its numbers.
 #[derive(Debug, Default)]
-pub(super) struct Frame {
+pub(super) struct Draft {
     text: String,
     slots: Vec<Slot>,
     /// Where the last number ends.
     end: usize,
+}
+
+/// A text with numbers in it.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    text: Arc<String>,
+    slots: Vec<Slot>,
+    /// The text of the time before: memory for the next one, if nobody reads it any more.
+    spare: Arc<String>,
 }
 
 /// A number in a text. Where it stands follows from those before it.
@@ -38,37 +48,45 @@ struct Slot {
     len: u32,
 }
 
-impl Frame {
-    /// A frame for a text of about so many bytes.
+impl Draft {
+    /// A draft of a text of about so many bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Self { text: String::with_capacity(bytes), ..Self::default() }
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
     }
 
     pub(super) fn into_text(self) -> String {
         self.text
     }
 
-    /// Puts the numbers that `write` writes in the place of those that are there. `spare` lends its memory, and gets the
-    /// text as it was.
+    pub(super) fn into_frame(self) -> Frame {
+        Frame { text: Arc::new(self.text), slots: self.slots, spare: Arc::default() }
+    }
+}
+
+impl Frame {
+    pub(super) fn text(&self) -> &Arc<String> {
+        &self.text
+    }
+
+    /// Puts the numbers that `write` writes in the place of those that are there. Who has the text keeps it as it was.
     ///
     /// Returns whether there were as many; if not, the frame is of no further use.
-    pub(super) fn update(&mut self, spare: &mut String, write: impl FnOnce(&mut Update<'_>)) -> bool {
-        spare.clear();
+    pub(super) fn update(&mut self, write: impl FnOnce(&mut Update<'_>)) -> bool {
+        let mut new = Arc::try_unwrap(std::mem::take(&mut self.spare)).unwrap_or_default();
+        new.clear();
+        // With room for some digits more, so that it does not grow by half of its size for them.
+        new.reserve(self.text.len() + self.slots.len());
         let slots = self.slots.iter_mut();
-        let mut update = Update { old: &self.text, new: spare, slots, at: 0, copied: 0, surplus: false };
+        let mut update = Update { old: &self.text, new: &mut new, slots, at: 0, copied: 0, surplus: false };
         write(&mut update);
         let fits = update.finish();
-        std::mem::swap(&mut self.text, spare);
+        self.spare = std::mem::replace(&mut self.text, Arc::new(new));
         fits
     }
 }
 
 /// Writes a text with its slots.
-impl Out for Frame {
+impl Out for Draft {
     fn fixed(&mut self, write: impl FnOnce(&mut String)) {
         write(&mut self.text);
     }
@@ -135,6 +153,7 @@ impl Out for Update<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::VecDeque;
 
     fn write(out: &mut impl Out, numbers: &[u64]) {
         out.fixed(|text| text.push_str("begin "));
@@ -144,29 +163,37 @@ mod tests {
         }
     }
 
-    fn frame(numbers: &[u64]) -> Frame {
-        let mut frame = Frame::default();
-        write(&mut frame, numbers);
-        frame
+    fn draft(numbers: &[u64]) -> Draft {
+        let mut draft = Draft::default();
+        write(&mut draft, numbers);
+        draft
     }
 
     #[test]
     fn a_frame_notices_that_it_has_too_many_or_too_few_slots() {
         for numbers in [&[1, 2][..], &[1, 2, 3, 4], &[]] {
-            assert!(!frame(&[1, 2, 3]).update(&mut String::new(), |update| write(update, numbers)));
+            assert!(!draft(&[1, 2, 3]).into_frame().update(|update| write(update, numbers)));
         }
-        assert!(frame(&[]).update(&mut String::new(), |update| write(update, &[])));
+        assert!(draft(&[]).into_frame().update(|update| write(update, &[])));
     }
 
     proptest! {
         #[test]
-        fn a_frame_brought_up_to_date_is_like_a_new_one(
-            rows in prop::collection::vec(prop::collection::vec((0..40_u32).prop_map(|n| 1 << n), 5), 1..10)
+        fn a_frame_brought_up_to_date_is_like_a_new_one_and_old_texts_stay(
+            rows in prop::collection::vec(prop::collection::vec((0..40_u32).prop_map(|n| 1 << n), 5), 1..10),
+            readers in 0..4_usize,
         ) {
-            let (mut old, mut spare) = (frame(&rows[0]), String::from("left over"));
+            let mut frame = draft(&rows[0]).into_frame();
+            let mut held = VecDeque::new();
             for row in &rows {
-                prop_assert!(old.update(&mut spare, |update| write(update, row)));
-                prop_assert_eq!(old.text(), frame(row).into_text());
+                prop_assert!(frame.update(|update| write(update, row)));
+                held.push_back((Arc::clone(frame.text()), draft(row).into_text()));
+                for (text, expected) in &held {
+                    prop_assert_eq!(&**text, expected);
+                }
+                if held.len() > readers {
+                    held.pop_front();
+                }
             }
         }
     }

@@ -38,5 +38,5 @@ pub fn render(snapshot: &MetricsSnapshot) -> String {
 
 /// The snapshots of several databases as one text. Their names must differ: the label `db` tells their series apart.
 pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
-    renderer::begun(snapshots).into_text()
+    renderer::draft(snapshots).into_text()
 }
