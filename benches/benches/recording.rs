@@ -2,17 +2,19 @@
 //!
 //! `cargo bench -p bettong-benches --bench recording`
 #![expect(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
+#![expect(clippy::print_stdout, reason = "the result of a bench is what it prints")]
 
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bettong::Instrumentation;
 use bettong_benches::paths::Path;
 use bettong_benches::{Bench, Place};
 use bettong_exporter::formats::{json, text};
 use bettong_metrics::{Clock, Counter, Gauge, Histogram, Operation, Registry};
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const KEYS: u64 = 2_000;
 
@@ -79,18 +81,59 @@ fn reading(c: &mut Criterion) {
     group.measurement_time(Duration::from_secs(2)).sample_size(30);
     for threads in [1, 8, 64] {
         let registry = registry_of(threads);
-        group.bench_function(BenchmarkId::new("snapshot, threads", threads), |b| {
-            b.iter(|| registry.snapshot());
-        });
+        let id = BenchmarkId::new("snapshot, threads", threads);
+        bench_with_tail(&mut group, id, || (), || registry.snapshot());
     }
-    let database = full_database();
-    let registry = database.db.metrics();
-    group.bench_function("snapshot of a database", |b| b.iter(|| registry.snapshot()));
+    let bench = full_database();
+    let registry = bench.db.metrics();
+    let id = BenchmarkId::from_parameter("snapshot of a database");
+    bench_with_tail(&mut group, id, work_on(&bench), || registry.snapshot());
     let (before, after) = (registry.snapshot(), registry.snapshot());
     group.bench_function("difference of two snapshots", |b| b.iter(|| after.since(&before)));
     group.bench_function("text", |b| b.iter(|| text::render(&after)));
     group.bench_function("json", |b| b.iter(|| json::render(&after)));
-    group.bench_function("snapshot and text", |b| b.iter(|| text::render(&registry.snapshot())));
+    let mut renderer = text::Renderer::default();
+    let id = BenchmarkId::from_parameter("snapshot and text");
+    bench_with_tail(&mut group, id, work_on(&bench), || renderer.render(&registry.snapshot()));
+}
+
+/// Times each run by itself, `between` left out, and prints quantiles beside what criterion says.
+fn bench_with_tail<T>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    id: BenchmarkId,
+    mut between: impl FnMut(),
+    mut run: impl FnMut() -> T,
+) {
+    let mut times = Vec::new();
+    group.bench_function(id, |b| {
+        b.iter_custom(|runs| {
+            let timed = (0..runs).map(|_| {
+                between();
+                let began = Instant::now();
+                drop(black_box(run()));
+                began.elapsed()
+            });
+            let first = times.len();
+            times.extend(timed);
+            times.iter().skip(first).sum()
+        });
+    });
+    times.sort_unstable();
+    let quantile = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or_default();
+    if !times.is_empty() {
+        println!("    p50 {:?}, p99 {:?} of {} runs", quantile(0.5), quantile(0.99), times.len());
+    }
+}
+
+/// Some gets and sets, so that numbers change from scrape to scrape.
+fn work_on(bench: &Bench) -> impl FnMut() {
+    let mut from = 0;
+    move || {
+        for path in [Path::GetTable, Path::Set] {
+            path.run(&bench.db, bench.keys, from, 50).expect("a path");
+        }
+        from += 50;
+    }
 }
 
 /// A database that has done a bit of everything, each operation timed.

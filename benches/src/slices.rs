@@ -144,8 +144,8 @@ impl Drop for Worker {
     }
 }
 
-/// The processor time of the calling thread.
-fn processor_nanos() -> f64 {
+/// The processor time of the calling thread, in nanoseconds.
+pub fn processor_nanos() -> f64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a time that lives until the call returns.
     let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };

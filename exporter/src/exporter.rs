@@ -39,7 +39,8 @@ impl Exporter {
 
     /// The metrics as they are now, in the Prometheus text format.
     pub fn text(&self) -> String {
-        self.sources.text()
+        // The exporter keeps the text for the next one to begin with.
+        String::clone(&self.sources.text())
     }
 
     /// The metrics as they are now, as JSON: see [`formats::json`](crate::formats::json).

@@ -34,6 +34,7 @@
 //! | [`published`] | the state of the tree, as the engine last announced it |
 //! | [`activity`] | jobs, holders, slow operations and events at one moment |
 //! | [`snapshot`] | all values at one moment, and differences between two moments |
+//! | [`shape`] | which series a snapshot has |
 //! | [`registry`] | one database's cells, and how much is recorded in them |
 //! | `walk` | the walk that reads a registry |
 //! | `watch` | what is only seen by looking again and again |
@@ -84,6 +85,7 @@ pub mod custom;
 pub mod published;
 pub mod activity;
 pub mod snapshot;
+pub mod shape;
 pub mod registry;
 mod walk;
 mod watch;
@@ -110,6 +112,7 @@ pub use jobs::{Job, JobKind, JobPlan, JobReport, JobResult, JobTable, JobTables,
 pub use published::{LevelState, PublishedState, TableState, ValueFileStanding, ValueFileState};
 pub use recorder::{Begun, Hold, IoTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch};
 pub use registry::Registry;
+pub use shape::Shape;
 pub use slow::SlowOperation;
 pub use snapshot::{MetricsSnapshot, Sample, Value, Window};
 pub use step::StepSampler;

@@ -168,10 +168,35 @@ impl MetricsSnapshot {
     /// assert_eq!(samples[2].labels.get("result"), Some("miss"));
     /// ```
     pub fn samples(&self, family: Family) -> impl Iterator<Item = Sample<'_>> {
-        (0..family.desc().series()).map(move |series| Sample {
-            labels: self.labels(family, series),
-            value: self.value(family, series),
-        })
+        let values = self.values(family).enumerate();
+        values.map(move |(series, value)| Sample { labels: self.labels(family, series), value })
+    }
+
+    /// The values of [`samples`](Self::samples) alone, for who knows the labels already.
+    pub fn values(&self, family: Family) -> impl Iterator<Item = Value<'_>> {
+        let (mut counters, mut gauges, mut histograms) = (&[][..], &[][..], &[][..]);
+        let series = family.desc().series();
+        match family {
+            Family::Counter(family) => counters = part(&self.counters, family.series(0).position(), series),
+            Family::Gauge(family) => gauges = part(&self.gauges, family.series(0).position(), series),
+            Family::Histogram(family) => {
+                histograms = part(&self.histograms, family.series(0).position(), series);
+            }
+        }
+        let counters = counters.iter().map(|counter| Value::Counter(*counter));
+        let gauges = gauges.iter().map(|gauge| Value::Gauge(*gauge));
+        counters.chain(gauges).chain(histograms.iter().map(Value::Histogram))
+    }
+
+    /// The labels of the family's `series`-th series, counted from 0.
+    pub fn labels(&self, family: Family, series: usize) -> Labels<'_> {
+        let labels = family.desc().labels_of(series);
+        if family == Family::Gauge(Gauge::ClockInfo) {
+            // The only labels that are known at run time alone: `Shape` knows them.
+            labels.with("source", self.clock.source().as_str()).with("frequency_hz", &self.clock_frequency)
+        } else {
+            labels
+        }
     }
 
     /// What changed after `previous` was taken from the same registry: counters and histograms are differences, and
@@ -206,24 +231,11 @@ impl MetricsSnapshot {
     fn flow(&self, operation: Operation) -> Flow {
         self.flows.get(operation.index()).copied().unwrap_or_default()
     }
+}
 
-    fn labels(&self, family: Family, series: usize) -> Labels<'_> {
-        let labels = family.desc().labels_of(series);
-        if family == Family::Gauge(Gauge::ClockInfo) {
-            // The only labels that are known at run time alone.
-            labels.with("source", self.clock.source().as_str()).with("frequency_hz", &self.clock_frequency)
-        } else {
-            labels
-        }
-    }
-
-    fn value(&self, family: Family, series: usize) -> Value<'_> {
-        match family {
-            Family::Counter(family) => Value::Counter(self.counter(family.series(series))),
-            Family::Gauge(family) => Value::Gauge(self.gauge(family.series(series))),
-            Family::Histogram(family) => Value::Histogram(self.histogram(family.series(series))),
-        }
-    }
+/// The cells of a family, which lie next to each other.
+fn part<T>(cells: &[T], first: usize, series: usize) -> &[T] {
+    cells.get(first..first + series).unwrap_or_default()
 }
 
 /// Stores a gauge in a snapshot's array.

@@ -39,7 +39,7 @@ fn main() -> Result<()> {
         let (rows, mut scrapes) = scrape::measure(&settings)?;
         print!("{}", report::lines(&rows));
         let took = bettong_paired::median(&mut scrapes).unwrap_or_default() / 1e3;
-        println!("{} scrapes, each {took:.0} µs (median)", scrapes.len());
+        println!("{} scrapes, each {took:.0} µs of processor time (median)", scrapes.len());
         all.extend(rows);
     }
     println!("all pairs: {}", report::save(&all)?.display());

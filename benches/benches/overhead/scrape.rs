@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bettong_benches::slices::processor_nanos;
 use bettong_benches::{Bench, Place, key, shuffled};
-use bettong_exporter::formats::text;
+use bettong_exporter::formats::text::Renderer;
 use bettong_paired::{Side, interleave};
 
 use crate::Result;
@@ -21,7 +22,7 @@ const SLICE: Duration = Duration::from_millis(60);
 /// A round's sets must find room in one memtable.
 const MOST_PAIRS: usize = 10;
 
-/// Measures both rows; returns with them how long the scrapes took.
+/// Measures both rows; returns with them the processor time that each scrape took, in nanoseconds.
 pub(crate) fn measure(settings: &Settings) -> Result<(Vec<Row>, Vec<f64>)> {
     let mut scrapes = Vec::new();
     let mut row = |comparison| {
@@ -95,16 +96,18 @@ impl Load {
         Ok(began.elapsed().as_nanos() as f64 / self.count as f64)
     }
 
-    /// Scrapes until told to stop; returns how long each took, in nanoseconds.
+    /// Scrapes until told to stop; returns the processor time of each, in nanoseconds.
     fn scrape(&self, start: &Barrier, stop: &AtomicBool) -> Vec<f64> {
         let mut times = Vec::new();
+        // As the exporter does: what stays the same from scrape to scrape is kept.
+        let mut renderer = Renderer::default();
+        renderer.render(&self.bench.db.metrics().snapshot());
         start.wait();
         while !stop.load(Ordering::Relaxed) {
-            let began = Instant::now();
-            std::hint::black_box(text::render(&self.bench.db.metrics().snapshot()));
-            let took = began.elapsed();
-            times.push(took.as_nanos() as f64);
-            thread::sleep(PERIOD.saturating_sub(took));
+            let (began, had) = (Instant::now(), processor_nanos());
+            std::hint::black_box(renderer.render(&self.bench.db.metrics().snapshot()));
+            times.push(processor_nanos() - had);
+            thread::sleep(PERIOD.saturating_sub(began.elapsed()));
         }
         times
     }

@@ -14,6 +14,7 @@
 use crate::formats::{json, text};
 use crate::sources::Sources;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
@@ -62,7 +63,16 @@ pub(crate) fn router(sources: Sources) -> Router {
 }
 
 async fn metrics(State(sources): State<Arc<Sources>>) -> Response {
-    answer(StatusCode::OK, text::CONTENT_TYPE, sources.text())
+    answer(StatusCode::OK, text::CONTENT_TYPE, Bytes::from_owner(Shared(sources.text())))
+}
+
+/// A text that is sent without being copied.
+struct Shared(Arc<String>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 async fn metrics_json(State(sources): State<Arc<Sources>>) -> Response {

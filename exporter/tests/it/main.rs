@@ -18,3 +18,5 @@ mod http;
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "the values are written and read back exactly")]
 mod invariants;
+#[cfg(test)]
+mod rendering;

@@ -19,6 +19,7 @@ mod gauge;
 mod histogram;
 mod series;
 mod reading;
+mod shape;
 mod table;
 
 pub use counter::CustomCounter;
@@ -31,6 +32,7 @@ pub(crate) use reading::since;
 pub use reading::{CustomFamily, CustomSeries, CustomValue};
 pub use rules::{MAX_LABEL_VALUE_BYTES, MAX_LABELS, MAX_NAME_BYTES};
 pub(crate) use series::Cells;
+pub(crate) use shape::FamilyShape;
 pub(crate) use table::{CustomTable, Request};
 pub use table::{DEFAULT_MAX_SERIES, MAX_SERIES_PER_FAMILY, OTHER};
 

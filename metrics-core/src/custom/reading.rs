@@ -20,7 +20,7 @@ pub struct CustomFamily {
 /// One series of a custom family.
 #[derive(Clone, Debug)]
 pub struct CustomSeries {
-    labels: OwnedLabels,
+    pub(super) labels: OwnedLabels,
     value: CustomValue,
 }
 

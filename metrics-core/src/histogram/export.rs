@@ -218,7 +218,8 @@ fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recording::{LazyHistogram, Tally};
+    use super::super::recording::LazyHistogram;
+    use super::super::tally::Tally;
     use super::*;
     use crate::cell::Writers;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};

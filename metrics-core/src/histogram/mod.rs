@@ -5,6 +5,7 @@
 
 mod buckets;
 mod epoch;
+mod tally;
 mod recording;
 mod reading;
 mod export;
@@ -15,7 +16,8 @@ pub use epoch::EPOCH_SECONDS;
 pub(crate) use epoch::advance as advance_epoch;
 pub use export::INTERVAL_LOG_HEADER;
 pub use reading::{HistogramSnapshot, RELATIVE_ERROR};
-pub(crate) use recording::{LazyHistogram, Tally};
+pub(crate) use recording::LazyHistogram;
+pub(crate) use tally::Tally;
 
 #[cfg(test)]
 mod tests;

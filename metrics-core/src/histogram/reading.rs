@@ -3,7 +3,7 @@
 use super::buckets::{
     BUCKETS_PER_OCTAVE, Bucket, HIGHEST_VALUE, SIGNIFICANT_DIGITS, highest_of, index_of, lowest_of,
 };
-use super::recording::Tally;
+use super::tally::Tally;
 
 /// The largest relative difference between a reported quantile and the observation it stands for: half a bucket.
 #[expect(clippy::cast_precision_loss, reason = "128 is a floating-point number")]
@@ -31,14 +31,10 @@ impl HistogramSnapshot {
         Self { counts: Vec::new(), count: 0, sum: 0, min: 0, max: 0, overflows: 0, recent_max: None };
 
     pub(crate) fn from_tally(tally: &Tally) -> Self {
-        let mut counts = Vec::new();
-        for (octave, chunk) in tally.counts.chunks(BUCKETS_PER_OCTAVE).enumerate() {
-            if tally.octaves & (1 << octave) != 0 {
-                let first = octave * BUCKETS_PER_OCTAVE;
-                let filled = chunk.iter().enumerate().filter(|(_, count)| **count > 0);
-                counts.extend(filled.map(|(offset, count)| (first + offset, *count)));
-            }
-        }
+        // There are too many of them to let each list grow to its size.
+        let mut counts = Vec::with_capacity(tally.filled_at_most());
+        tally.for_each_filled(|bucket, count| counts.push((bucket, count)));
+        counts.shrink_to_fit();
         Self {
             count: counts.iter().map(|(_, count)| count).sum(),
             sum: tally.sum,

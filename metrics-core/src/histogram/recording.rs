@@ -1,7 +1,8 @@
 //! The recording side of a histogram: an array of atomic cells, allocated by the first observation.
 
-use super::buckets::{BUCKETS, BUCKETS_PER_OCTAVE, HIGHEST_VALUE, highest_of, index_of, lowest_of};
+use super::buckets::{BUCKETS, BUCKETS_PER_OCTAVE, HIGHEST_VALUE, index_of};
 use super::epoch::EpochMaxima;
+use super::tally::{FEW, Tally, ones};
 use crate::cell::{self, Writers};
 use crate::sync::{AtomicU64, OnceLock};
 
@@ -129,96 +130,27 @@ impl Cells {
     fn add_to(&self, tally: &mut Tally, watched: Option<usize>) -> Seen {
         let octaves = cell::read(&self.octaves);
         let mut seen = Seen::default();
-        let sources = self.counts.chunks(BUCKETS_PER_OCTAVE);
-        let targets = tally.counts.chunks_mut(BUCKETS_PER_OCTAVE);
-        for (octave, (source, target)) in sources.zip(targets).enumerate() {
-            if octaves & (1 << octave) == 0 {
-                continue;
-            }
-            for (offset, (count, total)) in source.iter().zip(target).enumerate() {
-                let count = cell::read(count);
-                *total += count;
-                seen.total += count;
-                if watched == Some(octave * BUCKETS_PER_OCTAVE + offset) {
-                    seen.watched = count;
+        for octave in ones(octaves) {
+            let first = octave * BUCKETS_PER_OCTAVE;
+            let cells = self.counts.get(first..first + BUCKETS_PER_OCTAVE).unwrap_or_default();
+            for (cells, first) in cells.as_chunks::<FEW>().0.iter().zip((first..).step_by(FEW)) {
+                let counts = cells.each_ref().map(cell::read);
+                // Even in octaves in use most are empty, and a few together are looked at in the time of one.
+                if counts.iter().fold(0, |any, count| any | count) == 0 {
+                    continue;
+                }
+                tally.add(first, counts);
+                seen.total += counts.iter().sum::<u64>();
+                if let Some(count) = watched.and_then(|bucket| counts.get(bucket.wrapping_sub(first))) {
+                    seen.watched = *count;
                 }
             }
         }
-        tally.octaves |= octaves;
         tally.sum = tally.sum.wrapping_add(cell::read(&self.sum));
         tally.min = tally.min.min(cell::read(&self.min));
         tally.max = tally.max.max(cell::read(&self.max));
         tally.recent_max = tally.recent_max.max(self.maxima.recent());
         tally.overflows += cell::read(&self.overflows);
         seen
-    }
-}
-
-/// The sum of several histograms while a snapshot is being taken.
-#[derive(Debug)]
-pub(crate) struct Tally {
-    pub(super) counts: Box<[u64]>,
-    pub(super) octaves: u64,
-    pub(super) sum: u64,
-    pub(super) min: u64,
-    pub(super) max: u64,
-    pub(super) overflows: u64,
-    pub(super) recent_max: Option<u64>,
-}
-
-impl Tally {
-    /// The sum of no histograms.
-    pub(crate) fn new() -> Self {
-        Self {
-            counts: vec![0; BUCKETS].into(),
-            octaves: 0,
-            sum: 0,
-            min: u64::MAX,
-            max: 0,
-            overflows: 0,
-            recent_max: None,
-        }
-    }
-
-    /// Forgets everything and keeps the memory.
-    pub(crate) fn clear(&mut self) {
-        for (octave, counts) in self.counts.chunks_mut(BUCKETS_PER_OCTAVE).enumerate() {
-            if self.octaves & (1 << octave) != 0 {
-                counts.fill(0);
-            }
-        }
-        (self.octaves, self.sum, self.min, self.max, self.overflows) = (0, 0, u64::MAX, 0, 0);
-        self.recent_max = None;
-    }
-
-    /// Raises one bucket.
-    pub(crate) fn raise(&mut self, bucket: usize, n: u64) {
-        if let Some(count) = self.counts.get_mut(bucket).filter(|_| n > 0) {
-            *count += n;
-            self.octaves |= 1 << (bucket / BUCKETS_PER_OCTAVE);
-        }
-    }
-
-    /// Makes the sum that of the buckets' midpoints, for buckets that were raised without it.
-    pub(crate) fn derive_sum(&mut self) {
-        let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        self.sum = filled.fold(0, |sum, (bucket, count)| {
-            let lowest = lowest_of(bucket);
-            let midpoint = lowest + (highest_of(bucket) - lowest).div_ceil(2);
-            sum.wrapping_add(midpoint.wrapping_mul(*count))
-        });
-    }
-
-    /// Adds what another tally holds.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
-            *count += more;
-        }
-        self.octaves |= other.octaves;
-        self.sum = self.sum.wrapping_add(other.sum);
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-        self.recent_max = self.recent_max.max(other.recent_max);
-        self.overflows += other.overflows;
     }
 }

@@ -4,9 +4,12 @@ mod buckets;
 mod epoch;
 #[path = "../../../src/histogram/recording.rs"]
 mod recording;
+#[path = "../../../src/histogram/tally.rs"]
+mod tally;
 
 pub(crate) use buckets::index_of as bucket_of;
-pub(crate) use recording::{LazyHistogram, Tally};
+pub(crate) use recording::LazyHistogram;
+pub(crate) use tally::Tally;
 
 impl Tally {
     /// Observations in each bucket.
