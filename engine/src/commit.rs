@@ -4,26 +4,29 @@
 //!    (with a new log segment) takes its place.
 //! 2. Outside of it, beside other writers: the inserts.
 //! 3. In order: the write becomes visible.
-//! 4. If it asked for [`Durability::Sync`]: group commit.
+//! 4. If it asked for [`Durability::Sync`]: group commit, which the caller sees to.
 
-use bettong_metrics::{Counter, Event, Gauge, Histogram, OperationTimer, Stage};
+use bettong_metrics::{Counter, Event, Gauge, Histogram, Stage};
 
 use crate::batch::Op;
 use crate::engine::{CommitState, Engine};
 use crate::error::Result;
 use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::log::segment::LogPosition;
 use crate::log::writer::LogWriter;
 use crate::memtable::Memtable;
 use crate::metric::WriteOrigin;
 use crate::options::Durability;
 use crate::record::writer::NewEntry;
+use crate::report::Report;
 use crate::view::View;
 
 /// Whether a commit went through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Commit {
-    Done,
+    /// It is visible, and durable once the log is up to here.
+    Done(LogPosition),
     /// Every memtable is full: try again when one has been flushed.
     NoRoom,
 }
@@ -36,21 +39,26 @@ pub(crate) enum RotationReason {
     Manual = 2,
 }
 
-/// Commits `ops`, of which there is at least one, with `payload` bytes of keys and values in all.
+/// Commits `ops`, of which there is at least one, with `payload` bytes of keys and values in all. A reporter that stops does so
+/// before anything is done.
 ///
 /// # Errors
-/// Of the log. Nothing of the write is visible then; if its bytes had been written and only their sync failed, it may
-/// be there after a reopening.
-pub(crate) fn commit<'a>(
+/// Of the log. Nothing of the write is visible then.
+pub(crate) fn commit<'a, R: Report>(
     engine: &Engine,
     ops: impl Iterator<Item = Op<'a>> + Clone,
     payload: usize,
     durability: Durability,
-    timer: &OperationTimer<'_>,
-) -> Result<Commit> {
+    report: R,
+) -> std::result::Result<Commit, R::Stop> {
     let lengths = ops.clone().map(|op| (op.key.len(), op.value.len()));
-    let mut commit = engine.commit.lock_noting(|| timer.leave_fast_path());
-    timer.mark(Stage::Queue);
+    let mut commit = if let Some(free) = engine.commit.try_lock() {
+        free
+    } else {
+        report.leave_fast_path()?;
+        engine.commit.wait()
+    };
+    report.mark(Stage::Queue);
     engine.gate.check_write()?;
     let first = commit.next_seq;
     let needed = Memtable::bytes_needed(first, lengths);
@@ -73,7 +81,7 @@ pub(crate) fn commit<'a>(
     });
     let mut count = 0;
     let counted = entries.inspect(|_| count += 1);
-    let appended = commit.writer.append(counted, durability != Durability::None)?;
+    let appended = commit.writer.append(counted, durability != Durability::None, report)?;
     let last = SeqNo(first.0 + count - 1);
     let used = view.active.used_bytes();
     let room = view.active.reserve(needed, last);
@@ -85,37 +93,32 @@ pub(crate) fn commit<'a>(
     }
     commit.next_seq = last.plus(1);
     drop(commit);
-    timer.mark(Stage::WalAppend);
+    report.mark(Stage::WalAppend);
 
     if let Some(mut room) = room {
         for (op, seq) in numbered() {
             view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
         }
     }
-    timer.mark(Stage::Memtable);
+    report.mark(Stage::Memtable);
     engine.publisher.publish(first, last);
-    timer.mark(Stage::Publish);
+    report.mark(Stage::Publish);
     drop(view);
-    count_commit(timer, payload as u64, appended.bytes);
-    let weight = timer.traced_weight();
+    count_commit(report, payload as u64, appended.bytes);
+    let weight = report.traced_weight();
     if weight > 0 {
         record_sizes(engine, appended.bytes, ops, weight);
     }
-    if durability == Durability::Sync {
-        timer.leave_fast_path();
-        engine.wait_durable(appended.end)?;
-        timer.mark(Stage::WalSync);
-    }
-    Ok(Commit::Done)
+    Ok(Commit::Done(appended.end))
 }
 
 #[inline]
-fn count_commit(timer: &OperationTimer<'_>, payload: u64, log_bytes: u64) {
-    timer.add(Counter::UserWrittenBytes, payload);
-    timer.add(Counter::WalPayloadBytes, payload);
-    timer.add(Counter::WalWrittenBytes, log_bytes);
-    timer.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
-    timer.add(Counter::WalRecords, 1);
+fn count_commit(report: impl Report, payload: u64, log_bytes: u64) {
+    report.add(Counter::UserWrittenBytes, payload);
+    report.add(Counter::WalPayloadBytes, payload);
+    report.add(Counter::WalWrittenBytes, log_bytes);
+    report.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
+    report.add(Counter::WalRecords, 1);
 }
 
 /// Records the sizes of a write that stands for `weight` writes.

@@ -20,11 +20,13 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::key::{DEFAULT_KEYSPACE, Kind, SeqNo, check_key, check_value};
 use crate::levels::edit::{CleanClose, VersionEdit};
+use crate::log::segment::LogPosition;
 use crate::metric::StallCause;
-use crate::options::{Options, WriteOptions};
+use crate::options::{Durability, Options, WriteOptions};
 use crate::read;
 use crate::read::scan::{Scan, ScanRange};
 use crate::recovery::{self, RecoveryReport};
+use crate::report::{Report, Untimed, UntimedStop};
 use crate::stats::Stats;
 use crate::value::Value;
 use crate::verify::{self, VerifyReport};
@@ -146,16 +148,54 @@ impl Db {
         options: WriteOptions,
     ) -> Result<()> {
         let engine = &*self.inner.engine;
-        let timer = engine.recorder.start(operation);
         let op = Op { kind, keyspace: DEFAULT_KEYSPACE, key, value };
-        let bytes = key.len() + value.len();
-        let result = check_key(key)
-            .and_then(|()| check_value(value))
-            .and_then(|()| self.commit(&std::iter::once(op), bytes, options, &timer));
-        if let Err(error) = &result {
-            engine.recorder.fail(operation, error.label());
+        let durability = options.durability.unwrap_or(engine.options.durability);
+        // Whoever waits for a sync leaves the fast path anyhow.
+        let begun = (durability != Durability::Sync).then(|| engine.recorder.begin(operation)).flatten();
+        let Some(begun) = begun else {
+            return self.one_timed(engine.recorder.start(operation), operation, op, durability);
+        };
+        match self.commit_one(op, durability, Untimed(&begun)) {
+            Ok(_) => {
+                begun.end(operation);
+                Ok(())
+            }
+            Err(UntimedStop::LeavesFastPath) => {
+                self.one_timed(engine.recorder.resume(begun, operation), operation, op, durability)
+            }
+            Err(UntimedStop::Failed(error)) => {
+                begun.end(operation);
+                engine.recorder.fail(operation, error.label());
+                Err(error)
+            }
         }
-        result
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[expect(clippy::needless_pass_by_value, reason = "the operation ends here, and with it its timer")]
+    fn one_timed(
+        &self,
+        timer: OperationTimer<'_>,
+        operation: Operation,
+        op: Op<'_>,
+        durability: Durability,
+    ) -> Result<()> {
+        let end = self.commit_one(op, durability, &timer);
+        end.and_then(|end| self.wait_durable(end, durability, &timer))
+            .inspect_err(|error| self.inner.engine.recorder.fail(operation, error.label()))
+    }
+
+    #[inline]
+    fn commit_one<R: Report>(
+        &self,
+        op: Op<'_>,
+        durability: Durability,
+        report: R,
+    ) -> std::result::Result<LogPosition, R::Stop> {
+        check_key(op.key)?;
+        check_value(op.value)?;
+        self.commit(&std::iter::once(op), op.key.len() + op.value.len(), durability, report)
     }
 
     /// Applies a batch: all of it or nothing, at any crash. An empty batch does nothing.
@@ -177,7 +217,9 @@ impl Db {
             if batch.is_empty() {
                 return engine.gate.check_write();
             }
-            self.commit(&batch.ops(), batch.payload_bytes(), options, &timer)
+            let durability = options.durability.unwrap_or(engine.options.durability);
+            let end = self.commit(&batch.ops(), batch.payload_bytes(), durability, &timer)?;
+            self.wait_durable(end, durability, &timer)
         });
         if result.is_ok() {
             timer.add(Counter::SetOperations, batch.sets() as u64);
@@ -186,30 +228,46 @@ impl Db {
         result.inspect_err(|error| engine.recorder.fail(Operation::Batch, error.label()))
     }
 
-    fn commit<'a>(
+    /// Makes a write visible. Its place in the log is returned, for [`Db::wait_durable`].
+    #[inline]
+    fn commit<'a, R: Report>(
         &self,
         ops: &(impl Iterator<Item = Op<'a>> + Clone),
         bytes: usize,
-        options: WriteOptions,
-        timer: &OperationTimer<'_>,
-    ) -> Result<()> {
+        durability: Durability,
+        report: R,
+    ) -> std::result::Result<LogPosition, R::Stop> {
         let engine = &*self.inner.engine;
-        let durability = options.durability.unwrap_or(engine.options.durability);
         loop {
             if !engine.pressure.is_none() {
-                timer.leave_fast_path();
+                report.leave_fast_path()?;
                 self.inner.background.under_pressure(bytes)?;
-                timer.mark(Stage::Stall);
+                report.mark(Stage::Stall);
             }
-            match commit(engine, ops.clone(), bytes, durability, timer)? {
-                Commit::Done => return Ok(()),
+            match commit(engine, ops.clone(), bytes, durability, report)? {
+                Commit::Done(end) => return Ok(end),
                 Commit::NoRoom => {
-                    timer.leave_fast_path();
+                    report.leave_fast_path()?;
                     self.inner.background.wait_for_room(StallCause::Memtables)?;
-                    timer.mark(Stage::Stall);
+                    report.mark(Stage::Stall);
                 }
             }
         }
+    }
+
+    /// Waits until a write is durable, if it asked for that. If this fails, the write may be there after a reopening.
+    fn wait_durable(
+        &self,
+        end: LogPosition,
+        durability: Durability,
+        timer: &OperationTimer<'_>,
+    ) -> Result<()> {
+        if durability == Durability::Sync {
+            timer.leave_fast_path();
+            self.inner.engine.wait_durable(end)?;
+            timer.mark(Stage::WalSync);
+        }
+        Ok(())
     }
 
     /// The value of a key, or `None` if it has none.

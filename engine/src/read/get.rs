@@ -43,7 +43,7 @@ struct Stopped<S>(S, Progress);
 pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], seq: SeqNo) -> Result<Option<Value>> {
     // The shortest way, and the most travelled: a get that is not timed, and served by the active memtable. The view stays
     // behind its reference: that leaves a register for what the instrumentation remembers.
-    let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin_get() };
+    let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin(Operation::Get) };
     let Some(begun) = begun else { return get_timed(engine, view, user, seq) };
     let Some((trailer, value)) = view.active.get(user, seq) else {
         return get_beyond(engine, view, user, seq, begun);
@@ -80,7 +80,7 @@ fn get_beyond(
     let search = Search { view, user, seq };
     match search.beyond(Untimed(&begun)) {
         Ok(found) => {
-            begun.end();
+            begun.end(Operation::Get);
             Ok(found)
         }
         Err(stopped) => go_on_timed(engine, search, begun, stopped),
@@ -97,11 +97,11 @@ fn go_on_timed(
     Stopped(stop, from): Stopped<UntimedStop>,
 ) -> Result<Option<Value>> {
     let found = match stop {
-        UntimedStop::LeavesFastPath => {
-            search.levels(from, &engine.recorder.resume(begun)).map_err(|Stopped(error, _)| error)
-        }
+        UntimedStop::LeavesFastPath => search
+            .levels(from, &engine.recorder.resume(begun, Operation::Get))
+            .map_err(|Stopped(error, _)| error),
         UntimedStop::Failed(error) => {
-            begun.end();
+            begun.end(Operation::Get);
             Err(error)
         }
     };

@@ -53,13 +53,13 @@ impl Recorder {
 
     /// Nothing begun.
     #[inline]
-    pub fn begin_get(&self) -> Option<Begun<'_>> {
+    pub fn begin(&self, _operation: Operation) -> Option<Begun<'_>> {
         Some(Begun(PhantomData))
     }
 
     /// A timer that times nothing.
     #[inline]
-    pub fn resume<'a>(&'a self, _begun: Begun<'a>) -> OperationTimer<'a> {
+    pub fn resume<'a>(&'a self, _begun: Begun<'a>, _operation: Operation) -> OperationTimer<'a> {
         OperationTimer(PhantomData)
     }
 
@@ -79,10 +79,6 @@ impl Recorder {
     ) -> Option<IoTimer<'_>> {
         None
     }
-
-    /// Nothing.
-    #[inline]
-    pub fn io_untimed(&self, _operation: IoOperation, _file: IoFile, _failed: bool) {}
 
     /// Chooses none.
     #[inline]
@@ -191,7 +187,7 @@ impl Begun<'_> {
 
     /// Nothing.
     #[inline]
-    pub fn end(self) {}
+    pub fn end(self, _operation: Operation) {}
 
     /// Nothing.
     #[inline]
