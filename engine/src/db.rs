@@ -160,8 +160,8 @@ impl Db {
                 begun.end(operation);
                 Ok(())
             }
-            Err(UntimedStop::LeavesFastPath) => {
-                self.one_timed(engine.recorder.resume(begun, operation), operation, op, durability)
+            Err(UntimedStop::LeavesFastPath(token)) => {
+                self.one_timed(engine.recorder.resume(begun, operation, token), operation, op, durability)
             }
             Err(UntimedStop::Failed(error)) => {
                 begun.end(operation);

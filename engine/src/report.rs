@@ -10,7 +10,7 @@
 //! | `&OperationTimer` | those whose turn it is to be timed, and what is left of one that left the fast path | the timer takes a stamp |
 //! | `&Recorder` | what is no operation of its own: block reads of scans, compactions, checks | nothing happens |
 
-use bettong_metrics::{Begun, CounterCell, GetSource, OperationTimer, Recorder, Stage};
+use bettong_metrics::{Begun, CounterCell, GetSource, NeedsTimer, OperationTimer, Recorder, Stage};
 
 use crate::error::Error;
 
@@ -63,7 +63,7 @@ pub(crate) struct Untimed<'a>(pub(crate) &'a Begun<'a>);
 pub(crate) enum UntimedStop {
     Failed(Error),
     /// It is to be timed from here on.
-    LeavesFastPath,
+    LeavesFastPath(NeedsTimer),
 }
 
 impl From<Error> for UntimedStop {
@@ -77,12 +77,12 @@ impl Report for Untimed<'_> {
 
     #[inline]
     fn leave_fast_path(self) -> Result<(), UntimedStop> {
-        if self.0.needs_timer_off_fast_path() { Err(UntimedStop::LeavesFastPath) } else { Ok(()) }
+        self.0.leave_fast_path().map_err(UntimedStop::LeavesFastPath)
     }
 
     #[inline]
     fn starts_over(stop: &UntimedStop) -> bool {
-        matches!(stop, UntimedStop::LeavesFastPath)
+        matches!(stop, UntimedStop::LeavesFastPath(_))
     }
 
     #[inline]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Begun, Counter, GetSource, Operation, Stage};
+use bettong_metrics::{Begun, Counter, GetSource, Operation, OperationTimer, Stage};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -78,34 +78,30 @@ fn get_beyond(
     begun: Begun<'_>,
 ) -> Result<Option<Value>> {
     let search = Search { view, user, seq };
-    match search.beyond(Untimed(&begun)) {
+    let found = match search.beyond(Untimed(&begun)) {
         Ok(found) => {
             begun.end(Operation::Get);
-            Ok(found)
+            return Ok(found);
         }
-        Err(stopped) => go_on_timed(engine, search, begun, stopped),
-    }
-}
-
-/// Takes a get to its end that stopped, or that failed.
-#[cold]
-#[inline(never)]
-fn go_on_timed(
-    engine: &Engine,
-    search: Search<'_>,
-    begun: Begun<'_>,
-    Stopped(stop, from): Stopped<UntimedStop>,
-) -> Result<Option<Value>> {
-    let found = match stop {
-        UntimedStop::LeavesFastPath => search
-            .levels(from, &engine.recorder.resume(begun, Operation::Get))
-            .map_err(|Stopped(error, _)| error),
-        UntimedStop::Failed(error) => {
+        Err(Stopped(UntimedStop::LeavesFastPath(token), from)) => {
+            go_on_timed(search, from, &engine.recorder.resume(begun, Operation::Get, token))
+        }
+        Err(Stopped(UntimedStop::Failed(error), _)) => {
             begun.end(Operation::Get);
             Err(error)
         }
     };
-    found.inspect_err(|error| engine.recorder.fail(Operation::Get, error.label()))
+    if let Err(error) = &found {
+        engine.recorder.fail(Operation::Get, error.label());
+    }
+    found
+}
+
+/// Takes a get to its end that left the fast path.
+#[cold]
+#[inline(never)]
+fn go_on_timed(search: Search<'_>, from: Progress, timer: &OperationTimer<'_>) -> Result<Option<Value>> {
+    search.levels(from, timer).map_err(|Stopped(error, _)| error)
 }
 
 impl Search<'_> {
@@ -158,7 +154,7 @@ impl Search<'_> {
         report: R,
     ) -> std::result::Result<Found, Stopped<R::Stop>> {
         let mut at = from;
-        let Some(cells) = LevelCells::ALL.get(at.level) else { return Ok(None) };
+        let cells = LevelCells::of_level(at.level);
         for (passed, table) in tables.enumerate() {
             if passed < from.tables {
                 continue;

@@ -57,10 +57,15 @@ impl Recorder {
         Some(Begun(PhantomData))
     }
 
-    /// A timer that times nothing.
+    /// Never called: nothing needs a timer.
     #[inline]
-    pub fn resume<'a>(&'a self, _begun: Begun<'a>, _operation: Operation) -> OperationTimer<'a> {
-        OperationTimer(PhantomData)
+    pub fn resume<'a>(
+        &'a self,
+        _begun: Begun<'a>,
+        _operation: Operation,
+        needs_timer: NeedsTimer,
+    ) -> OperationTimer<'a> {
+        match needs_timer {}
     }
 
     /// A timer that times nothing.
@@ -172,9 +177,12 @@ pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 
 impl Begun<'_> {
     /// It goes everywhere as it is.
+    ///
+    /// # Errors
+    /// None.
     #[inline]
-    pub fn needs_timer_off_fast_path(&self) -> bool {
-        false
+    pub fn leave_fast_path(&self) -> Result<(), NeedsTimer> {
+        Ok(())
     }
 
     /// Nothing.
@@ -193,6 +201,10 @@ impl Begun<'_> {
     #[inline]
     pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
 }
+
+/// What there is none of.
+#[derive(Clone, Copy, Debug)]
+pub enum NeedsTimer {}
 
 /// No place in a queue.
 #[derive(Debug)]

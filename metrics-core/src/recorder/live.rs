@@ -115,7 +115,12 @@ impl Recorder {
     /// A timer for an `operation` that began without one, and leaves the fast path here.
     #[cold]
     #[expect(clippy::needless_pass_by_value, reason = "what began is used up: its timer ends it")]
-    pub fn resume<'a>(&'a self, begun: Begun<'a>, operation: Operation) -> OperationTimer<'a> {
+    pub fn resume<'a>(
+        &'a self,
+        begun: Begun<'a>,
+        operation: Operation,
+        _needs_timer: NeedsTimer,
+    ) -> OperationTimer<'a> {
         let timer = self.resume_on(operation, begun.shard, Ticks::NONE);
         timer.leave_fast_path();
         timer
@@ -250,10 +255,13 @@ pub struct Begun<'a> {
 }
 
 impl Begun<'_> {
-    /// Whether it is to go on with a timer ([`Recorder::resume`]) before it waits or reads a file.
+    /// The operation is about to wait, or to open or read a file.
+    ///
+    /// # Errors
+    /// It is to do so with a timer ([`Recorder::resume`]).
     #[inline]
-    pub fn needs_timer_off_fast_path(&self) -> bool {
-        true
+    pub fn leave_fast_path(&self) -> Result<(), NeedsTimer> {
+        Err(NeedsTimer(()))
     }
 
     /// As [`OperationTimer::add`].
@@ -280,6 +288,11 @@ impl Begun<'_> {
         self.shard.operation(operation).finish_fast();
     }
 }
+
+/// Says that an operation is not to go on without a timer. Where nothing is timed there is no such thing, and the compiler
+/// removes what would be done about it.
+#[derive(Clone, Copy, Debug)]
+pub struct NeedsTimer(());
 
 /// A place in the queue of writers. The thread says so in its own shard: a writer whose turn has come holds the lock that the
 /// others want, and must not wait for a line that they are writing.
