@@ -16,9 +16,9 @@ cd "$(dirname "$0")/.."
 # get_memtable was 12: it scatters more than its cost, for the reason above.)
 declare -A BOUND=(
     [get_memtable]=40
-    [get_table]=190
-    [get_missing]=76
-    [set]=155
+    [get_table]=75
+    [get_missing]=45
+    [set]=75
     [scan]=545
     [steps]=9
 )

@@ -39,7 +39,7 @@ fn recording(c: &mut Criterion) {
             b.iter(|| recorder.start(Operation::Scan).finish());
         });
         group.bench_function(BenchmarkId::new("begin, end get", level), |b| {
-            b.iter(|| match recorder.begin_get() {
+            b.iter(|| match recorder.begin(Operation::Get) {
                 Some(begun) => begun.end_in_memtable(Some(black_box(100))),
                 None => recorder.start(Operation::Get).finish(),
             });

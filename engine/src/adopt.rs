@@ -13,6 +13,7 @@ use crate::env::names::FileName;
 use crate::error::Result;
 use crate::iter::internal::{BoxedIterator, InternalIterator};
 use crate::iter::merge::MergeIter;
+use crate::key::InternalKey;
 use crate::log::segment::LogPosition;
 use crate::memtable::Memtable;
 use crate::snapshot_list::Horizons;
@@ -73,15 +74,18 @@ fn usage_of(memtables: &[Arc<Memtable>], horizons: &Horizons) -> Result<UsageByF
     Ok(used)
 }
 
-/// The log that the value of `pointer` has to be copied from, if it is not adopted.
-pub(crate) fn left<'a>(
+/// Where the value of an entry lies, if that is a log which is not adopted: it has to move.
+pub(crate) fn log_to_leave<'a>(
     adopted: &[Adopted],
     memtables: &'a [Arc<Memtable>],
-    pointer: ValuePointer,
-) -> Option<&'a Arc<ValueFile>> {
+    key: InternalKey<'_>,
+    stored: &[u8],
+) -> Option<(ValuePointer, &'a Arc<ValueFile>)> {
+    let pointer = Stored::pointer(key.trailer.kind(), stored)?;
     let stays = adopted.iter().any(|adopted| adopted.file.number == pointer.file);
     let mut logs = memtables.iter().map(|memtable| memtable.values());
-    if stays { None } else { logs.find(|file| file.number == pointer.file) }
+    let log = if stays { None } else { logs.find(|file| file.number == pointer.file) };
+    Some((pointer, log?))
 }
 
 /// Makes the bytes of adopted logs durable, before anything relies on them alone; and gives back the room that was reserved

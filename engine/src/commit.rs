@@ -4,21 +4,23 @@
 //!    (with a new log segment) takes its place.
 //! 2. Outside of it, beside other writers: the inserts.
 //! 3. In order: the write becomes visible.
-//! 4. If it asked for [`Durability::Sync`]: group commit.
+//! 4. If it asked for [`Durability::Sync`]: group commit, which the caller sees to.
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Event, Gauge, Histogram, OperationTimer, Stage};
+use bettong_metrics::{Counter, Event, Gauge, Histogram, Stage};
 
 use crate::batch::Op;
 use crate::engine::{CommitState, Engine};
 use crate::error::Result;
 use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::log::segment::LogPosition;
 use crate::log::writer::{Appended, LogWriter};
 use crate::memtable::{Memtable, Reservation};
 use crate::metric::{APART, INLINE, WriteOrigin};
-use crate::options::Durability;
+use crate::options::{Durability, WriteOptions};
 use crate::placement::{EntryPlaces, Placement};
+use crate::report::Report;
 use crate::values::file::ValueFile;
 use crate::view::View;
 
@@ -26,9 +28,27 @@ use crate::view::View;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Commit {
-    Done,
+    /// It is visible, and durable once the log is up to here.
+    Done(LogPosition),
     /// Every memtable is full: try again when one has been flushed.
     NoRoom,
+}
+
+/// What a write asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) durability: Durability,
+    /// When its values expire.
+    pub(crate) expires_at: Option<u64>,
+}
+
+impl Terms {
+    pub(crate) fn of(engine: &Engine, options: WriteOptions) -> Terms {
+        Terms {
+            durability: options.durability.unwrap_or(engine.options.durability),
+            expires_at: options.ttl.or(engine.options.ttl).map(|ttl| engine.set.expiry.after(ttl)),
+        }
+    }
 }
 
 /// Why a memtable was closed: label `reason`.
@@ -41,24 +61,29 @@ pub(crate) enum RotationReason {
     Manual = 2,
 }
 
-/// Commits `ops`, of which there is at least one, with `payload` bytes of keys and values in all.
+/// Commits `ops`, of which there is at least one, with `payload` bytes of keys and values in all. A reporter that stops does so
+/// before anything is done.
 ///
 /// # Errors
-/// Of the log. Nothing of the write is visible then; if its bytes had been written and only their sync failed, it may
-/// be there after a reopening.
-pub(crate) fn commit<'a>(
+/// Of the log. Nothing of the write is visible then.
+pub(crate) fn commit<'a, R: Report>(
     engine: &Engine,
     ops: impl Iterator<Item = Op<'a>> + Clone,
     payload: usize,
-    (durability, expires_at): (Durability, Option<u64>),
-    timer: &OperationTimer<'_>,
-) -> Result<Commit> {
-    let placement = Placement::new(engine.options.separation_threshold, expires_at);
+    terms: Terms,
+    report: R,
+) -> std::result::Result<Commit, R::Stop> {
+    let placement = Placement::new(engine.options.separation_threshold, terms.expires_at);
     let plain = placement.is_plain(ops.clone());
     let lengths =
         ops.clone().map(|op| (op.key.len(), if plain { op.value.len() } else { placement.stored_len(op) }));
-    let mut commit = engine.commit.lock_noting(|| timer.leave_fast_path());
-    timer.mark(Stage::Queue);
+    let mut commit = if let Some(free) = engine.commit.try_lock() {
+        free
+    } else {
+        report.leave_fast_path()?;
+        engine.commit.wait()
+    };
+    report.mark(Stage::Queue);
     engine.gate.check_write()?;
     let first = commit.next_seq;
     let needed = Memtable::bytes_needed(first, lengths);
@@ -79,7 +104,7 @@ pub(crate) fn commit<'a>(
     let mut count = 0;
     let counted = entries.inspect(|_| count += 1);
     // What stays in the log is read from there, so the operating system must have it.
-    let appended = commit.writer.append(counted, durability != Durability::None || !plain)?;
+    let appended = commit.writer.append(counted, terms.durability != Durability::None || !plain, report)?;
     let last = SeqNo(first.0 + count - 1);
     let used = view.active.used_bytes();
     let room = view.active.reserve(needed, last);
@@ -92,7 +117,7 @@ pub(crate) fn commit<'a>(
     }
     commit.next_seq = last.plus(1);
     drop(commit);
-    timer.mark(Stage::WalAppend);
+    report.mark(Stage::WalAppend);
 
     if let Some(mut room) = room {
         if plain {
@@ -100,26 +125,21 @@ pub(crate) fn commit<'a>(
                 view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
             }
         } else {
-            insert_placed(&view.active, &mut room, &placement, numbered(), appended, timer);
+            insert_placed(&view.active, &mut room, &placement, numbered(), appended, report);
         }
     }
     let inline = ops.clone().filter(|op| op.kind == Kind::Value && !placement.is_apart(*op)).count();
-    timer.add(Counter::ValuesWritten.at(INLINE), inline as u64);
-    timer.mark(Stage::Memtable);
+    report.add(Counter::ValuesWritten.at(INLINE), inline as u64);
+    report.mark(Stage::Memtable);
     engine.publisher.publish(first, last);
-    timer.mark(Stage::Publish);
+    report.mark(Stage::Publish);
     drop(view);
-    count_commit(timer, payload as u64, appended.bytes);
-    let weight = timer.traced_weight();
+    count_commit(report, payload as u64, appended.bytes);
+    let weight = report.traced_weight();
     if weight > 0 {
         record_sizes(engine, appended.bytes, ops, weight);
     }
-    if durability == Durability::Sync {
-        timer.leave_fast_path();
-        engine.wait_durable(appended.end)?;
-        timer.mark(Stage::WalSync);
-    }
-    Ok(Commit::Done)
+    Ok(Commit::Done(appended.end))
 }
 
 /// Inserts writes of which some stay in the log, or expire.
@@ -129,7 +149,7 @@ fn insert_placed<'a>(
     placement: &Placement,
     numbered: impl Iterator<Item = (Op<'a>, SeqNo)>,
     appended: Appended,
-    timer: &OperationTimer<'_>,
+    report: impl Report,
 ) {
     let mut places = EntryPlaces::of_group(appended.end.segment, appended.end.offset - appended.bytes);
     for (op, seq) in numbered {
@@ -137,20 +157,20 @@ fn insert_placed<'a>(
         let (kind, stored) = placement.stored(op, pointer);
         memtable.insert(room, InternalKey::new(op.key, Trailer::new(seq, kind)), &stored);
         if kind.is_pointer() {
-            timer.add(Counter::ValuesWritten.at(APART), 1);
-            timer.add(Counter::VlogWrites, 1);
-            timer.add(Counter::VlogWrittenBytes, u64::from(pointer.len));
+            report.add(Counter::ValuesWritten.at(APART), 1);
+            report.add(Counter::VlogWrites, 1);
+            report.add(Counter::VlogWrittenBytes, u64::from(pointer.len));
         }
     }
 }
 
 #[inline]
-fn count_commit(timer: &OperationTimer<'_>, payload: u64, log_bytes: u64) {
-    timer.add(Counter::UserWrittenBytes, payload);
-    timer.add(Counter::WalPayloadBytes, payload);
-    timer.add(Counter::WalWrittenBytes, log_bytes);
-    timer.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
-    timer.add(Counter::WalRecords, 1);
+fn count_commit(report: impl Report, payload: u64, log_bytes: u64) {
+    report.add(Counter::UserWrittenBytes, payload);
+    report.add(Counter::WalPayloadBytes, payload);
+    report.add(Counter::WalWrittenBytes, log_bytes);
+    report.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), log_bytes);
+    report.add(Counter::WalRecords, 1);
 }
 
 /// Records the sizes of a write that stands for `weight` writes.

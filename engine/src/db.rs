@@ -1,16 +1,18 @@
 //! The door: the handle that callers hold.
 
+pub(crate) mod snapshot;
+
 use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
-use bettong_metrics::{
-    Counter, Event, EventKind, Hold, HolderKind, Operation, OperationTimer, Registry, Severity, Stage,
-};
+use bettong_metrics::{Counter, Event, EventKind, Operation, OperationTimer, Registry, Severity, Stage};
+
+use snapshot::Snapshot;
 
 use crate::background::Background;
 use crate::batch::{Op, WriteBatch};
-use crate::commit::{Commit, RotationReason, commit};
+use crate::commit::{Commit, RotationReason, Terms, commit};
 use crate::engine::Engine;
 use crate::env::Threads;
 use crate::env::file::Lock;
@@ -19,12 +21,14 @@ use crate::error::{Error, Result};
 use crate::garbage::GarbageReport;
 use crate::key::{DEFAULT_KEYSPACE, Kind, check_key, check_value};
 use crate::levels::edit::{CleanClose, VersionEdit};
+use crate::log::segment::LogPosition;
 use crate::metric::StallCause;
-use crate::options::{Options, WriteOptions};
+use crate::options::{Durability, Options, WriteOptions};
 use crate::read;
 use crate::read::point::ReadPoint;
 use crate::read::scan::{Scan, ScanRange};
 use crate::recovery::{self, RecoveryReport};
+use crate::report::{Report, Untimed, UntimedStop};
 use crate::stats::Stats;
 use crate::value::Value;
 use crate::verify::{self, VerifyReport};
@@ -146,16 +150,55 @@ impl Db {
         options: WriteOptions,
     ) -> Result<()> {
         let engine = &*self.inner.engine;
-        let timer = engine.recorder.start(operation);
         let op = Op { kind, keyspace: DEFAULT_KEYSPACE, key, value };
-        let bytes = key.len() + value.len();
-        let result = check_key(key)
-            .and_then(|()| check_value(value))
-            .and_then(|()| self.commit(&std::iter::once(op), bytes, options, &timer));
-        if let Err(error) = &result {
-            engine.recorder.fail(operation, error.label());
+        let terms = Terms::of(engine, options);
+        // Whoever waits for a sync leaves the fast path anyhow.
+        let begun =
+            (terms.durability != Durability::Sync).then(|| engine.recorder.begin(operation)).flatten();
+        let Some(begun) = begun else {
+            return self.one_timed(engine.recorder.start(operation), operation, op, terms);
+        };
+        match self.commit_one(op, terms, Untimed(&begun)) {
+            Ok(_) => {
+                begun.end(operation);
+                Ok(())
+            }
+            Err(UntimedStop::LeavesFastPath(token)) => {
+                self.one_timed(engine.recorder.resume(begun, operation, token), operation, op, terms)
+            }
+            Err(UntimedStop::Failed(error)) => {
+                begun.end(operation);
+                engine.recorder.fail(operation, error.label());
+                Err(error)
+            }
         }
-        result
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[expect(clippy::needless_pass_by_value, reason = "the operation ends here, and with it its timer")]
+    fn one_timed(
+        &self,
+        timer: OperationTimer<'_>,
+        operation: Operation,
+        op: Op<'_>,
+        terms: Terms,
+    ) -> Result<()> {
+        let end = self.commit_one(op, terms, &timer);
+        end.and_then(|end| self.wait_durable(end, terms, &timer))
+            .inspect_err(|error| self.inner.engine.recorder.fail(operation, error.label()))
+    }
+
+    #[inline]
+    fn commit_one<R: Report>(
+        &self,
+        op: Op<'_>,
+        terms: Terms,
+        report: R,
+    ) -> std::result::Result<LogPosition, R::Stop> {
+        check_key(op.key)?;
+        check_value(op.value)?;
+        self.commit(&std::iter::once(op), op.key.len() + op.value.len(), terms, report)
     }
 
     /// Applies a batch: all of it or nothing, at any crash. An empty batch does nothing.
@@ -177,7 +220,9 @@ impl Db {
             if batch.is_empty() {
                 return engine.gate.check_write();
             }
-            self.commit(&batch.ops(), batch.payload_bytes(), options, &timer)
+            let terms = Terms::of(engine, options);
+            let end = self.commit(&batch.ops(), batch.payload_bytes(), terms, &timer)?;
+            self.wait_durable(end, terms, &timer)
         });
         if result.is_ok() {
             timer.add(Counter::SetOperations, batch.sets() as u64);
@@ -186,31 +231,41 @@ impl Db {
         result.inspect_err(|error| engine.recorder.fail(Operation::Batch, error.label()))
     }
 
-    fn commit<'a>(
+    /// Makes a write visible. Its place in the log is returned, for [`Db::wait_durable`].
+    #[inline]
+    fn commit<'a, R: Report>(
         &self,
         ops: &(impl Iterator<Item = Op<'a>> + Clone),
         bytes: usize,
-        options: WriteOptions,
-        timer: &OperationTimer<'_>,
-    ) -> Result<()> {
+        terms: Terms,
+        report: R,
+    ) -> std::result::Result<LogPosition, R::Stop> {
         let engine = &*self.inner.engine;
-        let durability = options.durability.unwrap_or(engine.options.durability);
-        let expires_at = options.ttl.or(engine.options.ttl).map(|ttl| engine.set.expiry.after(ttl));
         loop {
             if !engine.pressure.is_none() {
-                timer.leave_fast_path();
+                report.leave_fast_path()?;
                 self.inner.background.under_pressure(bytes)?;
-                timer.mark(Stage::Stall);
+                report.mark(Stage::Stall);
             }
-            match commit(engine, ops.clone(), bytes, (durability, expires_at), timer)? {
-                Commit::Done => return Ok(()),
+            match commit(engine, ops.clone(), bytes, terms, report)? {
+                Commit::Done(end) => return Ok(end),
                 Commit::NoRoom => {
-                    timer.leave_fast_path();
+                    report.leave_fast_path()?;
                     self.inner.background.wait_for_room(StallCause::Memtables)?;
-                    timer.mark(Stage::Stall);
+                    report.mark(Stage::Stall);
                 }
             }
         }
+    }
+
+    /// Waits until a write is durable, if it asked for that. If this fails, the write may be there after a reopening.
+    fn wait_durable(&self, end: LogPosition, terms: Terms, timer: &OperationTimer<'_>) -> Result<()> {
+        if terms.durability == Durability::Sync {
+            timer.leave_fast_path();
+            self.inner.engine.wait_durable(end)?;
+            timer.mark(Stage::WalSync);
+        }
+        Ok(())
     }
 
     /// The value of a key, or `None` if it has none.
@@ -493,67 +548,4 @@ fn announce_open(engine: &Engine, report: &RecoveryReport) {
 fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
     let copy = |bound: Bound<&&'k [u8]>| bound.map(|key| key.to_vec());
     ScanRange { lower: copy(range.start_bound()), upper: copy(range.end_bound()) }
-}
-
-/// One state of the database, to be read at leisure. Clones read the same state.
-///
-/// ```
-/// # let dir = tempfile::tempdir()?;
-/// # let db = bettong::Db::open(dir.path(), bettong::Options::default())?;
-/// db.set(b"k", b"before")?;
-/// let snapshot = db.snapshot();
-/// db.set(b"k", b"after")?;
-/// assert_eq!(snapshot.get(b"k")?.unwrap(), b"before");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct Snapshot {
-    inner: Arc<Inner>,
-    point: ReadPoint,
-    /// That it is held, for those who look at the metrics.
-    _hold: Hold,
-}
-
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Snapshot(at {})", self.point.seq.0)
-    }
-}
-
-impl Snapshot {
-    /// A handle on a state that is registered.
-    fn new(inner: &Arc<Inner>, point: ReadPoint) -> Snapshot {
-        let hold = inner.engine.recorder.hold(HolderKind::Snapshot, point.seq.0);
-        Snapshot { inner: inner.clone(), point, _hold: hold }
-    }
-
-    /// The value that a key had, or `None` if it had none.
-    ///
-    /// # Errors
-    /// As [`Db::get`].
-    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
-        self.inner.get(key.as_ref(), Some(self.point))
-    }
-
-    /// The keys of a range and the values they had: see [`Db::scan`].
-    pub fn scan<'k>(&self, range: impl RangeBounds<&'k [u8]>) -> Scan {
-        self.inner.scan(owned(&range), Some(self.point))
-    }
-
-    /// The keys that started with `prefix` and the values they had.
-    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
-        self.inner.scan(ScanRange::prefix(prefix.as_ref()), Some(self.point))
-    }
-}
-
-impl Clone for Snapshot {
-    fn clone(&self) -> Snapshot {
-        self.inner.engine.snapshots.retain(self.point.seq);
-        Snapshot::new(&self.inner, self.point)
-    }
-}
-
-impl Drop for Snapshot {
-    fn drop(&mut self) {
-        self.inner.engine.snapshots.release(self.point.seq);
-    }
 }

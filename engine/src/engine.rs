@@ -285,7 +285,7 @@ impl Engine {
     pub(crate) fn sync_log(&self) -> Result<()> {
         let end = {
             let mut commit = self.commit.lock();
-            commit.writer.hand_over()?;
+            commit.writer.hand_over(&self.recorder)?;
             commit.writer.end()
         };
         self.wait_durable(end)

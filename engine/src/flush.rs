@@ -12,12 +12,13 @@ use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
 use crate::iter::merge::MergeIter;
 use crate::job::{ENTRIES_BETWEEN_REPORTS, outcome, shown};
-use crate::key::SeqNo;
+use crate::key::{InternalKey, SeqNo};
 use crate::levels::edit::VersionEdit;
 use crate::memtable::Memtable;
 use crate::meter::Meter;
 use crate::metric::{Pool, ValuePurpose, WriteOrigin};
-use crate::values::stored::Stored;
+use crate::values::file::ValueFile;
+use crate::values::pointer::ValuePointer;
 use crate::view::View;
 
 /// Why a flush was made: label `reason`.
@@ -69,6 +70,19 @@ fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) 
     result.map(|_| true)
 }
 
+/// Writes an entry that is kept; its value is moved if it lies in a log that is not.
+fn keep(
+    engine: &Engine,
+    output: &mut Output<'_>,
+    (key, stored): (InternalKey<'_>, &[u8]),
+    leaves: Option<(ValuePointer, &Arc<ValueFile>)>,
+) -> Result<()> {
+    let Some((pointer, log)) = leaves else { return output.add(key, stored) };
+    let value = log.read(pointer, key.user, ValuePurpose::Collection, &engine.recorder)?;
+    let moved = output.move_value(key, stored, &value)?;
+    output.add(key, &moved)
+}
+
 fn plan(memtables: &[Arc<Memtable>], reason: FlushReason) -> JobPlan {
     JobPlan {
         kind: JobKind::Flush,
@@ -103,16 +117,12 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
                 if verdict == Verdict::Held {
                     held.count(key, value);
                 }
-                match Stored::pointer(key.trailer.kind(), value)
-                    .and_then(|p| Some((p, adopt::left(&adopted, memtables, p)?)))
-                {
-                    Some((pointer, log)) => {
-                        let moved = log.read(pointer, key.user, ValuePurpose::Collection, None)?;
-                        let stored = output.move_value(key, value, &moved)?;
-                        output.add(key, &stored)?;
-                    }
-                    None => output.add(key, value)?,
-                }
+                keep(
+                    engine,
+                    &mut output,
+                    (key, value),
+                    adopt::log_to_leave(&adopted, memtables, key, value),
+                )?;
             }
             Verdict::Shadowed | Verdict::Spent => {
                 report.dropped_shadowed += 1;

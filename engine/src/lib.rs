@@ -90,7 +90,8 @@ mod doc_examples;
 
 pub use batch::WriteBatch;
 pub use bettong_metrics::Instrumentation;
-pub use db::{Db, Snapshot};
+pub use db::Db;
+pub use db::snapshot::Snapshot;
 pub use error::{Error, ErrorKind, Result};
 pub use garbage::GarbageReport;
 pub use limits::{MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES};

@@ -140,9 +140,15 @@ pub(crate) struct LevelCells {
 }
 
 impl LevelCells {
-    /// The cells of every level.
-    pub(crate) const ALL: [LevelCells; 7] =
+    const ALL: [LevelCells; 7] =
         [Self::of(0), Self::of(1), Self::of(2), Self::of(3), Self::of(4), Self::of(5), Self::of(6)];
+
+    /// The cells of a level; there is none beyond the last.
+    #[inline]
+    pub(crate) fn of_level(level: usize) -> &'static LevelCells {
+        let [.., last] = &Self::ALL;
+        Self::ALL.get(level).unwrap_or(last)
+    }
 
     const fn of(level: usize) -> LevelCells {
         LevelCells {

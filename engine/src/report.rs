@@ -1,30 +1,31 @@
-//! What a read tells the instrumentation while it goes on.
+//! What an operation tells the instrumentation while it goes on.
 //!
-//! Most gets are not timed, and need one register to count what they do. Asking at every step whether they are, in a timer that
-//! lies in memory, would cost them more than all of their counters. So the code of a read is generic over whom it reports to:
+//! Most operations are not timed, and need one register to count what they do. Asking at every step whether they are, in a timer
+//! that lies in memory, would cost them more than all of their counters. So the code of reads and commits is generic over whom it
+//! reports to:
 //!
 //! | reporter | for | where it leaves the fast path |
 //! |---|---|---|
-//! | [`Untimed`] | most gets | it stops: the search goes on from there with a timer |
-//! | `&OperationTimer` | gets whose turn it is to be timed, and what is left of a get that left the fast path | the timer takes a stamp |
-//! | `&Recorder` | reads that are no operation of their own: scans, compactions, checks | nothing happens |
+//! | [`Untimed`] | most gets, sets and deletes | it stops, and goes on or starts over with a timer |
+//! | `&OperationTimer` | those whose turn it is to be timed, and what is left of one that left the fast path | the timer takes a stamp |
+//! | `&Recorder` | what is no operation of its own: block reads of scans, compactions, checks | nothing happens |
 
-use bettong_metrics::{Begun, CounterCell, GetSource, OperationTimer, Recorder, Stage};
+use bettong_metrics::{Begun, CounterCell, GetSource, NeedsTimer, OperationTimer, Recorder, Stage};
 
 use crate::error::Error;
 
-/// Whom a read reports to.
+/// Whom an operation reports to.
 pub(crate) trait Report: Copy {
-    /// What ends a read before its end.
+    /// What ends an operation before its end.
     type Stop: From<Error>;
 
-    /// The read has to wait, or to read a file.
+    /// The operation has to wait, or to open or read a file.
     ///
     /// # Errors
     /// If it is not to do so with this reporter.
     fn leave_fast_path(self) -> Result<(), Self::Stop>;
 
-    /// Whether a read that stopped like this starts over with another reporter, which then counts what this one would have.
+    /// Whether an operation that stopped like this starts over with another reporter, which then counts what this one would have.
     fn starts_over(_stop: &Self::Stop) -> bool {
         false
     }
@@ -34,6 +35,11 @@ pub(crate) trait Report: Copy {
 
     /// Ends a stage.
     fn mark(self, _stage: Stage) {}
+
+    /// How many operations a value recorded of this one stands for; 0 if none is to be recorded.
+    fn traced_weight(self) -> u64 {
+        0
+    }
 
     /// A get looks into a table.
     fn table_checked(self) {}
@@ -48,16 +54,16 @@ pub(crate) trait ReportGet: Report {
     fn served(self, source: GetSource, tombstone: bool);
 }
 
-/// A get that began and is not timed.
+/// An operation that began and is not timed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Untimed<'a>(pub(crate) &'a Begun<'a>);
 
-/// Why an untimed get stops.
+/// Why an untimed operation stops.
 #[derive(Debug)]
 pub(crate) enum UntimedStop {
     Failed(Error),
     /// It is to be timed from here on.
-    LeavesFastPath,
+    LeavesFastPath(NeedsTimer),
 }
 
 impl From<Error> for UntimedStop {
@@ -71,12 +77,12 @@ impl Report for Untimed<'_> {
 
     #[inline]
     fn leave_fast_path(self) -> Result<(), UntimedStop> {
-        if self.0.needs_timer_off_fast_path() { Err(UntimedStop::LeavesFastPath) } else { Ok(()) }
+        self.0.leave_fast_path().map_err(UntimedStop::LeavesFastPath)
     }
 
     #[inline]
     fn starts_over(stop: &UntimedStop) -> bool {
-        matches!(stop, UntimedStop::LeavesFastPath)
+        matches!(stop, UntimedStop::LeavesFastPath(_))
     }
 
     #[inline]
@@ -109,6 +115,11 @@ impl Report for &OperationTimer<'_> {
     #[inline]
     fn mark(self, stage: Stage) {
         OperationTimer::mark(self, stage);
+    }
+
+    #[inline]
+    fn traced_weight(self) -> u64 {
+        OperationTimer::traced_weight(self)
     }
 
     #[inline]

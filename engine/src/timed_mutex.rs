@@ -22,20 +22,18 @@ impl<T> TimedMutex<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.lock_noting(|| {})
+        self.try_lock().unwrap_or_else(|| self.wait())
     }
 
-    /// Takes the lock; calls `contended` first if it has to wait.
+    /// The lock if it is free.
     #[inline]
-    pub(crate) fn lock_noting(&self, contended: impl FnOnce()) -> MutexGuard<'_, T> {
-        self.inner.try_lock().unwrap_or_else(|| {
-            contended();
-            self.wait()
-        })
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.inner.try_lock()
     }
 
+    /// Waits for the lock.
     #[cold]
-    fn wait(&self) -> MutexGuard<'_, T> {
+    pub(crate) fn wait(&self) -> MutexGuard<'_, T> {
         let _queued = (self.label == LockLabel::Commit).then(|| self.recorder.queue());
         let began = self.recorder.now();
         let guard = self.inner.lock();

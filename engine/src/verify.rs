@@ -59,7 +59,9 @@ fn try_verify_values(
         if let Some(pointer) = Stored::pointer(key.trailer.kind(), stored) {
             used.count(pointer);
             let read = view.value_file(pointer, &engine.files).map_err(|error| error.of_key(key.user));
-            match read.and_then(|file| file.read(pointer, key.user, ValuePurpose::Collection, None)) {
+            match read
+                .and_then(|file| file.read(pointer, key.user, ValuePurpose::Collection, &engine.recorder))
+            {
                 Ok(value) => {
                     report.values += 1;
                     report.value_bytes += value.len() as u64;

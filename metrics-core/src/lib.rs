@@ -110,7 +110,9 @@ pub use holders::{Holder, HolderKind, Holders};
 pub use instrumentation::{Instrumentation, UnknownLevel};
 pub use jobs::{Job, JobKind, JobPlan, JobReport, JobResult, JobTable, JobTables, Jobs};
 pub use published::{LevelState, PublishedState, TableState, ValueFileStanding, ValueFileState};
-pub use recorder::{Begun, Hold, IoTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch};
+pub use recorder::{
+    Begun, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,
+};
 pub use registry::Registry;
 pub use shape::Shape;
 pub use slow::SlowOperation;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, RunningJob};
+use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, Recorder, RunningJob};
 
 use super::output::{Output, Written, grandparent_bytes_max};
 use super::plan::{Plan, Reason};
@@ -166,7 +166,9 @@ fn merge(
                 paced += (seen.user.len() + stored.len()) as u64;
                 counts.kept += 1;
                 paced += match pointer.filter(|_| seen == key) {
-                    Some(pointer) => collect(&version, &mut output, (key, value), pointer, &mut counts)?,
+                    Some(pointer) => {
+                        collect(&version, &mut output, (key, value), pointer, &mut counts, &engine.recorder)?
+                    }
                     None => output.add(seen, stored).map(|()| 0)?,
                 };
             }
@@ -211,11 +213,12 @@ fn collect(
     (key, stored): (InternalKey<'_>, &[u8]),
     pointer: ValuePointer,
     counts: &mut Counts,
+    recorder: &Recorder,
 ) -> Result<u64> {
     let Some(file) = version.value_file(pointer) else {
         return output.add(key, stored).map(|()| 0);
     };
-    let value = match file.read(pointer, key.user, ValuePurpose::Collection, None) {
+    let value = match file.read(pointer, key.user, ValuePurpose::Collection, recorder) {
         Ok(value) => value,
         Err(Error::Corruption { .. }) => return output.add(key, stored).map(|()| 0),
         Err(error) => return Err(error),

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
-use bettong_metrics::{Histogram, IoFile, IoOperation, IoTimer, Recorder};
+use bettong_metrics::{Counter, Histogram, IoFile, IoOperation, IoTimer, Recorder};
 
 use super::file::{self, File, FileSystem, Lock, Mapping, Space, uninterrupted};
 use super::names::FileName;
 use crate::error::{Error, Result};
+use crate::report::Report;
 
 /// The directory of one database.
 #[derive(Clone, Debug)]
@@ -215,23 +216,28 @@ impl DataFile {
     }
 
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.timed(IoOperation::Write)
+            .run(|| file::write_all_at(&*self.file, offset, bytes))
+            .map_err(|e| self.fault("write to", e))
+    }
+
+    /// Writes to the log. Short writes are counted by `report`, and one in 64 is timed.
+    pub(crate) fn append_at(&self, offset: u64, bytes: &[u8], report: impl Report) -> Result<()> {
         let mut write = || file::write_all_at(&*self.file, offset, bytes);
-        let short = self.kind == IoFile::Wal && bytes.len() < SMALL_WRITE_BYTES;
-        let timer = if short {
-            self.recorder.io_sampled(IoOperation::Write, self.kind, &self.untimed)
+        let timer = if bytes.len() < SMALL_WRITE_BYTES {
+            self.recorder.io_sampled(IoOperation::Write, IoFile::Wal, &self.untimed)
         } else {
-            Some(self.recorder.io(IoOperation::Write, self.kind))
+            Some(self.recorder.io(IoOperation::Write, IoFile::Wal))
         };
-        let result = match timer {
-            Some(timer) if self.kind == IoFile::Wal => {
-                Call(timer.also(Histogram::WalAppendDuration)).run(write)
+        let result = if let Some(timer) = timer {
+            Call(timer.also(Histogram::WalAppendDuration)).run(write)
+        } else {
+            let result = uninterrupted(&mut write);
+            report.add(Counter::IoOperations.at2(IoOperation::Write.index(), IoFile::Wal.index()), 1);
+            if result.is_err() {
+                report.add(Counter::IoErrors.at2(IoOperation::Write.index(), IoFile::Wal.index()), 1);
             }
-            Some(timer) => Call(timer).run(write),
-            None => {
-                let result = uninterrupted(&mut write);
-                self.recorder.io_untimed(IoOperation::Write, self.kind, result.is_err());
-                result
-            }
+            result
         };
         result.map_err(|e| self.fault("write to", e))
     }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::header::HEADER_BYTES;
 use crate::record::format::GroupType;
 use crate::record::writer::{GroupWriter, NewEntry};
+use crate::report::Report;
 
 /// Unsynced, unacknowledged-by-the-kernel bytes that [`Durability::None`](crate::Durability::None) may pile up.
 const PENDING_BYTES_MAX: usize = 64 << 10;
@@ -50,13 +51,14 @@ impl LogWriter {
         &mut self,
         entries: impl Iterator<Item = NewEntry<'a>>,
         hand_over: bool,
+        report: impl Report,
     ) -> Result<Appended> {
         let before = self.pending.len();
         let offset = self.end().offset;
         let mut group = GroupWriter::new(&mut self.pending, self.segment.id, offset);
         entries.for_each(|entry| group.entry(entry));
         let bytes = group.finish(GroupType::Commit, self.segment.synced());
-        self.keep_or_drop(before, hand_over)?;
+        self.keep_or_drop(before, hand_over, report)?;
         Ok(Appended { end: self.end(), bytes })
     }
 
@@ -66,16 +68,17 @@ impl LogWriter {
         let offset = self.end().offset;
         GroupWriter::new(&mut self.pending, self.segment.id, offset)
             .finish(GroupType::Seal, self.segment.synced());
-        self.keep_or_drop(before, true)?;
+        let segment = self.segment.clone();
+        self.keep_or_drop(before, true, segment.file.recorder())?;
         Ok(self.end().offset)
     }
 
     /// Hands all pending bytes to the operating system.
-    pub(crate) fn hand_over(&mut self) -> Result<()> {
+    pub(crate) fn hand_over(&mut self, report: impl Report) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        self.segment.file.write_at(self.pending_offset, &self.pending)?;
+        self.segment.file.append_at(self.pending_offset, &self.pending, report)?;
         self.pending_offset += self.pending.len() as u64;
         self.pending.clear();
         self.pending.shrink_to(PENDING_KEPT_BYTES);
@@ -83,11 +86,11 @@ impl LogWriter {
         Ok(())
     }
 
-    fn keep_or_drop(&mut self, before: usize, hand_over: bool) -> Result<()> {
+    fn keep_or_drop(&mut self, before: usize, hand_over: bool, report: impl Report) -> Result<()> {
         if !hand_over && self.pending.len() < PENDING_BYTES_MAX {
             return Ok(());
         }
-        let handed = self.hand_over();
+        let handed = self.hand_over(report);
         if handed.is_err() {
             self.pending.truncate(before);
         }

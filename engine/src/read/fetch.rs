@@ -83,7 +83,7 @@ impl ApartValue {
             return Ok(value);
         }
         let file = self.fetcher.file(self.pointer).map_err(|error| error.of_key(user))?;
-        let value = file.read(self.pointer, user, ValuePurpose::Scan, None)?;
+        let value = file.read(self.pointer, user, ValuePurpose::Scan, self.fetcher.recorder())?;
         Ok(self.value.get_or_init(|| value))
     }
 }

@@ -53,7 +53,7 @@ struct Hit {
 pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<Option<Value>> {
     // The shortest way, and the most travelled: a get that is not timed, and served by the active memtable. The view stays
     // behind its reference: that leaves a register for what the instrumentation remembers.
-    let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin_get() };
+    let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin(Operation::Get) };
     let Some(begun) = begun else { return get_timed(engine, view, user, point) };
     let Some((trailer, value)) = view.active.get(user, point.seq) else {
         return get_beyond(engine, view, user, point, begun);
@@ -109,11 +109,18 @@ fn get_beyond(
     match search.beyond(Untimed(&begun)) {
         Ok(hit) if hit.as_ref().is_none_or(Hit::is_usual) => {
             let found = end(hit, Untimed(&begun));
-            begun.end();
+            begun.end(Operation::Get);
             Ok(found)
         }
-        Ok(hit) => noting(engine, conclude(engine, search, point, hit, &engine.recorder.resume(begun))),
-        Err(stopped) => go_on_timed(engine, search, point, begun, stopped),
+        Ok(None) => Ok(None),
+        Ok(Some(hit)) => resolve_begun(engine, search, point, &hit, begun),
+        Err(Stopped(UntimedStop::LeavesFastPath(token), from)) => {
+            go_on_timed(engine, search, point, from, &engine.recorder.resume(begun, Operation::Get, token))
+        }
+        Err(Stopped(UntimedStop::Failed(error), _)) => {
+            begun.end(Operation::Get);
+            noting(engine, Err(error))
+        }
     }
 }
 
@@ -133,31 +140,45 @@ fn get_unusual(
     }
     let search = Search { view, user, seq: point.seq };
     let hit = Hit { trailer, stored: view.active.lend(stored), source: GetSource::Memtable };
-    noting(engine, conclude(engine, search, point, Some(hit), &engine.recorder.resume(begun)))
+    resolve_begun(engine, search, point, &hit, begun)
 }
 
-/// Takes a get to its end that stopped, or that failed.
+/// The value of an entry that is none itself, for a get that is not timed yet.
+fn resolve_begun(
+    engine: &Engine,
+    search: Search<'_>,
+    point: ReadPoint,
+    hit: &Hit,
+    begun: Begun<'_>,
+) -> Result<Option<Value>> {
+    match resolve(engine, search, point, hit, Untimed(&begun)) {
+        Ok(value) => {
+            begun.end(Operation::Get);
+            Ok(value)
+        }
+        Err(UntimedStop::LeavesFastPath(token)) => {
+            let timer = engine.recorder.resume(begun, Operation::Get, token);
+            noting(engine, resolve(engine, search, point, hit, &timer))
+        }
+        Err(UntimedStop::Failed(error)) => {
+            begun.end(Operation::Get);
+            noting(engine, Err(error))
+        }
+    }
+}
+
+/// Takes a get to its end that left the fast path.
 #[cold]
 #[inline(never)]
 fn go_on_timed(
     engine: &Engine,
     search: Search<'_>,
     point: ReadPoint,
-    begun: Begun<'_>,
-    Stopped(stop, from): Stopped<UntimedStop>,
+    from: Progress,
+    timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
-    let found = match stop {
-        UntimedStop::LeavesFastPath => {
-            let timer = engine.recorder.resume(begun);
-            let hit = search.levels(from, &timer).map_err(|Stopped(error, _)| error);
-            hit.and_then(|hit| conclude(engine, search, point, hit, &timer))
-        }
-        UntimedStop::Failed(error) => {
-            begun.end();
-            Err(error)
-        }
-    };
-    noting(engine, found)
+    let hit = search.levels(from, timer).map_err(|Stopped(error, _)| error);
+    noting(engine, hit.and_then(|hit| conclude(engine, search, point, hit, timer)))
 }
 
 impl Hit {
@@ -227,7 +248,7 @@ impl Search<'_> {
         report: R,
     ) -> std::result::Result<Found, Stopped<R::Stop>> {
         let mut at = from;
-        let Some(cells) = LevelCells::ALL.get(at.level) else { return Ok(None) };
+        let cells = LevelCells::of_level(at.level);
         for (passed, table) in tables.enumerate() {
             if passed < from.tables {
                 continue;
@@ -305,38 +326,38 @@ fn conclude(
     hit: Option<Hit>,
     timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
-    let Some(unusual) = hit.as_ref().filter(|hit| !hit.is_usual()) else { return Ok(end(hit, timer)) };
-    let value = resolve(engine, search, point, unusual, timer)?;
-    timer.served(unusual.source, value.is_none());
-    if let Some(value) = &value {
-        timer.add(Counter::UserReadBytes, value.len() as u64);
+    match hit {
+        Some(hit) if !hit.is_usual() => resolve(engine, search, point, &hit, timer),
+        usual => Ok(end(usual, timer)),
     }
-    Ok(value)
 }
 
-/// The value of an entry that expires, or that points to it.
-fn resolve(
+/// The value of an entry that expires, or that points to it; counts how the get ends.
+fn resolve<R: ReportGet>(
     engine: &Engine,
     search: Search<'_>,
     point: ReadPoint,
     hit: &Hit,
-    timer: &OperationTimer<'_>,
-) -> Result<Option<Value>> {
+    report: R,
+) -> std::result::Result<Option<Value>, R::Stop> {
+    let Search { view, user, .. } = search;
     let parsed = parse(engine, hit.trailer, &hit.stored)?;
-    if point.is_past(&parsed, engine) {
-        return Ok(None);
-    }
-    match parsed.place {
-        Place::Nowhere => Ok(None),
-        Place::Here(_) => Ok(Some(hit.stored.clone().without_head(EXPIRY_BYTES))),
+    let value = match parsed.place {
+        _ if point.is_past(&parsed, engine) => None,
+        Place::Nowhere => None,
+        Place::Here(_) => Some(hit.stored.clone().without_head(EXPIRY_BYTES)),
         Place::Apart(pointer) => {
-            let Search { view, user, .. } = search;
             let file = view.value_file(pointer, &engine.files).map_err(|error| error.of_key(user))?;
-            let value = file.read(pointer, user, ValuePurpose::Get, Some(timer))?;
-            timer.mark(Stage::Vlog);
-            Ok(Some(value))
+            let value = file.read(pointer, user, ValuePurpose::Get, report)?;
+            report.mark(Stage::Vlog);
+            Some(value)
         }
+    };
+    report.served(hit.source, value.is_none());
+    if let Some(value) = &value {
+        report.add(Counter::UserReadBytes, value.len() as u64);
     }
+    Ok(value)
 }
 
 fn parse<'a>(engine: &Engine, trailer: Trailer, stored: &'a [u8]) -> Result<Stored<'a>> {

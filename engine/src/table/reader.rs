@@ -309,7 +309,7 @@ impl TableReader {
         let key = BlockKey { table: self.identity.number, offset: handle.offset };
         // Compaction and verification read every block once: what they read would only push out what others need.
         let cells = match context.origin {
-            ReadOrigin::Get | ReadOrigin::Scan => LevelCells::ALL.get(context.level),
+            ReadOrigin::Get | ReadOrigin::Scan => Some(LevelCells::of_level(context.level)),
             _ => None,
         };
         if let Some(cells) = cells

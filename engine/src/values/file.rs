@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bettong_metrics::{Counter, Event, EventKind, Histogram, OperationTimer};
+use bettong_metrics::{Counter, Event, EventKind, Histogram};
 
 use super::pointer::ValuePointer;
 use super::usage::ValueFileMeta;
@@ -18,11 +18,14 @@ use crate::header::{FileHeader, HEADER_BYTES};
 use crate::key::Kind;
 use crate::metric::{FileLabel, ReadOrigin, ValuePurpose};
 use crate::record::reader::{Entry, decode_entry, split_entry};
+use crate::report::Report;
 use crate::value::Value;
 use crate::values::stored::EXPIRY_BYTES;
 
 /// One bit of [`ValueFile::verified`] covers so many bytes: at most one entry of this length or more begins in them.
 const VERIFIED_BYTES: u64 = 512;
+
+const BEYOND_THE_END: &str = "a pointer leads beyond the end of the file";
 
 /// A file that values are read from. It lives as long as any version or memtable, and so any reader, holds this.
 #[derive(Debug)]
@@ -127,60 +130,47 @@ impl ValueFile {
     ///
     /// # Errors
     /// [`Error::Corruption`] with file, offset and key if the value is not there, or is another one's; [`Error::Io`].
-    pub(crate) fn read(
+    pub(crate) fn read<R: Report>(
         &self,
         pointer: ValuePointer,
         user: &[u8],
         purpose: ValuePurpose,
-        timer: Option<&OperationTimer<'_>>,
-    ) -> Result<Value> {
+        report: R,
+    ) -> std::result::Result<Value, R::Stop> {
         let recorder = &self.context.recorder;
-        let weight = timer.map_or(0, OperationTimer::traced_weight);
+        let weight = report.traced_weight();
         let began = (weight > 0).then(|| recorder.now());
-        let value = self.read_entry(pointer, user, purpose, timer).map_err(|error| self.note(error, user))?;
+        let value = if let Some(mapping) = self.mapping().map_err(|error| self.note(error, user))? {
+            self.read_mapped(mapping, pointer, user, purpose, report)?
+        } else {
+            report.leave_fast_path()?;
+            self.read_file(pointer, user, purpose).map_err(|error| self.note(error, user))?
+        };
         if let Some(began) = began {
             recorder.record_n(Histogram::VlogReadLatency, recorder.nanos_since(began), weight);
         }
-        recorder.add(Counter::VlogReads.at(purpose as usize), 1);
-        recorder.add(Counter::VlogReadBytes.at(purpose as usize), value.len() as u64);
+        report.add(Counter::VlogReads.at(purpose as usize), 1);
+        report.add(Counter::VlogReadBytes.at(purpose as usize), value.len() as u64);
         Ok(value)
     }
 
-    fn read_entry(
+    #[inline]
+    fn read_mapped<R: Report>(
         &self,
+        mapping: &Arc<Mapping>,
         pointer: ValuePointer,
         user: &[u8],
         purpose: ValuePurpose,
-        timer: Option<&OperationTimer<'_>>,
-    ) -> Result<Value> {
-        let path = || self.path();
-        let fault = |what| Error::corruption(&path(), pointer.offset, what);
-        let slow = || timer.into_iter().for_each(OperationTimer::leave_fast_path);
-        let Some(mapping) = self.mapping()? else {
-            slow();
-            let file = self.file()?;
-            // A pointer into a log that is still written comes from our own memory; any other is checked before it sizes anything.
-            let sealed = self.sealed_bytes();
-            if sealed > 0 && !pointer.fits(sealed) {
-                return Err(fault("a pointer leads beyond the end of the file"));
-            }
-            let mut bytes = vec![0; pointer.len as usize];
-            file.read_at(pointer.offset, &mut bytes)?;
-            self.count_read(purpose, pointer.len);
-            let entry = decode_entry(&bytes, self.id, pointer.offset);
-            let range = value_range(entry, pointer, user).map_err(fault)?;
-            let owner = Arc::new(Mapping::owned(bytes));
-            let value = owner.get(range).unwrap_or_default();
-            // SAFETY: the bytes are the owner's, which nobody changes and which the handle keeps.
-            return Ok(unsafe { Value::lent(value, || owner.clone()) });
-        };
+        report: R,
+    ) -> std::result::Result<Value, R::Stop> {
+        let fault = |what| self.fault(pointer, user, what);
         let bytes = pointer.range().and_then(|range| mapping.get(range));
-        let bytes = bytes.ok_or_else(|| fault("a pointer leads beyond the end of the file"))?;
+        let bytes = bytes.ok_or_else(|| fault(BEYOND_THE_END))?;
         let entry = if self.was_verified(pointer) {
             split_entry(bytes, pointer.offset).map(|(_, entry)| entry)
         } else {
             // The first touch of mapped bytes is what reads them from the disk, if the page cache does not have them.
-            slow();
+            report.leave_fast_path()?;
             self.count_read(purpose, pointer.len);
             decode_entry(bytes, self.id, pointer.offset)
         };
@@ -189,6 +179,30 @@ impl ValueFile {
         let value = bytes.get(range).unwrap_or_default();
         // SAFETY: the bytes lie in the mapping of a sealed file, which nobody changes and which the handle keeps.
         Ok(unsafe { Value::lent(value, || mapping.clone()) })
+    }
+
+    fn read_file(&self, pointer: ValuePointer, user: &[u8], purpose: ValuePurpose) -> Result<Value> {
+        let fault = |what| Error::corruption(&self.path(), pointer.offset, what);
+        let file = self.file()?;
+        // A pointer into a log that is still written comes from our own memory; any other is checked before it sizes anything.
+        let sealed = self.sealed_bytes();
+        if sealed > 0 && !pointer.fits(sealed) {
+            return Err(fault(BEYOND_THE_END));
+        }
+        let mut bytes = vec![0; pointer.len as usize];
+        file.read_at(pointer.offset, &mut bytes)?;
+        self.count_read(purpose, pointer.len);
+        let entry = decode_entry(&bytes, self.id, pointer.offset);
+        let range = value_range(entry, pointer, user).map_err(fault)?;
+        let owner = Arc::new(Mapping::owned(bytes));
+        let value = owner.get(range).unwrap_or_default();
+        // SAFETY: the bytes are the owner's, which nobody changes and which the handle keeps.
+        Ok(unsafe { Value::lent(value, || owner.clone()) })
+    }
+
+    #[cold]
+    fn fault(&self, pointer: ValuePointer, user: &[u8], what: &'static str) -> Error {
+        self.note(Error::corruption(&self.path(), pointer.offset, what), user)
     }
 
     /// Asks for the bytes of values that will be read soon. Only a hint.

@@ -53,14 +53,19 @@ impl Recorder {
 
     /// Nothing begun.
     #[inline]
-    pub fn begin_get(&self) -> Option<Begun<'_>> {
+    pub fn begin(&self, _operation: Operation) -> Option<Begun<'_>> {
         Some(Begun(PhantomData))
     }
 
-    /// A timer that times nothing.
+    /// Never called: nothing needs a timer.
     #[inline]
-    pub fn resume<'a>(&'a self, _begun: Begun<'a>) -> OperationTimer<'a> {
-        OperationTimer(PhantomData)
+    pub fn resume<'a>(
+        &'a self,
+        _begun: Begun<'a>,
+        _operation: Operation,
+        needs_timer: NeedsTimer,
+    ) -> OperationTimer<'a> {
+        match needs_timer {}
     }
 
     /// A timer that times nothing.
@@ -79,10 +84,6 @@ impl Recorder {
     ) -> Option<IoTimer<'_>> {
         None
     }
-
-    /// Nothing.
-    #[inline]
-    pub fn io_untimed(&self, _operation: IoOperation, _file: IoFile, _failed: bool) {}
 
     /// Chooses none.
     #[inline]
@@ -176,9 +177,12 @@ pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 
 impl Begun<'_> {
     /// It goes everywhere as it is.
+    ///
+    /// # Errors
+    /// None.
     #[inline]
-    pub fn needs_timer_off_fast_path(&self) -> bool {
-        false
+    pub fn leave_fast_path(&self) -> Result<(), NeedsTimer> {
+        Ok(())
     }
 
     /// Nothing.
@@ -191,12 +195,16 @@ impl Begun<'_> {
 
     /// Nothing.
     #[inline]
-    pub fn end(self) {}
+    pub fn end(self, _operation: Operation) {}
 
     /// Nothing.
     #[inline]
     pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
 }
+
+/// What there is none of.
+#[derive(Clone, Copy, Debug)]
+pub enum NeedsTimer {}
 
 /// No place in a queue.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ impl Recorder {
     }
 
     /// As [`Recorder::io`], for calls that are over almost as soon as two time stamps: one in 64 is timed, and stands for the
-    /// others; `None` says that this one is not, and is to be counted by [`Recorder::io_untimed`]. `left` belongs to the file,
+    /// others; `None` says that this one is not, and is to be counted by the caller. `left` belongs to the file,
     /// and to one caller at a time. The gaps vary, so that no rhythm of the calls hides from them.
     #[inline]
     pub fn io_sampled(&self, operation: IoOperation, file: IoFile, left: &AtomicU64) -> Option<IoTimer<'_>> {
@@ -58,15 +58,6 @@ impl Recorder {
         left.store(draw_gap(&mut random, SHORT_CALLS_PER_TIMED) - 1, Ordering::Relaxed);
         timer.weight = SHORT_CALLS_PER_TIMED;
         timer
-    }
-
-    /// Counts a call that was not timed.
-    #[inline]
-    pub fn io_untimed(&self, operation: IoOperation, file: IoFile, failed: bool) {
-        self.add(Counter::IoOperations.at2(operation.index(), file.index()), 1);
-        if failed {
-            self.add(Counter::IoErrors.at2(operation.index(), file.index()), 1);
-        }
     }
 }
 

@@ -101,21 +101,27 @@ impl Recorder {
         }
     }
 
-    /// The way of most gets: counts one as entered if it is not its turn to be looked at. For code that is so short that a timer,
-    /// which lies in memory and is asked at every step, would be a burden: it ends with [`Begun::end_in_memtable`] or
-    /// [`Begun::end`], or goes on with a timer ([`Recorder::resume`]). If it does none of these, the get is under way for ever.
+    /// The way of most operations: counts one as entered if it is not its turn to be looked at. For code that is so short that a
+    /// timer, which lies in memory and is asked at every step, would be a burden: it ends with [`Begun::end`] or
+    /// [`Begun::end_in_memtable`], or goes on with a timer ([`Recorder::resume`]). If it does none of these, the operation is under
+    /// way for ever.
     ///
     /// `None` says that nothing was counted: use [`Recorder::start`].
     #[inline]
-    pub fn begin_get(&self) -> Option<Begun<'_>> {
-        self.start_uncounted(Operation::Get).map(|shard| Begun { shard, one_thread: PhantomData })
+    pub fn begin(&self, operation: Operation) -> Option<Begun<'_>> {
+        self.start_uncounted(operation).map(|shard| Begun { shard, one_thread: PhantomData })
     }
 
-    /// A timer for a get that began without one, and leaves the fast path here.
+    /// A timer for an `operation` that began without one, and leaves the fast path here.
     #[cold]
     #[expect(clippy::needless_pass_by_value, reason = "what began is used up: its timer ends it")]
-    pub fn resume<'a>(&'a self, begun: Begun<'a>) -> OperationTimer<'a> {
-        let timer = self.resume_on(Operation::Get, begun.shard, Ticks::NONE);
+    pub fn resume<'a>(
+        &'a self,
+        begun: Begun<'a>,
+        operation: Operation,
+        _needs_timer: NeedsTimer,
+    ) -> OperationTimer<'a> {
+        let timer = self.resume_on(operation, begun.shard, Ticks::NONE);
         timer.leave_fast_path();
         timer
     }
@@ -239,19 +245,23 @@ impl Recorder {
     }
 }
 
-/// A get that was counted as entered and is not timed: one word that travels in a register.
+/// An operation that was counted as entered and is not timed: one word that travels in a register. That there is no second one
+/// is why whoever ends it says again which operation it is.
 #[derive(Debug)]
-#[must_use = "the get would be under way for ever"]
+#[must_use = "the operation would be under way for ever"]
 pub struct Begun<'a> {
     shard: &'a Shard,
     one_thread: PhantomData<*const ()>,
 }
 
 impl Begun<'_> {
-    /// Whether it is to go on with a timer ([`Recorder::resume`]) before it waits or reads a file.
+    /// The operation is about to wait, or to open or read a file.
+    ///
+    /// # Errors
+    /// It is to do so with a timer ([`Recorder::resume`]).
     #[inline]
-    pub fn needs_timer_off_fast_path(&self) -> bool {
-        true
+    pub fn leave_fast_path(&self) -> Result<(), NeedsTimer> {
+        Err(NeedsTimer(()))
     }
 
     /// As [`OperationTimer::add`].
@@ -272,12 +282,17 @@ impl Begun<'_> {
         self.shard.operation(Operation::Get).finish_quick(value_bytes);
     }
 
-    /// Ends the get.
+    /// Ends the operation.
     #[inline]
-    pub fn end(self) {
-        self.shard.operation(Operation::Get).finish_fast();
+    pub fn end(self, operation: Operation) {
+        self.shard.operation(operation).finish_fast();
     }
 }
+
+/// Says that an operation is not to go on without a timer. Where nothing is timed there is no such thing, and the compiler
+/// removes what would be done about it.
+#[derive(Clone, Copy, Debug)]
+pub struct NeedsTimer(());
 
 /// A place in the queue of writers. The thread says so in its own shard: a writer whose turn has come holds the lock that the
 /// others want, and must not wait for a line that they are writing.

@@ -12,11 +12,13 @@ mod state;
 #[cfg(not(feature = "off"))]
 pub use io_timer::IoTimer;
 #[cfg(not(feature = "off"))]
-pub use live::{Begun, OperationTimer, Queued, Recorder, Session, Stopwatch};
+pub use live::{Begun, NeedsTimer, OperationTimer, Queued, Recorder, Session, Stopwatch};
 #[cfg(not(feature = "off"))]
 pub use state::{Hold, RunningJob};
 
 #[cfg(feature = "off")]
 mod absent;
 #[cfg(feature = "off")]
-pub use absent::{Begun, Hold, IoTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch};
+pub use absent::{
+    Begun, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,
+};
