@@ -1,11 +1,12 @@
 //! Databases as the commands open them.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use bettong::{Db, Durability, Options};
-use bettong_metrics::Gauge;
+use bettong_metrics::{Gauge, PublishedState};
 use clap::{Args, ValueEnum};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::fault::{Fault, Result};
@@ -110,6 +111,12 @@ impl Place {
             }
         }
     }
+}
+
+/// An option in force that is a number, by its name.
+pub(crate) fn option_of<T: FromStr>(state: &PublishedState, name: &str) -> Option<T> {
+    let (_, value) = state.options.iter().find(|(option, _)| option == name)?;
+    value.parse().ok()
 }
 
 /// Writes everything to tables and waits until no compaction is due or running, or for `limit`.

@@ -1,20 +1,24 @@
 //! The arguments, and a run from an empty directory to its report.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bettong::{Compression, Db, Durability, Instrumentation, LEVELS, Options, Stats, WriteOptions};
 use clap::{Args, ValueEnum};
 
+use super::churn;
+use super::churn_report::Config;
 use super::compare::{Overhead, compare};
-use super::keys::{KeySpace, encode};
+use super::keys::{KEY_BYTES, KeySpace, encode};
+use super::live::LiveBytes;
 use super::phase::{self, Phase};
 use super::plan::{Plan, wrong};
 use super::report::{self, Report};
+use super::sizes::ValueSizes;
 use super::workload::Workload;
 use crate::fault::{Fault, Result};
 use crate::out::Out;
-use crate::payload;
 use crate::process::MemoryWatch;
 use crate::progress::Progress;
 use crate::random::{Permutation, Random, Zipf};
@@ -26,6 +30,8 @@ use crate::units::parse_size;
 const SETTLE_LIMIT: Duration = Duration::from_secs(600);
 /// Keys read back after a workload that wrote.
 const SAMPLE: u64 = 1000;
+/// What churn fills up to where nobody said how far.
+const DEFAULT_LIVE_BYTES: u64 = 1 << 30;
 
 /// Compression of table blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -34,6 +40,15 @@ enum CompressionArg {
     None,
     /// LZ4 from L2 down, as by default (the values of a run do not compress)
     Lz4,
+}
+
+impl CompressionArg {
+    fn name(self) -> &'static str {
+        match self {
+            CompressionArg::None => "none",
+            CompressionArg::Lz4 => "lz4",
+        }
+    }
 }
 
 /// How much the database records of what it does.
@@ -83,6 +98,7 @@ Examples:
   bettong bench --workload fillrandom
   bettong bench --workload readrandom --keys 4000000 --value-size 100 --threads 2
   bettong bench --workload readrandom --ops 4000000 --instrumentation both
+  bettong bench --workload churn --value-size 1KiB..64KiB --live-bytes 1GiB --write-bytes 4GiB
   bettong bench --workload all --keys 100000 --json > runs.json")]
 pub(crate) struct BenchArgs {
     /// What to measure
@@ -91,15 +107,21 @@ pub(crate) struct BenchArgs {
     /// Keys in the database
     #[arg(short, long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     keys: u64,
-    /// Bytes of a value
-    #[arg(long, default_value_t = 100, value_name = "BYTES", value_parser = value_size)]
-    value_size: u64,
+    /// Bytes of a value, as in 4KiB, or from a least to a most, each as likely, as in 1KiB..64KiB
+    #[arg(long, default_value = "100", value_name = "BYTES")]
+    value_size: ValueSizes,
     /// Threads that share the operations
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: u64,
     /// Operations of all threads together [default: as many as keys, a tenth of that for scans]
     #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..))]
     ops: Option<u64>,
+    /// Bytes of values that are live, for churn, which has as many keys as that takes [default: 1GiB]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    live_bytes: Option<u64>,
+    /// Bytes of keys and values that churn writes after its fill [default: three times what is live]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    write_bytes: Option<u64>,
     /// Sync the log before a write counts as done
     #[arg(long)]
     sync: bool,
@@ -118,6 +140,12 @@ pub(crate) struct BenchArgs {
     /// Bytes of the block cache, as in 256MiB [default: the engine's]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     cache_bytes: Option<u64>,
+    /// Values of so many bytes and more are kept apart from their keys [default: the engine's]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    separation_threshold: Option<u64>,
+    /// Most bytes of disk for each live byte, as in 1.5 [default: the engine's]
+    #[arg(long, value_name = "RATIO")]
+    max_space_amplification: Option<f64>,
     /// Read tables with pread into the block cache instead of through mappings
     #[arg(long)]
     no_mmap: bool,
@@ -133,19 +161,13 @@ pub(crate) struct BenchArgs {
     instrumentation: InstrumentationArg,
 }
 
-fn value_size(text: &str) -> std::result::Result<u64, String> {
-    let (least, most) = (payload::LEAST_BYTES as u64, 64 << 20);
-    let size = parse_size(text)?;
-    if (least..=most).contains(&size) {
-        Ok(size)
-    } else {
-        Err(format!("must be from {least} bytes to 64 MiB"))
-    }
-}
-
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs, out: &mut Out) -> Result<()> {
     signal::install();
+    args.check()?;
+    if args.workload == Workload::Churn {
+        return run_churn(args, out);
+    }
     let workloads = match args.workload {
         Workload::All => Workload::EACH.to_vec(),
         one => vec![one],
@@ -167,16 +189,24 @@ pub(crate) fn run(args: &BenchArgs, out: &mut Out) -> Result<()> {
 }
 
 fn run_one(args: &BenchArgs, workload: Workload, out: &Out) -> Result<Report> {
-    let dir = args.dir.as_ref().map(|dir| dir.join(workload.name()));
-    if let Some(dir) = dir.as_ref().filter(|dir| dir.exists()) {
-        return Err(Fault::Usage(format!("{} exists: a run needs a fresh database", dir.display())));
-    }
-    let place = Place::new(dir.as_deref(), "bettong-bench-")?;
+    let place = args.place(workload)?;
     let plan = args.plan(workload, Db::open(place.path(), args.options())?);
     let report = measure(args, &plan, out)?;
     plan.db.close()?;
     place.leave()?;
     Ok(report)
+}
+
+fn run_churn(args: &BenchArgs, out: &mut Out) -> Result<()> {
+    let place = args.place(args.workload)?;
+    let plan = args.plan(args.workload, Db::open(place.path(), args.options())?);
+    let report = churn::run(&plan, place.path(), args.config(&plan), args.instrumentation.counts(), out)?;
+    plan.db.close()?;
+    place.leave()?;
+    if args.json {
+        return out.line(serde_json::to_string(&report).map_err(|e| Fault::output(e.into()))?);
+    }
+    report.print(out)
 }
 
 impl BenchArgs {
@@ -192,24 +222,92 @@ impl BenchArgs {
         if let Some(bytes) = self.cache_bytes {
             options = options.cache_bytes(bytes as usize);
         }
+        if let Some(bytes) = self.separation_threshold {
+            options = options.separation_threshold(bytes as usize);
+        }
+        if let Some(ratio) = self.max_space_amplification {
+            options = options.max_space_amplification(ratio);
+        }
         options
     }
 
+    /// Whether the arguments fit the workload.
+    fn check(&self) -> Result<()> {
+        let misfits = if self.workload == Workload::Churn {
+            [
+                (self.ops.is_some(), "--ops: churn ends by --write-bytes"),
+                (
+                    self.instrumentation == InstrumentationArg::Both,
+                    "--instrumentation both: churn is one run",
+                ),
+            ]
+        } else {
+            [
+                (self.live_bytes.is_some(), "--live-bytes is for churn"),
+                (self.write_bytes.is_some(), "--write-bytes is for churn"),
+            ]
+        };
+        match misfits.iter().find(|(given, _)| *given) {
+            Some((_, why)) => Err(Fault::Usage((*why).to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the database of a workload goes.
+    fn place(&self, workload: Workload) -> Result<Place> {
+        let dir = self.dir.as_ref().map(|dir| dir.join(workload.name()));
+        if let Some(dir) = dir.as_ref().filter(|dir| dir.exists()) {
+            return Err(Fault::Usage(format!("{} exists: a run needs a fresh database", dir.display())));
+        }
+        Place::new(dir.as_deref(), "bettong-bench-")
+    }
+
     fn plan(&self, workload: Workload, db: Db) -> Plan {
-        let ops = self.ops.unwrap_or_else(|| workload.default_ops(self.keys));
+        let is_churn = workload == Workload::Churn;
+        let mean = self.value_size.mean();
+        let live_bytes = self.live_bytes.unwrap_or(DEFAULT_LIVE_BYTES);
+        let write_bytes = self.write_bytes.unwrap_or_else(|| live_bytes.saturating_mul(3));
+        let (keys, ops) = if is_churn {
+            ((live_bytes / mean).max(1), write_bytes / (KEY_BYTES as u64 + mean))
+        } else {
+            (self.keys, self.ops.unwrap_or_else(|| workload.default_ops(self.keys)))
+        };
         let durability = if self.sync { Durability::Sync } else { Durability::Os };
         Plan {
             db,
             workload,
             space: if workload.is_ycsb() { KeySpace::Scattered } else { KeySpace::Ordered },
-            keys: self.keys,
-            value_size: self.value_size as usize,
+            keys,
+            sizes: self.value_size,
             threads: self.threads,
-            ops: ops.min(workload.most_ops(self.keys)),
+            ops: ops.min(workload.most_ops(keys)),
+            write_bytes,
+            live: is_churn.then(|| Arc::new(LiveBytes::new(keys))),
             seed: self.seed,
-            order: Permutation::new(self.keys, self.seed),
-            zipf: Zipf::new(self.keys),
+            order: Permutation::new(keys, self.seed),
+            zipf: Zipf::new(keys),
             write: WriteOptions::new().durability(durability),
+        }
+    }
+
+    /// What a churn was asked for.
+    fn config(&self, plan: &Plan) -> Config {
+        let (value_size_least, value_size_most) = plan.sizes.ends();
+        let state = plan.db.metrics().published();
+        Config {
+            keys: plan.keys,
+            value_size: plan.sizes.mean(),
+            value_size_least,
+            value_size_most,
+            sizes: plan.sizes,
+            threads: plan.threads,
+            seed: plan.seed,
+            sync: self.sync,
+            compression: self.compression.name(),
+            mapped_reads: !self.no_mmap,
+            instrumentation: self.instrumentation.name(),
+            separation_threshold: store::option_of(&state, "separation_threshold"),
+            space_amplification_ceiling: store::option_of(&state, "max_space_amplification"),
         }
     }
 }
@@ -220,8 +318,7 @@ fn measure(args: &BenchArgs, plan: &Plan, out: &Out) -> Result<Report> {
         let progress = Progress::of_steps(out, plan.keys, true);
         progress.say(format!("{name}: filling"));
         // Nobody asks for the fill's durability, and it would take hours with a sync for each set.
-        let fill = WriteOptions::new();
-        phase::fill(&Plan { db: plan.db.clone(), write: fill, ..*plan }, &progress)?;
+        phase::fill(&plan.with_write(WriteOptions::new()), &progress)?;
         progress.say(format!("{name}: settling"));
         store::settle(&plan.db, SETTLE_LIMIT)?;
     }
@@ -293,12 +390,12 @@ impl BenchArgs {
         Report {
             workload: plan.workload.name(),
             keys: plan.keys,
-            value_size: plan.value_size,
+            value_size: plan.sizes,
             threads: plan.threads,
             ops: tally.ops(),
             seed: plan.seed,
             sync: self.sync,
-            compression: if self.compression == CompressionArg::None { "none" } else { "lz4" },
+            compression: self.compression.name(),
             mapped_reads: !self.no_mmap,
             instrumentation: self.instrumentation.name(),
             seconds,

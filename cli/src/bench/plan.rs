@@ -1,8 +1,12 @@
 //! One run: what it does, how much of it, and to which database.
 
+use std::sync::Arc;
+
 use bettong::{Db, WriteOptions};
 
 use super::keys::{Key, KeySpace, encode};
+use super::live::LiveBytes;
+use super::sizes::ValueSizes;
 use super::workload::Workload;
 use crate::fault::{Fault, Result};
 use crate::payload;
@@ -15,9 +19,13 @@ pub(super) struct Plan {
     pub(super) workload: Workload,
     pub(super) space: KeySpace,
     pub(super) keys: u64,
-    pub(super) value_size: usize,
+    pub(super) sizes: ValueSizes,
     pub(super) threads: u64,
     pub(super) ops: u64,
+    /// Bytes of keys and values after which a workload ends that is not counted in operations.
+    pub(super) write_bytes: u64,
+    /// What is live, where the workload asks for that.
+    pub(super) live: Option<Arc<LiveBytes>>,
     pub(super) seed: u64,
     pub(super) order: Permutation,
     pub(super) zipf: Zipf,
@@ -31,11 +39,25 @@ impl Plan {
         self.space.number(n)
     }
 
-    /// Sets a key to the value of a version.
+    /// The same run with other options of its writes.
+    pub(super) fn with_write(&self, write: WriteOptions) -> Plan {
+        Plan { db: self.db.clone(), live: self.live.clone(), write, ..*self }
+    }
+
+    /// Makes the value of a key's version.
     #[inline]
-    pub(super) fn set(&self, buffer: &mut Vec<u8>, number: u64, version: u64) -> Result<()> {
-        payload::write(buffer, self.seed, number, version, self.value_size);
-        Ok(self.db.set_with(encode(number), buffer.as_slice(), self.write)?)
+    pub(super) fn value(&self, buffer: &mut Vec<u8>, number: u64, version: u64) {
+        payload::write(buffer, self.seed, number, version, self.sizes.of(self.seed, number, version));
+    }
+
+    /// Sets the n-th key to a value.
+    #[inline]
+    pub(super) fn set(&self, n: u64, value: &[u8]) -> Result<()> {
+        self.db.set_with(encode(self.number(n)), value, self.write)?;
+        if let Some(live) = &self.live {
+            live.set(n, value.len());
+        }
+        Ok(())
     }
 
     /// Gets a key that must be there, checks its value, and returns its length.
@@ -50,7 +72,7 @@ impl Plan {
     /// Checks a value that was read.
     #[inline]
     pub(super) fn check(&self, number: u64, value: &[u8]) -> Result<()> {
-        if value.len() == self.value_size && payload::check(value, self.seed, number).is_some() {
+        if self.sizes.contains(value.len()) && payload::check(value, self.seed, number).is_some() {
             return Ok(());
         }
         Err(wrong(&encode(number), "has a value that was never written to it"))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::compare::Overhead;
+use super::sizes::ValueSizes;
 use crate::fault::Result;
 use crate::out::Out;
 use crate::units;
@@ -17,7 +18,8 @@ pub(super) const SCHEMA_VERSION: u32 = 1;
 pub(super) struct Report {
     pub(super) workload: String,
     pub(super) keys: u64,
-    pub(super) value_size: usize,
+    /// One size, or the least and the most of a range.
+    pub(super) value_size: ValueSizes,
     pub(super) threads: u64,
     pub(super) ops: u64,
     pub(super) seed: u64,
@@ -87,7 +89,7 @@ pub(super) fn print(out: &mut Out, report: &Report) -> Result<()> {
     let sizes = out.sizes();
     let time = |nanos| units::time(Duration::from_nanos(nanos));
     let title = format!(
-        "{}  {} keys × {} B, {} thread{}",
+        "{}  {} keys × {}, {} thread{}",
         report.workload,
         units::count(report.keys),
         report.value_size,

@@ -39,6 +39,12 @@ impl Tally {
         self.last = self.clock.now();
     }
 
+    /// The next operation begins only now: what came since the last one is part of neither.
+    #[inline]
+    pub(super) fn resume(&mut self) {
+        self.last = self.clock.now();
+    }
+
     /// An operation ended and the next one begins: one look at the clock serves both, as in `db_bench`. What it takes to
     /// choose a key and to check a value is part of the latency.
     #[inline]

@@ -53,6 +53,7 @@ impl<'a> Worker<'a> {
             Workload::Readseq => self.walk(ops.0 - first, ops.1 - first),
             Workload::Seekrandom => self.laps(ops, |me, _| me.seek()),
             Workload::Deletes => self.laps(ops, |me, at| me.delete(me.plan.order.at(at))),
+            Workload::Churn => self.churn(),
             _ => self.ycsb(ops),
         }
     }
@@ -98,14 +99,48 @@ impl<'a> Worker<'a> {
     /// Sets the n-th key.
     #[inline]
     fn set(&mut self, n: u64, version: u64) -> Result<()> {
-        self.tally.bytes += (KEY_BYTES + self.plan.value_size) as u64;
-        self.plan.set(&mut self.buffer, self.plan.number(n), version)
+        self.plan.value(&mut self.buffer, self.plan.number(n), version);
+        self.set_made(n)
+    }
+
+    /// Sets the n-th key to the value that was made last.
+    #[inline]
+    fn set_made(&mut self, n: u64) -> Result<()> {
+        self.tally.bytes += (KEY_BYTES + self.buffer.len()) as u64;
+        self.plan.set(n, &self.buffer)
     }
 
     #[inline]
     fn update(&mut self, n: u64) -> Result<()> {
+        let version = self.next_version();
+        self.set(n, version)
+    }
+
+    /// A version that nobody else writes.
+    #[inline]
+    fn next_version(&mut self) -> u64 {
         self.versions += 1;
-        self.set(n, (self.thread + 1) << 40 | self.versions)
+        (self.thread + 1) << 40 | self.versions
+    }
+
+    /// Overwrites random keys until this thread's share of the bytes is written. Only the sets are timed: making a large
+    /// value takes longer than setting it may.
+    fn churn(&mut self) -> Result<()> {
+        let (first, end) = self.plan.share(self.thread, self.plan.write_bytes);
+        self.tally.begin();
+        while self.tally.bytes < end - first {
+            let n = self.uniform();
+            let version = self.next_version();
+            self.plan.value(&mut self.buffer, self.plan.number(n), version);
+            self.tally.resume();
+            self.set_made(n)?;
+            self.tally.lap();
+            if self.versions.is_multiple_of(REPORT_EVERY) {
+                self.report()?;
+            }
+        }
+        self.done.fetch_add(self.versions % REPORT_EVERY, Ordering::Relaxed);
+        Ok(())
     }
 
     #[inline]

@@ -36,7 +36,9 @@ pub(crate) enum Workload {
     YcsbE,
     /// YCSB F: half gets, half reads followed by a write of the same key
     YcsbF,
-    /// Every one of them, each on a database of its own
+    /// Fill up to --live-bytes, overwrite random keys for --write-bytes, and watch the disk; only the sets are timed
+    Churn,
+    /// Every one of them but churn, each on a database of its own
     All,
 }
 
@@ -89,7 +91,9 @@ impl Workload {
     /// The kind of operation there is most of; of equally many, the read.
     pub(crate) fn operation(self) -> Operation {
         match self {
-            Workload::Fillseq | Workload::Fillrandom | Workload::Overwrite => Operation::Set,
+            Workload::Fillseq | Workload::Fillrandom | Workload::Overwrite | Workload::Churn => {
+                Operation::Set
+            }
             Workload::Deletes => Operation::Delete,
             Workload::Readseq | Workload::Seekrandom | Workload::YcsbE => Operation::Scan,
             _ => Operation::Get,
@@ -124,6 +128,6 @@ mod tests {
     fn each_workload_has_its_usual_name() {
         let names: Vec<String> = Workload::EACH.iter().map(|workload| workload.name()).collect();
         assert!(names.contains(&"readwhilewriting".to_owned()) && names.contains(&"ycsb-a".to_owned()));
-        assert_eq!(Workload::value_variants().len(), Workload::EACH.len() + 1);
+        assert_eq!(Workload::value_variants().len(), Workload::EACH.len() + 2);
     }
 }

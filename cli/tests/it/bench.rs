@@ -106,3 +106,74 @@ fn the_overhead_is_measured_by_slices_that_take_turns() {
     let few = run(["bench", "-w", "overwrite", "--keys", "100", "--instrumentation", "both"]).expect(2);
     assert!(few.stderr.contains("--ops"), "{few:?}");
 }
+
+#[test]
+fn churn_reports_what_overwriting_costs_in_writes_and_in_disk() {
+    let sizes = ["--value-size", "1KiB..16KiB", "--live-bytes", "4MiB", "--write-bytes", "24MiB"];
+    let options = ["--memtable-bytes", "1MiB", "--max-space-amplification", "2.5", "--threads", "2"];
+    let args = ["bench", "-w", "churn", "--json"].into_iter().chain(sizes).chain(options);
+    let report = run(args).expect(0).json();
+    let number = |member: &str| report[member].as_f64().unwrap_or_else(|| panic!("{member}: {report}"));
+    assert_eq!((&report["schema_version"], &report["workload"]), (&1.into(), &"churn".into()));
+    assert_eq!((number("value_size"), number("keys"), number("threads")), (8704.0, 481.0, 2.0));
+    assert_eq!((number("value_size_least"), number("value_size_most")), (1024.0, 16384.0));
+    assert_eq!((number("space_amplification_ceiling"), number("separation_threshold")), (2.5, 1024.0));
+    for figure in ["ops_per_second", "fill_bytes_per_second", "sequential_write_bytes_per_second", "p999_ns"]
+    {
+        assert!(number(figure) > 0.0, "{figure}: {report}");
+    }
+    for figure in ["write_amplification", "fill_write_amplification", "churn_write_amplification"] {
+        assert!((1.0..100.0).contains(&number(figure)), "{figure}: {report}");
+    }
+    let churned = 24 << 20..(24 << 20) + 100_000;
+    assert!(churned.contains(&report["churn_bytes"].as_i64().unwrap()), "{report}");
+    let bytes = |member: &str| report[member].as_u64().unwrap();
+    assert_eq!(bytes("user_written_bytes"), bytes("fill_bytes") + bytes("churn_bytes"), "{report}");
+    let most = number("max_space_amplification");
+    assert!(most >= number("settled_space_amplification") && most > 1.0 && most < 100.0, "{report}");
+    let samples = report["samples"].as_array().unwrap();
+    let disk = samples.iter().map(|sample| sample["disk_bytes"].as_f64().unwrap());
+    let ratios = disk.zip(samples.iter().map(|sample| sample["live_bytes"].as_f64().unwrap()));
+    let seen = ratios.map(|(disk, live)| disk / live).fold(0.0, f64::max);
+    assert!((seen - most).abs() < 1e-9, "{seen} in {report}");
+    assert!(samples.len() > 5 && number("settle_seconds") >= 5.0, "{report}");
+}
+
+#[test]
+fn people_get_a_table_of_a_churn() {
+    let place = Place::new();
+    let dir = place.path("runs");
+    let args =
+        ["bench", "-w", "churn", "--value-size", "4KiB", "--live-bytes", "1MiB", "--write-bytes", "2MiB"];
+    let off = ["--instrumentation", "off", "--dir", arg(&dir)];
+    let text = run(args.into_iter().chain(off)).expect(0);
+    for part in
+        ["256 keys × 4096 B", "plain file", "fill", "disk per live byte: at most", "p99.9", "all right"]
+    {
+        assert!(text.text().contains(part), "{part}: {text:?}");
+    }
+    assert_eq!(run(["count", "-d", arg(&dir.join("churn"))]).expect(0).text(), "256\n");
+    assert!(!dir.join("churn/sequential.tmp").exists());
+}
+
+#[test]
+fn arguments_that_do_not_fit_the_workload_are_refused() {
+    for (args, why) in [
+        (["-w", "churn", "--ops", "7"], "--write-bytes"),
+        (["-w", "churn", "--instrumentation", "both"], "one run"),
+        (["-w", "overwrite", "--live-bytes", "1MiB"], "for churn"),
+        (["-w", "overwrite", "--write-bytes", "1MiB"], "for churn"),
+        (["-w", "overwrite", "--value-size", "2KiB..1KiB"], "smaller end"),
+        (["-w", "overwrite", "--max-space-amplification", "1"], "max_space_amplification"),
+    ] {
+        let refused = run(["bench"].into_iter().chain(args)).expect(2);
+        assert!(refused.stderr.contains(why), "{args:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn any_workload_takes_values_of_different_sizes() {
+    let args = ["bench", "-w", "ycsb-a", "--keys", "500", "--value-size", "8..4KiB", "--json"];
+    let report = run(args).expect(0).json();
+    assert_eq!((&report["value_size"], &report["verified"]), (&serde_json::json!([8, 4096]), &true.into()));
+}
