@@ -88,8 +88,7 @@ pub(crate) fn commit<'a, R: Report>(
     let first = commit.next_seq;
     let needed = Memtable::bytes_needed(first, lengths);
     let mut view = engine.view.load();
-    let log_full = commit.writer.end().offset + payload as u64 > engine.options.segment_bytes()
-        && !view.active.is_empty();
+    let log_full = commit.writer.is_full_for(payload as u64) && !view.active.is_empty();
     if log_full || !view.active.has_room(needed) {
         if view.immutables.len() >= engine.options.max_immutable_memtables {
             return Ok(Commit::NoRoom);
@@ -110,8 +109,7 @@ pub(crate) fn commit<'a, R: Report>(
     let room = view.active.reserve(needed, last);
     debug_assert!(room.is_some(), "there was room, and only the holder of the commit lock takes any");
     let half = engine.options.memtable_bytes / 2;
-    let (log_half, log_end) = (engine.options.segment_bytes() / 2, appended.end.offset);
-    if (used..used + needed).contains(&half) || (log_end - appended.bytes..log_end).contains(&log_half) {
+    if (used..used + needed).contains(&half) || appended.passes_half {
         // Time to make the next log segment.
         engine.work.ring();
     }
@@ -198,7 +196,11 @@ pub(crate) fn rotate(
 ) -> Result<()> {
     let segment = engine.ready_segment()?;
     let sealed_bytes = commit.writer.seal()?;
-    engine.view.load().active.values().set_sealed(sealed_bytes);
+    {
+        let active = &engine.view.load().active;
+        active.values().set_sealed(sealed_bytes);
+        engine.note_rotation(active, sealed_bytes);
+    }
     engine.use_ready_segment();
     engine.syncs.push(segment.clone());
     let capacity = engine.options.memtable_bytes.max(Memtable::capacity_for(needed));

@@ -42,6 +42,12 @@ use crate::work::Work;
 /// Segments kept for recycling beside the one that is ready.
 const RECYCLED_MAX: usize = 2;
 
+/// Disk is scarce for logs from this share of garbage on. Then one that is mostly values gets room for a share of all values, but no
+/// less than so many bytes: making a segment takes some syncs.
+const GARBAGE_PER_LIVE: u64 = 10;
+const VALUES_PER_SEGMENT: u64 = 32;
+const VALUE_SEGMENT_BYTES_LEAST: u64 = 16 << 20;
+
 /// The parts of an open database. Fields are grouped by what guards them.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -120,6 +126,8 @@ pub(crate) struct CommitState {
 pub(crate) struct Segments {
     /// Held while a segment is made, so that the next one gets the next number.
     ready: Mutex<Option<Arc<Segment>>>,
+    /// Whether the last log was mostly values that stay in it.
+    mostly_values: AtomicBool,
     recycled: Mutex<Vec<FileNumber>>,
 }
 
@@ -142,17 +150,35 @@ impl Engine {
     /// Whether it is time to make a segment ahead: the memtable is half full, and none is ready.
     pub(crate) fn wants_segment(&self) -> bool {
         let active = &self.view.load().active;
-        let half_full = active.used_bytes() >= self.options.memtable_bytes / 2
-            || self.syncs.written() >= self.options.segment_bytes() / 2;
+        let half_full = active.used_bytes() >= self.options.memtable_bytes / 2 || self.syncs.half_full();
         // While one is being made the lock is held, and another is not wanted.
         half_full && self.segments.ready.try_lock().is_some_and(|ready| ready.is_none())
+    }
+
+    /// A memtable and its log are closed: `log_bytes` of log for what the memtable holds.
+    pub(crate) fn note_rotation(&self, memtable: &Memtable, log_bytes: u64) {
+        let mostly_values = log_bytes / 4 > memtable.used_bytes() as u64;
+        self.segments.mostly_values.store(mostly_values, Ordering::Relaxed);
+    }
+
+    /// The room for the next segment. Where logs are mostly values that stay in them, and garbage takes disk as it is, they are
+    /// kept small beside the values there are: several are on the disk at any time.
+    fn next_segment_bytes(&self) -> u64 {
+        let most = self.options.segment_bytes();
+        if !self.segments.mostly_values.load(Ordering::Relaxed) {
+            return most;
+        }
+        let space = Space::of(&self.view.load().version, 0, &self.options);
+        let scarce = space.garbage > space.live / GARBAGE_PER_LIVE;
+        let wanted = if scarce { space.live / VALUES_PER_SEGMENT } else { most };
+        wanted.clamp(most.min(VALUE_SEGMENT_BYTES_LEAST), most)
     }
 
     fn prepare_segment(&self) -> Result<Arc<Segment>> {
         let number = self.set.new_file_number();
         let recycled = self.segments.recycled.lock().pop();
         let new =
-            NewSegment { number, capacity: self.options.segment_bytes(), recycled, birth: self.set.birth() };
+            NewSegment { number, capacity: self.next_segment_bytes(), recycled, birth: self.set.birth() };
         let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
         let prepared = Segment::prepare(&self.dir, new).inspect_err(|_| {
             // Under one of these names a file may be left; neither is known to the manifest.
@@ -219,7 +245,7 @@ impl Engine {
         // While one is being made the lock is held.
         let ready = self.segments.ready.try_lock().is_none_or(|ready| ready.is_some());
         let whole = 1 + u64::from(ready) + self.segments.recycled.lock().len() as u64;
-        sealed + whole * self.options.segment_bytes()
+        sealed + whole * self.next_segment_bytes()
     }
 
     /// Removes the files that nobody needs any more. A file that cannot be removed is tried again next time.

@@ -361,7 +361,7 @@ impl Opening<'_> {
     /// A log to go on with; those before it, which are empty or whose writes are in tables, are let go.
     fn first_segment(&self, set: &VersionSet, recorder: &Recorder) -> Result<Segment> {
         let number = set.new_file_number();
-        let capacity = self.options.memtable_bytes as u64;
+        let capacity = self.options.segment_bytes();
         let segment =
             Segment::prepare(self.dir, NewSegment { number, capacity, recycled: None, birth: set.birth() })?;
         let edit = VersionEdit {

@@ -15,9 +15,11 @@ use crate::options::Options;
 
 /// Files with less garbage than this are left alone: moving nearly all of a file frees nearly nothing.
 const GARBAGE_RATIO_LEAST: f64 = 1.0 / 16.0;
-/// Work begins at this share of the way from 1 to the ceiling, and writes are slowed down from the second on.
-const COLLECT_AT: f64 = 0.75;
-const SLOWDOWN_AT: f64 = 0.9;
+/// Shares of the way from 1 to the ceiling: where collection begins, where writes are slowed down, and where they stop. What is being
+/// moved lies twice until it is done, and the next segment is made ahead: the last tenth is for them.
+const COLLECT_AT: f64 = 0.65;
+const SLOWDOWN_AT: f64 = 0.8;
+const STOP_AT: f64 = 0.9;
 /// One round moves at most this share of all values, since they lie twice until it is done.
 const ROUND_SHARE: u64 = 16;
 
@@ -71,13 +73,12 @@ impl Space {
             && self.amplification() >= at_share(options.max_space_amplification, COLLECT_AT)
     }
 
-    /// How near the ceiling is: the amplification, where writes slow down, and where they stop. One segment is allowed for beside it.
+    /// How near the ceiling is: the amplification, where writes slow down, and where they stop.
     pub(crate) fn pressure(&self, options: &Options) -> (f64, f64, f64) {
         let most = options.max_space_amplification;
-        let total = self.total.saturating_sub(self.least);
         let relevant = self.garbage + self.hidden >= self.least;
-        let value = if relevant { total as f64 / self.live.max(1) as f64 } else { 0.0 };
-        (value, at_share(most, SLOWDOWN_AT), most)
+        let value = if relevant { self.amplification() } else { 0.0 };
+        (value, at_share(most, SLOWDOWN_AT), at_share(most, STOP_AT))
     }
 }
 

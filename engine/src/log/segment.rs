@@ -15,6 +15,8 @@ pub(crate) struct Segment {
     pub(crate) number: FileNumber,
     pub(crate) id: u64,
     pub(crate) file: DataFile,
+    /// The room that was reserved: the segment is closed before a write would need more.
+    pub(crate) capacity: u64,
     /// Bytes handed to the operating system. Stored after the write, so whoever syncs after loading it syncs them all.
     written: AtomicU64,
     /// Bytes that are durable, provided that every earlier segment is: the promise of groups to come. 0 until the first sync.
@@ -60,6 +62,7 @@ impl Segment {
             number,
             id,
             file,
+            capacity,
             written: AtomicU64::new(HEADER_BYTES),
             synced: AtomicU64::new(0),
             unsynced_since: AtomicU64::new(0),

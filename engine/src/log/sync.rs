@@ -57,9 +57,9 @@ impl SyncQueue {
         self.changed.notify_all();
     }
 
-    /// Bytes of the active segment that the operating system has.
-    pub(crate) fn written(&self) -> u64 {
-        self.state.lock().open.back().map_or(0, |segment| segment.written())
+    /// Whether the operating system has half of what the active segment can take.
+    pub(crate) fn half_full(&self) -> bool {
+        self.state.lock().open.back().is_some_and(|segment| segment.written() >= segment.capacity / 2)
     }
 
     /// Bytes handed over and not durable, and since when the oldest of them waits.

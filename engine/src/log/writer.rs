@@ -31,11 +31,18 @@ pub(crate) struct Appended {
     pub(crate) end: LogPosition,
     /// Its length in bytes.
     pub(crate) bytes: u64,
+    /// Whether it lies across the middle of the segment.
+    pub(crate) passes_half: bool,
 }
 
 impl LogWriter {
     pub(crate) fn new(segment: Arc<Segment>) -> LogWriter {
         LogWriter { segment, pending: Vec::new(), pending_offset: HEADER_BYTES }
+    }
+
+    /// Whether the segment has no room for so many bytes more.
+    pub(crate) fn is_full_for(&self, bytes: u64) -> bool {
+        self.end().offset + bytes > self.segment.capacity
     }
 
     pub(crate) fn end(&self) -> LogPosition {
@@ -59,7 +66,9 @@ impl LogWriter {
         entries.for_each(|entry| group.entry(entry));
         let bytes = group.finish(GroupType::Commit, self.segment.synced());
         self.keep_or_drop(before, hand_over, report)?;
-        Ok(Appended { end: self.end(), bytes })
+        let (end, half) = (self.end(), self.segment.capacity / 2);
+        let passes_half = (end.offset - bytes..end.offset).contains(&half);
+        Ok(Appended { end, bytes, passes_half })
     }
 
     /// Writes the mark after which nothing follows in this segment, and returns the segment's final length.
