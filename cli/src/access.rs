@@ -2,14 +2,16 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
-use bettong::{MAX_VALUE_BYTES, Options};
+use bettong::{MAX_VALUE_BYTES, Options, WriteOptions};
 use clap::Args;
 
 use crate::fault::{Fault, Result};
 use crate::out::Out;
 use crate::store::{FormatArgs, StoreArgs};
 use crate::text::{Format, json_member_as};
+use crate::units::parse_time;
 
 /// Print the value of a key
 ///
@@ -65,6 +67,7 @@ pub(crate) fn get(args: &GetArgs, out: &mut Out) -> Result<()> {
 Examples:
   bettong set -d data user:1 Ada
   bettong set -d data picture - < picture.png
+  bettong set -d data --ttl 30m session:7 open
   bettong set -d data --format hex 00ff 0102")]
 pub(crate) struct SetArgs {
     #[command(flatten)]
@@ -77,6 +80,9 @@ pub(crate) struct SetArgs {
     /// The value; `-` reads it from standard input, every byte of it (hex and base64 without white space around them)
     #[arg(allow_negative_numbers = true)]
     value: String,
+    /// How long the value lives, as in 500ms, 60s, 5m, 2h, 7d [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    ttl: Option<Duration>,
 }
 
 /// Sets a key.
@@ -87,7 +93,8 @@ pub(crate) fn set(args: &SetArgs, out: &mut Out) -> Result<()> {
         text => args.format.parse("VALUE", text)?,
     };
     let db = args.store.open_or_create(Options::default())?;
-    db.set(&key, &value)?;
+    let options = args.ttl.map_or(WriteOptions::new(), |ttl| WriteOptions::new().ttl(ttl));
+    db.set_with(&key, &value, options)?;
     db.close()?;
     out.detail(format_args!("set {} bytes", value.len()));
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bettong::{Db, Error, ErrorKind, RecoveryReport, Stats, VerifyReport};
+use bettong::{Db, Error, ErrorKind, Options, RecoveryReport, Stats, VerifyReport};
 use bettong_exporter::formats::json;
 use clap::Args;
 use serde::Serialize;
@@ -14,8 +14,9 @@ use crate::range::RangeArgs;
 use crate::store::{FormatArgs, StoreArgs};
 use crate::text::Format;
 use crate::units;
+use crate::value_files::ValueFiles;
 
-/// Print what the last open found, the levels and the totals
+/// Print what the last open found, the levels, the value files and the totals
 ///
 /// The database must not be open elsewhere. Operations are counted since open, so there are none here: a running process
 /// shows its own through the exporter.
@@ -34,10 +35,11 @@ pub(crate) struct StatsArgs {
 
 /// Prints statistics.
 pub(crate) fn stats(args: &StatsArgs, out: &mut Out) -> Result<()> {
-    let db = args.store.open()?;
+    let db = args.store.open_at_rest(Options::default())?;
     let stats = db.stats();
+    let snapshot = db.metrics().snapshot();
     if args.json {
-        return out.line(json::render(&db.metrics().snapshot()));
+        return out.line(json::render(&snapshot));
     }
     let heading = out.heading("Recovery");
     out.line(heading)?;
@@ -45,6 +47,9 @@ pub(crate) fn stats(args: &StatsArgs, out: &mut Out) -> Result<()> {
     let heading = out.heading("Levels");
     out.line(format_args!("\n{heading}"))?;
     figures::levels(out, &stats)?;
+    let heading = out.heading("Value files");
+    out.line(format_args!("\n{heading}"))?;
+    ValueFiles::of(&snapshot).print(out, false)?;
     let heading = out.heading("Totals");
     out.line(format_args!("\n{heading}"))?;
     let bytes: u64 = stats.levels.iter().map(|level| level.bytes).sum();

@@ -7,8 +7,8 @@
 //! |---|---|
 //! | words | `fault signal units text random payload` |
 //! | streams | `out figures progress` |
-//! | ground | `process store range` |
-//! | commands | `access scan inspect demo bench transfer completions` |
+//! | ground | `process store range value_files` |
+//! | commands | `access scan inspect gc demo bench transfer completions` |
 //! | door | `main` |
 
 #![forbid(unsafe_code)]
@@ -25,9 +25,11 @@ mod progress;
 mod process;
 mod store;
 mod range;
+mod value_files;
 mod access;
 mod scan;
 mod inspect;
+mod gc;
 mod demo;
 mod bench;
 mod transfer;
@@ -80,6 +82,7 @@ enum Command {
     Stats(inspect::StatsArgs),
     Verify(inspect::VerifyArgs),
     Compact(inspect::CompactArgs),
+    Gc(gc::GcArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -108,6 +111,7 @@ fn run(command: &Command, out: &mut Out) -> Result<()> {
         Command::Stats(args) => inspect::stats(args, out),
         Command::Verify(args) => inspect::verify(args, out),
         Command::Compact(args) => inspect::compact(args, out),
+        Command::Gc(args) => gc::gc(args, out),
         Command::Bench(args) => bench::run(args, out),
         Command::Completions(args) => completions::run(args, Cli::command(), out),
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use bettong::env::{Env, Threads};
 use bettong::{Db, Durability, Options};
 use bettong_metrics::{Gauge, PublishedState};
 use clap::{Args, ValueEnum};
@@ -24,11 +25,20 @@ pub(crate) struct StoreArgs {
 impl StoreArgs {
     /// Opens a database that must be there.
     pub(crate) fn open(&self) -> Result<Db> {
+        self.open_with(Options::default())
+    }
+
+    /// The same without threads: nothing is flushed, compacted or collected while somebody looks.
+    pub(crate) fn open_at_rest(&self, options: Options) -> Result<Db> {
+        self.open_with(options.env(Env::disk().with_threads(Threads::Inline)))
+    }
+
+    fn open_with(&self, options: Options) -> Result<Db> {
         if !self.dir.exists() {
             let missing = std::io::ErrorKind::NotFound.into();
             return Err(Fault::io("find a database in", &self.dir, missing));
         }
-        Ok(Db::open(&self.dir, Options::default().create_if_missing(false))?)
+        Ok(Db::open(&self.dir, options.create_if_missing(false))?)
     }
 
     /// Opens a database, or makes one.

@@ -80,6 +80,26 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| format!("`{text}` is too large"))
 }
 
+/// Reads a time: a number with its unit, as in `500ms`, `60s`, `5m`, `2h`, `7d`.
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no time: try 60s"))?;
+    let millis = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(format!("`{unit}` is no unit of time: use ms, s, m, h or d")),
+    };
+    match number.checked_mul(millis) {
+        None => Err(format!("`{text}` is too long")),
+        Some(0) => Err("must be more than nothing".to_owned()),
+        Some(millis) => Ok(Duration::from_millis(millis)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +121,18 @@ mod tests {
         assert_eq!(parse_size("2g"), Ok(2 << 30));
         for bad in ["", "MiB", "1.5MiB", "3 apples", "99999999999999999999", "99999999999T"] {
             assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_with_a_unit() {
+        assert_eq!(parse_time("1500ms"), Ok(Duration::from_millis(1500)));
+        let seconds = |text: &str| parse_time(text).unwrap().as_secs();
+        assert_eq!(["60s", "5m", "2h", "7d"].map(seconds), [60, 300, 7200, 604_800]);
+        for bad in
+            ["", "60", "s", "0s", "-1s", "1.5s", "3 moons", "99999999999999999999s", "99999999999999999d"]
+        {
+            assert!(parse_time(bad).is_err(), "{bad}");
         }
     }
 }

@@ -90,8 +90,28 @@ fn the_state_is_shown_and_tidied() {
 }
 
 #[test]
+fn a_value_with_a_time_to_live_is_gone_after_it() {
+    let place = Place::new();
+    place.run(&["set", "--ttl", "1d", "long", "here"]).expect(0);
+    place.run(&["set", "--ttl", "1ms", "short", "gone"]).expect(0);
+    place.run(&["set", "ever", "here"]).expect(0);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(place.run(&["get", "long"]).expect(0).text(), "here\n");
+    place.run(&["get", "short"]).expect(1);
+    assert_eq!(place.run(&["scan", "--keys-only"]).expect(0).text(), "ever\nlong\n");
+    assert_eq!(place.run(&["count"]).expect(0).text(), "2\n");
+    // A later set without one lives for ever.
+    place.run(&["set", "short", "back"]).expect(0);
+    assert_eq!(place.run(&["get", "short"]).expect(0).text(), "back\n");
+    for bad in ["60", "0s", "soon"] {
+        assert!(place.run(&["set", "--ttl", bad, "k", "v"]).expect(2).stderr.contains("--ttl"));
+    }
+}
+
+#[test]
 fn completions_are_a_script() {
     for shell in ["bash", "zsh", "fish"] {
-        assert!(run(["completions", shell]).expect(0).text().contains("import"));
+        let script = run(["completions", shell]).expect(0);
+        assert!(["import", "gc", "dry-run", "ttl"].iter().all(|word| script.text().contains(word)));
     }
 }

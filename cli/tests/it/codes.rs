@@ -22,7 +22,7 @@ fn wrong_usage_is_2() {
 #[test]
 fn a_place_without_a_database_is_3() {
     let place = Place::new();
-    for name in ["get", "scan", "count", "export", "stats", "verify", "compact"] {
+    for name in ["get", "scan", "count", "export", "stats", "verify", "compact", "gc"] {
         let args = if name == "get" { vec![name, "k"] } else { vec![name] };
         place.run(&args).expect(3);
     }

@@ -7,3 +7,4 @@ mod transfer;
 mod codes;
 mod demo;
 mod bench;
+mod gc;
