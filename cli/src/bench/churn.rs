@@ -50,6 +50,7 @@ pub(super) fn run(plan: &Plan, dir: &Path, config: Config, counted: bool, out: &
         config,
         sequential_write_bytes: machine.bytes,
         sequential_write_bytes_per_second: machine.bytes_per_second,
+        sequential_synced_write_bytes_per_second: machine.synced_bytes_per_second,
         fill: filled,
         sets: churned.sets,
         writes: counted.then(|| writes(&after_fill, &after)),

@@ -105,6 +105,7 @@ pub(super) struct ChurnReport {
     pub(super) config: Config,
     pub(super) sequential_write_bytes: u64,
     pub(super) sequential_write_bytes_per_second: f64,
+    pub(super) sequential_synced_write_bytes_per_second: f64,
     #[serde(flatten)]
     pub(super) fill: Fill,
     #[serde(flatten)]
@@ -159,6 +160,8 @@ impl ChurnReport {
         };
         let (bytes, machine) = (self.sequential_write_bytes, self.sequential_write_bytes_per_second);
         table.add_row(row("plain file", bytes, bytes as f64 / machine.max(1.0), machine, "–".to_owned()));
+        let synced = self.sequential_synced_write_bytes_per_second;
+        table.add_row(row("… synced", bytes, bytes as f64 / synced.max(1.0), synced, "–".to_owned()));
         let Fill { fill_bytes, fill_seconds, fill_bytes_per_second } = self.fill;
         let amplification = ratio(|writes| writes.fill_write_amplification);
         table.add_row(row("fill", fill_bytes, fill_seconds, fill_bytes_per_second, amplification));
