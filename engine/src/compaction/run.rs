@@ -158,6 +158,8 @@ fn merge(
         counts.expired += u64::from(seen != key);
         let pointer = Stored::pointer(key.trailer.kind(), value).filter(|p| plan.collect.contains(&p.file));
         let verdict = retain.judge(seen, |user| below.has_nothing_of(user));
+        #[cfg(plant = "gc_resurrects")]
+        let verdict = if pointer.is_some() { resurrect(verdict) } else { verdict };
         match verdict {
             Verdict::Keep | Verdict::Held => {
                 if verdict == Verdict::Held {
@@ -201,6 +203,13 @@ fn merge(
     installed?;
     count(engine, plan, &tables, &counts);
     Ok((report(plan, &tables, &counts), counts.moved))
+}
+
+/// What Badger's collection did (#2286): a value that nobody sees any more is moved all the same, and comes back when what hid it
+/// is gone. Compiled in for `.ci/plants` alone, which checks that the tests notice.
+#[cfg(plant = "gc_resurrects")]
+fn resurrect(verdict: Verdict) -> Verdict {
+    if verdict == Verdict::Shadowed { Verdict::Keep } else { verdict }
 }
 
 /// Moves the value of an entry that is kept out of a file that is being collected; returns the bytes that were moved.
