@@ -13,7 +13,9 @@ use crate::levels::table_file::TableMeta;
 use crate::record::format::GroupType;
 use crate::record::writer::{GroupWriter, NewEntry};
 use crate::table::block_builder::BlockBuilder;
-use crate::values::usage::UsageByFile;
+use crate::values::pointer::ValuePointer;
+use crate::values::stored::with_pointer;
+use crate::values::usage::{Usage, UsageByFile, ValueFileMeta};
 
 /// The bytes of the example `name`, as the document shows them.
 fn documented(document: &str, name: &str) -> Vec<u8> {
@@ -56,9 +58,8 @@ fn a_group_is_as_documented() {
     check("record.md", "group", &bytes);
 }
 
-#[test]
-fn a_version_edit_is_as_documented() {
-    let table = TableMeta {
+fn table() -> TableMeta {
+    TableMeta {
         number: FileNumber(9),
         id: 10,
         keyspace: 0,
@@ -72,13 +73,44 @@ fn a_version_edit_is_as_documented() {
         newest_seq: SeqNo(6),
         usage: UsageByFile::default(),
         expiring: Expiring::default(),
-    };
+    }
+}
+
+#[test]
+fn a_version_edit_is_as_documented() {
     let edit = VersionEdit {
         removed_logs: vec![FileNumber(8)],
-        added_tables: vec![(6, table)],
+        added_tables: vec![(6, table())],
         ..VersionEdit::default()
     };
     check("manifest.md", "edit", &edit.encode());
+}
+
+#[test]
+fn an_edit_with_value_files_is_as_documented() {
+    let second = 1_000_000_000;
+    let born = Usage { entries: 2, bytes: 3000 };
+    let mut table = TableMeta { tombstones: 0, ..table() };
+    table.usage.add(FileNumber(3), Usage { entries: 1, bytes: 1100 });
+    table.usage.add(FileNumber(8), born);
+    table.expiring.count(second);
+    let edit = VersionEdit {
+        removed_logs: vec![FileNumber(8)],
+        added_tables: vec![(6, table)],
+        added_values: vec![ValueFileMeta { number: FileNumber(8), id: 7, bytes: 4096, born }],
+        removed_values: vec![FileNumber(2)],
+        time: Some(second),
+        ..VersionEdit::default()
+    };
+    check("manifest.md", "values", &edit.encode());
+    assert_eq!(VersionEdit::decode(&edit.encode()), Some(edit));
+}
+
+#[test]
+fn an_expiring_pointer_is_as_documented() {
+    let pointer = ValuePointer { file: FileNumber(12), offset: 88, len: 1053 };
+    let time = 1_000_000_000_u64.to_le_bytes();
+    check("values.md", "pointer", &with_pointer(Kind::ExpiringPointer, &time, pointer));
 }
 
 #[test]
