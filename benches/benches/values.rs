@@ -34,7 +34,9 @@ fn load(db: &Db, keys: u64, value_len: usize, in_order: bool) {
     let mut value = vec![0; value_len];
     for at in 0..keys {
         let n = if in_order { at } else { scattered(at, keys) };
-        value[..8].copy_from_slice(&n.to_le_bytes());
+        if let Some(head) = value.first_chunk_mut() {
+            *head = n.to_le_bytes();
+        }
         db.set(n.to_be_bytes(), &value).expect("set");
     }
     db.flush().expect("flush");
@@ -50,7 +52,7 @@ fn scan(db: &Db, values: bool) -> Scan {
             let item = item.expect("an item");
             let read = if values { item.value().expect("a value") } else { item.key() };
             bytes += read.len() as u64;
-            sum = read.chunks(8).fold(sum, |sum, chunk| sum ^ u64::from(chunk[0]));
+            sum = read.iter().step_by(8).fold(sum, |sum, byte| sum ^ u64::from(*byte));
         }
         std::hint::black_box(sum);
         Scan { bytes, seconds: began.elapsed().as_secs_f64() }
@@ -60,7 +62,8 @@ fn scan(db: &Db, values: bool) -> Scan {
 }
 
 fn compare(keys: u64, value_len: usize) {
-    let open = |dir: &std::path::Path| Db::open(dir, Options::default().separation_threshold(0)).expect("open");
+    let open =
+        |dir: &std::path::Path| Db::open(dir, Options::default().separation_threshold(0)).expect("open");
     let (random, ordered) = (tempfile::tempdir().expect("a place"), tempfile::tempdir().expect("a place"));
     let db = open(random.path());
     load(&db, keys, value_len, false);
@@ -75,13 +78,18 @@ fn compare(keys: u64, value_len: usize) {
     load(&db, keys, value_len, true);
     let in_order = scan(&db, true);
     println!("{keys} values of {value_len} B");
-    for (name, scan) in
-        [("loaded in random order", loaded), ("… and compacted", compacted), ("loaded in key order", in_order)]
-    {
+    for (name, scan) in [
+        ("loaded in random order", loaded),
+        ("… and compacted", compacted),
+        ("loaded in key order", in_order),
+    ] {
         let share = scan.megabytes_per_second() / in_order.megabytes_per_second();
         println!("  {name:<24} {:>8.0} MB/s  {:>5.2}", scan.megabytes_per_second(), share);
     }
-    println!("  keys alone               {:>8.2} M keys/s, {read} values read", keys as f64 / keys_alone.seconds / 1e6);
+    println!(
+        "  keys alone               {:>8.2} M keys/s, {read} values read",
+        keys as f64 / keys_alone.seconds / 1e6
+    );
 }
 
 fn main() {

@@ -14,14 +14,13 @@ use parking_lot::Mutex;
 
 use crate::commit::{RotationReason, rotate_now};
 use crate::compaction::pick::{pick, pick_all, pick_all_garbage};
-use crate::compaction::plan::Plan;
+use crate::compaction::plan::{Plan, Reason};
 use crate::compaction::run;
 use crate::engine::Engine;
 use crate::env::{Threads, spawn};
 use crate::error::{Error, Result};
 use crate::flush::{self, FlushReason};
 use crate::key::SeqNo;
-use crate::levels::space::Space;
 use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::pacer::{Pacer, WritePace};
 use crate::pressure::Pressure;
@@ -30,6 +29,8 @@ use crate::work::{Trouble, WorkState};
 
 /// How long after a failure that may pass (a full disk) the work is tried again.
 const RETRY_NANOS: u64 = 250_000_000;
+/// How often an idle worker looks whether something has expired.
+const EXPIRY_LOOK_NANOS: u64 = 5_000_000_000;
 
 /// Label `origin` of `db_background_errors_total`.
 #[derive(Clone, Copy, Debug)]
@@ -293,12 +294,16 @@ impl Background {
         self.exclusively(|engine, go_on| {
             let mut moved = Usage::default();
             let version = || engine.set.version();
-            if Space::of(&version(), 0, &engine.options).hidden > 0
+            // What is hidden, and by what, only a merge of everything brings to light.
+            if !version().values.is_empty()
                 && let Some(plan) = pick_all(&version(), &engine.options, None, None)
             {
                 moved.add(run::run(engine, &plan, go_on)?);
             }
-            while let Some(plan) = pick_all_garbage(&version(), &engine.options) {
+            // Writers go on meanwhile: what they make garbage of is left for the next time.
+            let rounds = version().values.len() + version().tables().count();
+            for _ in 0..=rounds {
+                let Some(plan) = pick_all_garbage(&version(), &engine.options) else { break };
                 moved.add(run::run(engine, &plan, go_on)?);
             }
             Ok(moved)
@@ -340,7 +345,11 @@ fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
     }
     // The view's version, not the manifest's: nobody holds a lock on it across a sync.
     let view = engine.view.load();
-    let plan = pick(&view.version, &engine.options, &state.busy, engine.circumstances(&view))?;
+    let mut plan = pick(&view.version, &engine.options, &state.busy, engine.circumstances(&view))?;
+    if state.compaction.blocked.is_some() && plan.reason != Reason::Garbage {
+        // Whatever failed last time, moving values must not keep merges from making room.
+        plan.collect = Arc::default();
+    }
     state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
     state.compacting += 1;
     engine.set_compaction_queue(state.compacting);
@@ -418,6 +427,9 @@ fn wait_until(engine: &Engine, job: Job, mut due: impl FnMut(&mut WorkState) -> 
         }
         if blocked {
             engine.work.wait_for(&mut state, retry_at - now);
+        } else if engine.set.expiry.is_used() {
+            // Time alone makes work.
+            engine.work.wait_for(&mut state, EXPIRY_LOOK_NANOS);
         } else {
             engine.work.wait(&mut state);
         }

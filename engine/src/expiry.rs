@@ -75,6 +75,9 @@ impl Default for Expiring {
 
 impl Expiring {
     pub(crate) fn count(&mut self, expires_at: u64) {
+        if expires_at == u64::MAX {
+            return;
+        }
         self.entries += 1;
         self.earliest = self.earliest.min(expires_at);
         self.latest = self.latest.max(expires_at);

@@ -39,9 +39,9 @@ impl Graveyard {
         self.held.lock().insert(file, bytes);
     }
 
-    /// The last reader is gone.
-    pub(crate) fn let_go(&self, file: FileName) {
+    /// The last reader of a file is gone that was held as `file` and is called `now` today.
+    pub(crate) fn let_go(&self, file: FileName, now: FileName) {
         self.held.lock().remove(&file);
-        self.bury(file);
+        self.bury(now);
     }
 }

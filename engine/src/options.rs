@@ -83,7 +83,7 @@ impl Default for Options {
             slow_threshold: Duration::from_millis(10),
             create_if_missing: true,
             durability: Durability::Os,
-            separation_threshold: 1 << 10,
+            separation_threshold: 4 << 10,
             max_space_amplification: 1.5,
             ttl: None,
             memtable_bytes: 64 << 20,
@@ -159,7 +159,7 @@ setters! {
 // Performance.
 setters! {
     /// Values of this many bytes and more are written once, into the log, and stay there: memtables and tables hold pointers.
-    /// Default 1 KiB; 0 separates every value, `usize::MAX` none. Can be changed from one open to the next: values that are
+    /// Default 4 KiB; 0 separates every value, `usize::MAX` none. Can be changed from one open to the next: values that are
     /// there stay where they are. Smaller: less is rewritten by compaction; larger: fewer reads per value, and values
     /// compress with their blocks.
     separation_threshold: usize;

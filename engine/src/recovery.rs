@@ -354,6 +354,9 @@ impl Opening<'_> {
         });
         for number in logs {
             self.dir.rename(FileName::Log(number), FileName::Value(number))?;
+            // The room behind the end is given back if it can be: it is of no use.
+            let bytes = values.get(&number).map_or(u64::MAX, |values| values.meta.bytes);
+            self.dir.open(FileName::Value(number), true).and_then(|file| file.truncate(bytes)).ok();
         }
         Ok(())
     }

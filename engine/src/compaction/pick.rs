@@ -70,12 +70,13 @@ fn pick_garbage(
 fn pick_hiding(version: &Version, options: &Options, busy: &HashSet<FileNumber>) -> Option<Plan> {
     let last = version.last_level()?;
     let upper = version.levels.iter().enumerate().take(last.max(1));
-    let (level, most) = upper.max_by_key(|(at, level)| (level.value_bytes, std::cmp::Reverse(*at)))?;
+    let hides = |level: &Level| (level.value_bytes, level.tombstones);
+    let (level, most) = upper.max_by_key(|(at, level)| (hides(level), std::cmp::Reverse(*at)))?;
     if level == 0 {
         return pick_l0(version, Reason::Garbage, &Shape::of(version, options), busy);
     }
-    let mut tables: Vec<_> = most.tables.iter().filter(|table| !table.meta.usage.is_empty()).collect();
-    tables.sort_by_key(|table| std::cmp::Reverse(table.meta.usage.bytes()));
+    let mut tables: Vec<_> = most.tables.iter().collect();
+    tables.sort_by_key(|table| std::cmp::Reverse((table.meta.usage.bytes(), table.meta.tombstones)));
     tables.into_iter().find_map(|table| into_next(version, Reason::Garbage, level, table, busy))
 }
 

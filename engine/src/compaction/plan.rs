@@ -40,7 +40,9 @@ impl Plan {
 
     /// Whether the tables of a level are written anew on the same level, each for itself.
     pub(crate) fn is_in_place(&self) -> bool {
-        self.inputs.iter().all(|(level, _)| *level == self.output_level) && self.output_level > 0
+        // A manual compaction has the tree for itself: nobody puts anything between its tables.
+        let one_level = self.inputs.iter().all(|(level, _)| *level == self.output_level);
+        one_level && self.output_level > 0 && self.reason != Reason::Manual
     }
 
     /// Bytes read from levels above the output, or from the output level itself.

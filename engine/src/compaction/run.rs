@@ -227,10 +227,8 @@ fn collect(
     let Some(file) = version.value_file(pointer) else {
         return output.add(key, stored).map(|()| 0);
     };
-    let value = match file.read(pointer, key.user, ValuePurpose::Collection, recorder) {
-        Ok(value) => value,
-        Err(Error::Corruption { .. }) => return output.add(key, stored).map(|()| 0),
-        Err(error) => return Err(error),
+    let Ok(value) = file.read(pointer, key.user, ValuePurpose::Collection, recorder) else {
+        return output.add(key, stored).map(|()| 0);
     };
     let moved = output.move_value(key, stored, &value)?;
     counts.moved.add(Usage { entries: 1, bytes: u64::from(pointer.len) });

@@ -97,7 +97,9 @@ impl VersionSet {
     /// What the header of a file that is made now says.
     pub(crate) fn birth(&self) -> Birth {
         let (manifest, manifest_len) = self.facts.lock().manifest;
-        Birth { at_nanos: self.env.clock.unix_nanos(), manifest, manifest_len }
+        // Where values expire, the time by which they do: a recovery goes on from there.
+        let at_nanos = if self.expiry.is_used() { self.expiry.now() } else { self.env.clock.unix_nanos() };
+        Birth { at_nanos, manifest, manifest_len }
     }
 
     pub(crate) fn version(&self) -> Arc<Version> {

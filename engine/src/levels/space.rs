@@ -20,6 +20,8 @@ const GARBAGE_RATIO_LEAST: f64 = 1.0 / 16.0;
 const COLLECT_AT: f64 = 0.65;
 const SLOWDOWN_AT: f64 = 0.8;
 const STOP_AT: f64 = 0.9;
+/// A database with no live data may take so many segments beyond its ceiling, one with this many squared none.
+const SLACK_SEGMENTS: u64 = 4;
 /// One round moves at most this share of all values, since they lie twice until it is done.
 const ROUND_SHARE: u64 = 16;
 
@@ -37,12 +39,16 @@ pub(crate) struct Circumstances {
 pub(crate) struct Space {
     /// Tables, value files and logs.
     pub(crate) total: u64,
-    /// An estimate of what would be left if all of it were compacted and collected: no less is live than the last level uses.
+    /// An estimate of what would be left if all of it were compacted and collected: no less is live than the last level uses, but
+    /// for what was deleted.
     pub(crate) live: u64,
-    /// What upper levels use of the value files: newer entries, each of which may hide an older one.
+    /// What upper levels may hide: what they use of the value files, for each newer value may hide an older one, and for each
+    /// tombstone a value of the last level.
     pub(crate) hidden: u64,
     /// What nothing uses, in files worth collecting.
     pub(crate) garbage: u64,
+    /// What does not count: a few segments of a small database, which has them on the disk whatever is done.
+    slack: u64,
     /// Less than this is not worth any work.
     least: u64,
 }
@@ -54,17 +60,20 @@ impl Space {
         let last = last_level_bytes(version);
         let files: u64 = version.values.values().map(|values| values.meta.bytes).sum();
         let garbage = worth_collecting(version).map(ValuesInUse::garbage_bytes).sum();
+        let deleted = hidden_by_tombstones(version).min(last);
+        let (live, least) = (tables + last - deleted, options.segment_bytes());
         Space {
             total: tables + files + log_bytes,
-            live: tables + last,
-            hidden: used - last,
+            live,
+            hidden: used - last + deleted,
             garbage,
-            least: options.segment_bytes(),
+            slack: (SLACK_SEGMENTS * least).saturating_sub(live / SLACK_SEGMENTS),
+            least,
         }
     }
 
-    pub(crate) fn amplification(&self) -> f64 {
-        self.total as f64 / self.live.max(1) as f64
+    fn amplification(&self) -> f64 {
+        self.total.saturating_sub(self.slack) as f64 / self.live.max(1) as f64
     }
 
     /// Whether something should be done.
@@ -96,6 +105,15 @@ fn last_level_bytes(version: &Version) -> u64 {
         Some(last) => version.levels.get(last).map_or(0, |level| level.value_bytes),
         None => 0,
     }
+}
+
+/// The mean value of the last level for each tombstone above it.
+fn hidden_by_tombstones(version: &Version) -> u64 {
+    let Some((level, last)) = version.last_level().and_then(|at| Some((at, version.levels.get(at)?))) else {
+        return 0;
+    };
+    let above: u64 = version.levels.iter().take(level).map(|level| level.tombstones).sum();
+    above.saturating_mul(last.value_bytes) / last.entries.max(1)
 }
 
 fn worth_collecting(version: &Version) -> impl Iterator<Item = &ValuesInUse> {

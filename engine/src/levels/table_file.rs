@@ -141,7 +141,8 @@ impl Drop for TableFile {
             self.context.recorder.shift(Gauge::TablesOpen, -1.0);
         }
         if self.obsolete.load(Ordering::Acquire) {
-            self.context.graveyard.let_go(FileName::Table(self.meta.number));
+            let name = FileName::Table(self.meta.number);
+            self.context.graveyard.let_go(name, name);
         }
     }
 }

@@ -111,9 +111,12 @@ fn announce<'a>(values: impl Iterator<Item = &'a ApartValue>) {
         if file.is_known(value.pointer) {
             continue;
         }
-        let (start, end) = (value.pointer.offset, value.pointer.offset + u64::from(value.pointer.len));
+        let (start, end) =
+            (value.pointer.offset, value.pointer.offset.saturating_add(u64::from(value.pointer.len)));
         match &mut wanted {
-            Some((same, range)) if same.number == file.number && start <= range.end + GAP_BYTES => {
+            Some((same, range))
+                if same.number == file.number && start <= range.end.saturating_add(GAP_BYTES) =>
+            {
                 range.end = range.end.max(end);
             }
             _ => {

@@ -333,8 +333,12 @@ impl Scan {
 
     /// The next item from the back: where both ends have met, one that the front had passed.
     fn next_back_item(&mut self) -> Result<Option<Item>> {
-        match self.step_back()? {
-            Some(item) => Ok(Some(item)),
+        if let Some(item) = self.step_back()? {
+            return Ok(Some(item));
+        }
+        match self.ahead.failed.take() {
+            // It lies between the two ends.
+            Some(failed) => Err(failed),
             None => Ok(self.ahead.items.pop_back()),
         }
     }

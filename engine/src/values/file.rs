@@ -44,7 +44,8 @@ pub(crate) struct ValueFile {
     damaged: AtomicBool,
     /// Whether its name is still that of a log.
     is_log: AtomicBool,
-    obsolete: AtomicBool,
+    /// The name under which the file waits for its last reader.
+    obsolete: OnceLock<FileName>,
 }
 
 impl ValueFile {
@@ -72,7 +73,7 @@ impl ValueFile {
             verified: OnceLock::new(),
             damaged: AtomicBool::new(false),
             is_log: AtomicBool::new(false),
-            obsolete: AtomicBool::new(false),
+            obsolete: OnceLock::new(),
         }
     }
 
@@ -121,8 +122,9 @@ impl ValueFile {
 
     /// Nobody needs the file any more but those who read it: it goes when the last version that holds it does.
     pub(crate) fn set_obsolete(&self) {
-        if !self.obsolete.swap(true, Ordering::AcqRel) {
-            self.context.graveyard.hold(self.name(), self.sealed_bytes());
+        let name = self.name();
+        if self.obsolete.set(name).is_ok() {
+            self.context.graveyard.hold(name, self.sealed_bytes());
         }
     }
 
@@ -150,7 +152,7 @@ impl ValueFile {
             recorder.record_n(Histogram::VlogReadLatency, recorder.nanos_since(began), weight);
         }
         report.add(Counter::VlogReads.at(purpose as usize), 1);
-        report.add(Counter::VlogReadBytes.at(purpose as usize), value.len() as u64);
+        report.add(Counter::VlogReadBytes.at(purpose as usize), u64::from(pointer.len));
         Ok(value)
     }
 
@@ -226,8 +228,8 @@ impl ValueFile {
     #[cold]
     fn note(&self, error: Error, user: &[u8]) -> Error {
         let error = error.of_key(user);
+        self.damaged.store(true, Ordering::Relaxed);
         if matches!(error, Error::Corruption { .. }) {
-            self.damaged.store(true, Ordering::Relaxed);
             let recorder = &self.context.recorder;
             recorder.add(Counter::ChecksumFailures.at(FileLabel::Vlog as usize), 1);
             recorder.emit(Event::new(EventKind::Corruption).file(self.number.0).message(error.to_string()));
@@ -301,8 +303,9 @@ impl ValueFile {
 
 impl Drop for ValueFile {
     fn drop(&mut self) {
-        if self.obsolete.load(Ordering::Acquire) {
-            self.context.graveyard.let_go(self.name());
+        if let Some(held) = self.obsolete.get() {
+            // It may have been renamed since.
+            self.context.graveyard.let_go(*held, self.name());
         }
     }
 }

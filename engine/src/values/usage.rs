@@ -15,8 +15,9 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn add(&mut self, other: Usage) {
-        self.entries += other.entries;
-        self.bytes += other.bytes;
+        // A manifest may claim anything.
+        self.entries = self.entries.saturating_add(other.entries);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     /// `None` if there is less than `other`.

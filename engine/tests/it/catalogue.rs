@@ -106,7 +106,7 @@ fn separated_values(filled: &mut Filled) {
     let db = sim_db(&disk, options).unwrap();
     for round in 0..3 {
         for n in (0..100u32).step_by(1 + 2 * round) {
-            db.set(n.to_be_bytes(), [round as u8; 500]).unwrap();
+            db.set(n.to_be_bytes(), [round as u8; 2000]).unwrap();
         }
         db.flush().unwrap();
         filled.look(&db.metrics().snapshot());
@@ -114,11 +114,11 @@ fn separated_values(filled: &mut Filled) {
     db.compact(..).unwrap();
     filled.look(&db.metrics().snapshot());
     assert!(db.get(0u32.to_be_bytes()).unwrap().is_some());
-    assert_eq!(db.scan(..).map(|item| item.unwrap().value().unwrap().len()).sum::<usize>(), 50_000);
+    assert_eq!(db.scan(..).map(|item| item.unwrap().value().unwrap().len()).sum::<usize>(), 200_000);
     let _watched = db.scan(..).next();
     for n in 0..2000u32 {
         // Merges drop what newer entries hide while its file is being collected.
-        db.set((n * 37 % 100).to_be_bytes(), [n as u8; 500]).unwrap();
+        db.set((n * 37 % 100).to_be_bytes(), [n as u8; 2000]).unwrap();
         db.step().unwrap();
     }
     db.collect_garbage().unwrap();

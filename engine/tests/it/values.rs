@@ -230,6 +230,44 @@ fn garbage_goes_by_itself_and_the_ceiling_holds() {
     is_sound(&db);
 }
 
+/// Found by review: tombstones use nothing of the value files, so what they hid did not count as hidden, and stayed.
+#[test]
+fn what_deletes_hide_is_garbage_too() {
+    let disk = SimDisk::new(1);
+    let db = sim_db(&disk, options()).unwrap();
+    fill(&db, 200, 1, 1000);
+    db.compact(..).unwrap();
+    for n in 0..200u32 {
+        db.delete(n.to_be_bytes()).unwrap();
+    }
+    db.collect_garbage().unwrap();
+    assert_eq!(value_files(&disk).len(), 0, "asked for");
+    fill(&db, 200, 2, 1000);
+    db.compact(..).unwrap();
+    for n in 0..190u32 {
+        db.delete(n.to_be_bytes()).unwrap();
+    }
+    db.flush().unwrap();
+    while db.step().unwrap() {}
+    let left: usize = value_files(&disk).iter().map(|path| disk.read(path).unwrap().len()).sum();
+    assert!(left < 50_000, "by itself: {left} bytes are left for 10 values of 1000");
+    is_sound(&db);
+}
+
+/// Found by review: the room that was reserved for a log stayed on the disk when the log became a value file in recovery.
+#[test]
+fn a_log_that_recovery_makes_a_value_file_gives_back_its_reserve() {
+    let disk = SimDisk::new(1);
+    let db = sim_db(&disk, options().memtable_bytes(64 << 10)).unwrap();
+    let model = fill(&db, 10, 1, 1000);
+    disk.kill();
+    drop(db);
+    let db = sim_db(&disk, options()).unwrap();
+    let [file] = value_files(&disk).try_into().unwrap();
+    assert!(disk.read(&file).unwrap().len() < 11_000);
+    assert_eq!(contents(&db), model);
+}
+
 /// F39: a scan of an old state keeps the files that it reads; they are shown as pinned.
 #[test]
 fn f39_files_that_a_reader_holds_stay_and_are_shown_as_pinned() {
