@@ -21,7 +21,7 @@ const COLLECT_AT: f64 = 0.65;
 const SLOWDOWN_AT: f64 = 0.8;
 const STOP_AT: f64 = 0.9;
 /// A database with no live data may take so many segments beyond its ceiling, one with this many squared none.
-const SLACK_SEGMENTS: u64 = 4;
+const SLACK_SEGMENTS: u64 = 2;
 /// One round moves at most this share of all values, since they lie twice until it is done.
 const ROUND_SHARE: u64 = 16;
 

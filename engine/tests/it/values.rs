@@ -180,12 +180,14 @@ fn f31_f32_f35_a_damaged_value_file_costs_its_own_values_alone() {
 /// is collected when.
 #[test]
 fn f37_f38_what_was_deleted_or_overwritten_stays_so_through_every_collection() {
-    for seed in 0..30 {
+    let mut collections = 0;
+    for seed in 0..20 {
         let (disk, mut dice) = (SimDisk::new(seed), Dice::new(seed));
-        let db = sim_db(&disk, options().max_space_amplification(1.1)).unwrap();
+        let options = options().memtable_bytes(4 << 10).max_space_amplification(1.1);
+        let db = sim_db(&disk, options).unwrap();
         let mut model = Model::new();
-        for _ in 0..600 {
-            let key = dice.below(40).to_be_bytes().to_vec();
+        for _ in 0..2000 {
+            let key = dice.below(150).to_be_bytes().to_vec();
             if dice.percent(40) {
                 db.delete(&key).unwrap();
                 model.remove(&key);
@@ -201,10 +203,12 @@ fn f37_f38_what_was_deleted_or_overwritten_stays_so_through_every_collection() {
                 _ => {}
             }
         }
+        collections += count(&db, Counter::VlogGcRuns.at(0));
         db.collect_garbage().unwrap();
         assert_eq!(contents(&db), model, "seed {seed}");
         is_sound(&db);
     }
+    assert!(collections > 100, "{collections} collections by themselves or asked for");
 }
 
 #[test]
