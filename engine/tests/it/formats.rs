@@ -23,6 +23,8 @@ fn options() -> Options {
         .block_bytes(512)
         .compression(compression)
         .separation_threshold(1 << 10)
+        // What is collected when is no matter of formats.
+        .max_space_amplification(100.0)
         .durability(Durability::Sync)
 }
 
