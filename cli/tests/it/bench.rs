@@ -117,7 +117,7 @@ fn churn_reports_what_overwriting_costs_in_writes_and_in_disk() {
     assert_eq!((&report["schema_version"], &report["workload"]), (&1.into(), &"churn".into()));
     assert_eq!((number("value_size"), number("keys"), number("threads")), (8704.0, 481.0, 2.0));
     assert_eq!((number("value_size_least"), number("value_size_most")), (1024.0, 16384.0));
-    assert_eq!((number("space_amplification_ceiling"), number("separation_threshold")), (2.5, 1024.0));
+    assert_eq!((number("space_amplification_ceiling"), number("separation_threshold")), (2.5, 4096.0));
     for figure in ["ops_per_second", "fill_bytes_per_second", "sequential_write_bytes_per_second", "p999_ns"]
     {
         assert!(number(figure) > 0.0, "{figure}: {report}");
