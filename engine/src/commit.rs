@@ -118,16 +118,18 @@ pub(crate) fn commit<'a, R: Report>(
     report.mark(Stage::WalAppend);
 
     if let Some(mut room) = room {
-        if plain {
+        let inline = if plain {
+            let mut sets = 0;
             for (op, seq) in numbered() {
+                sets += u64::from(op.kind == Kind::Value);
                 view.active.insert(&mut room, InternalKey::new(op.key, Trailer::new(seq, op.kind)), op.value);
             }
+            sets
         } else {
-            insert_placed(&view.active, &mut room, &placement, numbered(), appended, report);
-        }
+            insert_placed(&view.active, &mut room, &placement, numbered(), appended, report)
+        };
+        report.add(Counter::ValuesWritten.at(INLINE), inline);
     }
-    let inline = ops.clone().filter(|op| op.kind == Kind::Value && !placement.is_apart(*op)).count();
-    report.add(Counter::ValuesWritten.at(INLINE), inline as u64);
     report.mark(Stage::Memtable);
     engine.publisher.publish(first, last);
     report.mark(Stage::Publish);
@@ -140,7 +142,7 @@ pub(crate) fn commit<'a, R: Report>(
     Ok(Commit::Done(appended.end))
 }
 
-/// Inserts writes of which some stay in the log, or expire.
+/// Inserts writes of which some stay in the log, or expire; returns how many values did not stay there.
 fn insert_placed<'a>(
     memtable: &Memtable,
     room: &mut Reservation,
@@ -148,7 +150,8 @@ fn insert_placed<'a>(
     numbered: impl Iterator<Item = (Op<'a>, SeqNo)>,
     appended: Appended,
     report: impl Report,
-) {
+) -> u64 {
+    let mut inline = 0;
     let mut places = EntryPlaces::of_group(appended.end.segment, appended.end.offset - appended.bytes);
     for (op, seq) in numbered {
         let pointer = places.next(placement.entry(op, seq));
@@ -158,8 +161,11 @@ fn insert_placed<'a>(
             report.add(Counter::ValuesWritten.at(APART), 1);
             report.add(Counter::VlogWrites, 1);
             report.add(Counter::VlogWrittenBytes, u64::from(pointer.len));
+        } else if kind != Kind::Tombstone {
+            inline += 1;
         }
     }
+    inline
 }
 
 #[inline]

@@ -164,7 +164,9 @@ setters! {
     /// compress with their blocks.
     separation_threshold: usize;
     /// The most disk that may be used for each byte that is live, where separated values are what takes it. Default 1.5,
-    /// from 1.1 to 100. Garbage in value files is collected in time to stay below, and writes wait where collection cannot keep up.
+    /// from 1.1 to 100. Garbage in value files is collected in time to stay below (from 0.65 of the way on), and writes slow down
+    /// (0.8) and wait (0.9) where collection cannot keep up. A database of less than four log segments may take up to two
+    /// segments more, and garbage of less than a segment is left alone.
     /// Smaller: less disk; larger: fewer values are moved.
     max_space_amplification: f64;
     /// Bytes of one memtable, which is also the size of a commit log segment. Default 64 MiB, from 4 KiB to 4 GiB. Larger: fewer, larger

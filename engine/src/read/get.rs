@@ -107,13 +107,12 @@ fn get_beyond(
 ) -> Result<Option<Value>> {
     let search = Search { view, user, seq: point.seq };
     match search.beyond(Untimed(&begun)) {
-        Ok(hit) if hit.as_ref().is_none_or(Hit::is_usual) => {
+        Ok(Some(hit)) if !hit.is_usual() => resolve_begun(engine, search, point, &hit, begun),
+        Ok(hit) => {
             let found = end(hit, Untimed(&begun));
             begun.end(Operation::Get);
             Ok(found)
         }
-        Ok(None) => Ok(None),
-        Ok(Some(hit)) => resolve_begun(engine, search, point, &hit, begun),
         Err(Stopped(UntimedStop::LeavesFastPath(token), from)) => {
             go_on_timed(engine, search, point, from, &engine.recorder.resume(begun, Operation::Get, token))
         }

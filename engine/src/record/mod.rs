@@ -1,4 +1,4 @@
-//! The record format shared by logs, manifests and (from the value log on) value files: see `docs/formats/record.md`.
+//! The record format shared by logs, manifests and value files: see `docs/formats/record.md`.
 
 pub(crate) mod format;
 pub(crate) mod writer;
