@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use bettong_metrics::{
-    Counter, Event, EventKind, Gauge, JobKind, JobPlan, JobReport, JobResult, Recorder, Registry,
+    Counter, Event, EventKind, Gauge, JobKind, JobPlan, JobReport, JobResult, Recorder, Registry, planted,
 };
 
 use crate::compaction::retain::{Retain, Verdict};
@@ -167,7 +167,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     report.tables_time = phases.next();
     set_gauges(recorder, &report);
 
-    let next_seq = state.last_seq.plus(1);
+    let next_seq = state.last_seq.plus(u64::from(!planted("sequence_number_reused")));
     let segment = Arc::new(segment);
     let syncs = SyncQueue::new();
     syncs.push(segment.clone());

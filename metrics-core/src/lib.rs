@@ -9,6 +9,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
+//! | `plant` | bugs on purpose, to see whether tests notice |
 //! | [`clock`] | time stamps: calibrated TSC, or the monotonic clock |
 //! | `drift` | whether the time-stamp counter still runs evenly |
 //! | [`instrumentation`] | how much is recorded |
@@ -60,6 +61,7 @@
 
 #![cfg_attr(feature = "off", allow(dead_code, reason = "what only the recorder uses that records"))]
 
+mod plant;
 pub mod clock;
 mod drift;
 mod sync;
@@ -109,6 +111,8 @@ pub use histogram::{Bucket, HistogramSnapshot};
 pub use holders::{Holder, HolderKind, Holders};
 pub use instrumentation::{Instrumentation, UnknownLevel};
 pub use jobs::{Job, JobKind, JobPlan, JobReport, JobResult, JobTable, JobTables, Jobs};
+#[doc(hidden)]
+pub use plant::planted;
 pub use published::{LevelState, PublishedState, TableState, ValueFileStanding, ValueFileState};
 pub use recorder::{
     Begun, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,

@@ -147,6 +147,12 @@ impl Shard {
         self.tag.give_back();
     }
 
+    /// What `counter_lost_on_thread_exit` does.
+    #[cold]
+    pub(crate) fn lose_counters(&self) {
+        self.counters.iter().for_each(|cell| cell.store(0, Ordering::Relaxed));
+    }
+
     /// Bytes of memory, histograms included.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.fast.iter().chain(&self.slow).map(LazyHistogram::heap_bytes).sum::<usize>()

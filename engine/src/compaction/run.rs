@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, Recorder, RunningJob};
+use bettong_metrics::{
+    Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, Recorder, RunningJob, planted,
+};
 
 use super::output::{Output, Written, grandparent_bytes_max};
 use super::plan::{Plan, Reason};
 use super::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
+use crate::env::names::FileName;
 use crate::error::{Error, Result};
 use crate::iter::internal::{BoxedIterator, InternalIterator};
 use crate::iter::merge::MergeIter;
@@ -158,8 +161,12 @@ fn merge(
         counts.expired += u64::from(seen != key);
         let pointer = Stored::pointer(key.trailer.kind(), value).filter(|p| plan.collect.contains(&p.file));
         let verdict = retain.judge(seen, |user| below.has_nothing_of(user));
-        #[cfg(plant = "gc_resurrects")]
-        let verdict = if pointer.is_some() { resurrect(verdict) } else { verdict };
+        let verdict = match verdict {
+            // What Badger's collection did (#2286): a value that nobody sees any more is moved all the same, and comes back when
+            // what hid it is gone.
+            Verdict::Shadowed if planted("gc_resurrects") && pointer.is_some() => Verdict::Keep,
+            verdict => verdict,
+        };
         match verdict {
             Verdict::Keep | Verdict::Held => {
                 if verdict == Verdict::Held {
@@ -194,6 +201,12 @@ fn merge(
         added_values: values,
         ..VersionEdit::default()
     };
+    if planted("inputs_removed_early") {
+        for (_, table) in plan.tables() {
+            engine.dir.remove(FileName::Table(table.meta.number))?;
+        }
+        engine.dir.sync()?;
+    }
     // In doubt, the files stay: a later open finds out whether the manifest names them.
     output.adopt();
     let installed = engine.install(edit, &[], with_version);
@@ -203,13 +216,6 @@ fn merge(
     installed?;
     count(engine, plan, &tables, &counts);
     Ok((report(plan, &tables, &counts), counts.moved))
-}
-
-/// What Badger's collection did (#2286): a value that nobody sees any more is moved all the same, and comes back when what hid it
-/// is gone. Compiled in for `.ci/plants` alone, which checks that the tests notice.
-#[cfg(plant = "gc_resurrects")]
-fn resurrect(verdict: Verdict) -> Verdict {
-    if verdict == Verdict::Shadowed { Verdict::Keep } else { verdict }
 }
 
 /// Moves the value of an entry that is kept out of a file that is being collected; returns the bytes that were moved.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, CounterCell, Histogram, Hold, HolderKind, Operation, StepSampler};
+use bettong_metrics::{Counter, CounterCell, Histogram, Hold, HolderKind, Operation, StepSampler, planted};
 
 use crate::context::FileContext;
 use crate::error::{Error, Result};
@@ -358,6 +358,9 @@ impl Scan {
                 let (user, trailer) = (Value::copied(key.user), key.trailer);
                 if let Some(value) = self.value_of(trailer, merge)? {
                     return Ok(Some(Item { key: user, value }));
+                }
+                if planted("scan_misses_tombstones") {
+                    self.front_key = None;
                 }
                 TOMBSTONE
             };
