@@ -31,7 +31,7 @@ use crate::header::Birth;
 use crate::inventory;
 use crate::iter::internal::InternalIterator;
 use crate::job::shown;
-use crate::key::DEFAULT_KEYSPACE;
+use crate::key::{DEFAULT_KEYSPACE, SeqNo};
 use crate::levels::edit::VersionEdit;
 use crate::levels::manifest::{self, FoundManifest, ManifestState, ManifestWriter};
 use crate::levels::set::VersionSet;
@@ -167,7 +167,9 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     report.tables_time = phases.next();
     set_gauges(recorder, &report);
 
-    let next_seq = state.last_seq.plus(u64::from(!planted("sequence_number_reused")));
+    let reused = planted("sequence_number_reused");
+    let last_seq = if reused { SeqNo(state.last_seq.0 / 2) } else { state.last_seq };
+    let next_seq = last_seq.plus(1);
     let segment = Arc::new(segment);
     let syncs = SyncQueue::new();
     syncs.push(segment.clone());
@@ -183,7 +185,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         files: Arc::new(context),
         set,
         view: CurrentView::new(view),
-        publisher: Publisher::new(state.last_seq),
+        publisher: Publisher::new(last_seq),
         snapshots: SnapshotList::default(),
         gate: Gate::new(recorder),
         pressure: CurrentPressure::default(),

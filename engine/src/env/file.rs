@@ -175,44 +175,42 @@ impl std::fmt::Debug for Mapping {
     }
 }
 
-/// Fills `buf` from `offset` on; an early end is `UnexpectedEof`.
+/// Fills `buf` from `offset` on; an early end is `UnexpectedEof`. After an interruption it can be called again.
 pub(crate) fn read_exact_at(file: &dyn File, mut offset: u64, mut buf: &mut [u8]) -> io::Result<()> {
     while !buf.is_empty() {
-        match file.read_at(offset, buf) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(n) => {
-                offset += n as u64;
-                buf = buf.get_mut(n..).ok_or(io::ErrorKind::InvalidData)?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let n = file.read_at(offset, buf)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        offset += n as u64;
+        buf = buf.get_mut(n..).ok_or(io::ErrorKind::InvalidData)?;
     }
     Ok(())
 }
 
-/// Writes all of `buf` at `offset`.
+/// Writes all of `buf` at `offset`. After an interruption it can be called again.
 pub(crate) fn write_all_at(file: &dyn File, mut offset: u64, mut buf: &[u8]) -> io::Result<()> {
     while !buf.is_empty() {
-        match file.write_at(offset, buf) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => {
-                offset += n as u64;
-                buf = buf.get(n..).ok_or(io::ErrorKind::InvalidData)?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let n = file.write_at(offset, buf)?;
+        if n == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
         }
+        offset += n as u64;
+        buf = buf.get(n..).ok_or(io::ErrorKind::InvalidData)?;
     }
     Ok(())
 }
 
-/// Repeats a call for as long as a signal interrupts it.
+/// Interruptions in a row after which a call is given up: no signals come that fast, something else is wrong.
+const INTERRUPTIONS_MAX: u32 = 1_000;
+
+/// Repeats a call that a signal interrupts.
 pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
+    for _ in 0..INTERRUPTIONS_MAX {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
     }
+    call()
 }

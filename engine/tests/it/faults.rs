@@ -132,69 +132,6 @@ fn f60_f61_f62_short_and_interrupted_calls_are_completed() {
     }
 }
 
-/// F54–F58, F63, F65, F66, F70–F72: every operation of a history fails, once and from then on, in every way: no panic, no
-/// untyped error, and everything that was acknowledged is there afterwards.
-#[test]
-fn f54_to_f72_any_failing_operation_keeps_what_was_acknowledged() {
-    let errnos =
-        [libc_eio(), 28 /* ENOSPC */, 24 /* EMFILE */, 30 /* EROFS */, 11 /* EAGAIN */];
-    for errno in errnos {
-        for forever in [false, true] {
-            let mut at = 0;
-            while fails_at(errno, forever, at) {
-                // A prime step visits different operations for each errno without visiting all for each.
-                at += if forever { 13 } else { 7 };
-            }
-            assert!(at > 100, "the history has many operations");
-        }
-    }
-}
-
-/// Returns whether the fault happened at all.
-fn fails_at(errno: i32, forever: bool, at: u64) -> bool {
-    let disk = SimDisk::new(6);
-    let rule = Rule::new(Fault::Errno(errno)).nth(at);
-    disk.inject(if forever { rule.forever() } else { rule });
-    let mut acknowledged = Vec::new();
-    let case = format!("errno {errno} at operation {at}, forever: {forever}");
-    let opened = sim_db(&disk, small_options().durability(Durability::Sync));
-    let happened = match opened {
-        Ok(db) => {
-            for n in 0..80u32 {
-                match db.set(n.to_be_bytes(), [n as u8; 400]) {
-                    Ok(()) => acknowledged.push(n),
-                    Err(error) => check_kind(&error, &case),
-                }
-                if n % 30 == 29 {
-                    db.flush().err().iter().for_each(|error| check_kind(error, &case));
-                    db.step().err().iter().for_each(|error| check_kind(error, &case));
-                }
-            }
-            db.compact(..).err().iter().for_each(|error| check_kind(error, &case));
-            let operations = disk.operations();
-            db.close().err().iter().for_each(|error| check_kind(error, &case));
-            operations > at
-        }
-        Err(error) => {
-            check_kind(&error, &case);
-            true
-        }
-    };
-    disk.crash(at, 50);
-    let db = sim_db(&disk, small_options()).unwrap_or_else(|error| panic!("{case}: {error:?}"));
-    for n in acknowledged {
-        let value = db.get(n.to_be_bytes()).unwrap();
-        assert_eq!(value.as_deref(), Some(&[n as u8; 400][..]), "{case}: key {n} was acknowledged");
-    }
-    assert!(db.verify().unwrap().is_sound(), "{case}");
-    happened
-}
-
-fn check_kind(error: &Error, case: &str) {
-    let expected = [ErrorKind::Io, ErrorKind::NoSpace, ErrorKind::ReadOnly, ErrorKind::Locked];
-    assert!(expected.contains(&error.kind()), "{case}: {error:?}");
-}
-
 /// F67, F78: a recovery that fails leaves everything for the next one.
 #[test]
 fn f67_f78_a_recovery_that_fails_changes_nothing_that_counts() {

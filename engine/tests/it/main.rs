@@ -21,5 +21,6 @@ mod locking;
 mod metrics;
 mod model;
 mod simulation;
+mod sweeps;
 mod threads;
 mod values;
