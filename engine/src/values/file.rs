@@ -342,3 +342,6 @@ impl ValuePurpose {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -132,6 +132,76 @@ fn f60_f61_f62_short_and_interrupted_calls_are_completed() {
     }
 }
 
+/// F58, G6: after a failed sync of the directory no file that was made is relied on: the sync is not tried again, for it might
+/// succeed without having made anything durable.
+#[test]
+fn g6_f58_a_failed_directory_sync_is_final() {
+    let disk = SimDisk::new(9);
+    let db = sim_db(&disk, small_options().durability(Durability::Sync)).unwrap();
+    db.set(b"before", b"1").unwrap();
+    disk.inject(Rule::new(Fault::Errno(libc_eio())).on(IoOp::SyncDir));
+    assert!(db.flush().is_err());
+    for _ in 0..3 {
+        assert_eq!(db.flush().unwrap_err().kind(), ErrorKind::ReadOnly, "not tried again");
+    }
+    assert_eq!(db.get(b"before").unwrap().unwrap(), b"1", "reads go on");
+    disk.crash(1, 0);
+    assert_eq!(sim_db(&disk, small_options()).unwrap().get(b"before").unwrap().unwrap(), b"1");
+}
+
+/// F55: a quota that is reached and a file that may not grow are a full disk by other names.
+#[test]
+fn f55_quotas_and_limits_are_a_full_disk() {
+    for errno in [28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */] {
+        let disk = SimDisk::new(10);
+        let db = sim_db(&disk, small_options()).unwrap();
+        disk.inject(Rule::new(Fault::Errno(errno)).on(IoOp::Write).path(".log"));
+        let error = db.set(b"k", b"v").unwrap_err();
+        assert!(error.kind() == ErrorKind::NoSpace && error.is_retryable(), "{errno}: {error:?}");
+        assert!(db.get(b"k").unwrap().is_none(), "a write that failed is not there");
+        db.set(b"k", b"w").unwrap();
+        assert_eq!(db.get(b"k").unwrap().unwrap(), b"w");
+    }
+}
+
+/// F66: a file that cannot be removed is room lost for a while, no fault: it goes with the next job.
+#[test]
+fn f66_a_file_that_cannot_be_removed_goes_later() {
+    let disk = SimDisk::new(11);
+    let db = sim_db(&disk, small_options()).unwrap();
+    let fill = |round: u8| {
+        (0..100u32).for_each(|n| db.set(n.to_be_bytes(), [round; 200]).unwrap());
+        db.compact(..).unwrap();
+    };
+    fill(1);
+    let tables = |disk: &SimDisk| -> Vec<_> {
+        disk.paths().into_iter().filter(|path| path.extension() == Some("sst".as_ref())).collect()
+    };
+    let old = tables(&disk);
+    disk.inject(Rule::new(Fault::Errno(libc_eio())).on(IoOp::Remove).forever());
+    fill(2);
+    assert!(old.iter().all(|path| tables(&disk).contains(path)), "nothing could be removed");
+    disk.heal();
+    fill(3);
+    assert!(old.iter().all(|path| !tables(&disk).contains(path)), "{old:?}");
+    assert!(db.verify().unwrap().is_sound());
+}
+
+/// F73: a disk that takes three seconds for a sync makes writes wait that long, and nothing worse.
+#[test]
+fn f73_a_very_slow_disk_is_waited_for() {
+    let disk = SimDisk::new(12);
+    let db = sim_db(&disk, small_options().durability(Durability::Sync)).unwrap();
+    disk.inject(Rule::new(Fault::Delay(3_000_000_000)).on(IoOp::Sync).forever());
+    let began = disk.unix_nanos();
+    for n in 0..200u32 {
+        db.set(n.to_be_bytes(), [1; 200]).unwrap();
+    }
+    assert!(disk.unix_nanos() - began >= 200 * 3_000_000_000);
+    assert_eq!(contents(&db).len(), 200);
+    db.close().unwrap();
+}
+
 /// F67, F78: a recovery that fails leaves everything for the next one.
 #[test]
 fn f67_f78_a_recovery_that_fails_changes_nothing_that_counts() {

@@ -17,6 +17,7 @@ mod expiry;
 mod faults;
 mod floors;
 mod formats;
+mod linearizability;
 mod locking;
 mod metrics;
 mod model;

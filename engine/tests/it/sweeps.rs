@@ -165,7 +165,7 @@ fn run_until_cut(disk: &SimDisk, history: &[Op], states: &mut Vec<Model>) -> bet
 /// For each key, what it may hold: the last value that was acknowledged, and those of writes that failed after it.
 type May = BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>>;
 
-/// F54–F58, F60–F66, F70–F72: every call of the history fails, once and from then on, in every way: no panic, no endless loop, no
+/// F54, F56–F58, F60–F66, F70–F72: every call of the history fails, once and from then on, in every way: no panic, no endless loop, no
 /// untyped error; what is read is right, and what was acknowledged is there afterwards.
 #[test]
 fn f54_to_f72_every_call_fails_once_and_for_ever_and_what_was_acknowledged_stays() {

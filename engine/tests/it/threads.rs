@@ -190,3 +190,23 @@ fn flushes_and_large_batches_beside_writers_lose_nothing() {
         assert_eq!(db.scan(..).count() as u64, (round + 1) * (3 * 150 + 6), "round {round}");
     }
 }
+
+/// F41: collections at the same time, by callers and by the engine, neither do anything twice nor wait for each other for ever.
+#[test]
+fn f41_collections_at_the_same_time_do_no_harm() {
+    let (_dir, db) = open(small_options().separation_threshold(100).max_space_amplification(1.2));
+    let mut model = std::collections::BTreeMap::new();
+    for round in 0..20u8 {
+        for n in 0..60u32 {
+            db.set(n.to_be_bytes(), [round; 300]).unwrap();
+            model.insert(n.to_be_bytes().to_vec(), vec![round; 300]);
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| db.collect_garbage().unwrap());
+            }
+        });
+        assert_eq!(crate::support::contents(&db), model);
+    }
+    assert!(db.verify().unwrap().is_sound());
+}
