@@ -37,6 +37,9 @@ use crate::view::View;
 /// A database. Clones are the same database; it is closed with [`Db::close`], or when the last clone (and the last snapshot)
 /// is dropped.
 ///
+/// After a `fork` the child must not touch it: the threads that flush and compact are the parent's. The lock of the directory lasts
+/// until both processes have let go of it.
+///
 /// ```
 /// use bettong::{Db, Options};
 ///

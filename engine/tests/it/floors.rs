@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 }
 
 /// Every `.rs` file below `dir`.
-fn sources(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let Ok(entries) = fs::read_dir(dir) else {
         return found;

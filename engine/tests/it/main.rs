@@ -17,6 +17,7 @@ mod expiry;
 mod faults;
 mod floors;
 mod formats;
+mod guarantees;
 mod linearizability;
 mod locking;
 mod metrics;
