@@ -32,6 +32,7 @@
 //! | work | `pressure gauges engine placement compaction adopt flush commit read` |
 //! | keepers | `inventory replaying recovery background` |
 //! | door | `garbage stats verify db` |
+//! | not in the building | `fuzzing doc_examples`, for tests |
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("Bettong needs a 64-bit target: file offsets and lengths are used as memory sizes");
@@ -85,6 +86,9 @@ mod garbage;
 mod stats;
 mod verify;
 mod db;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod doc_examples;
 

@@ -12,13 +12,14 @@ use clap::Args;
 use tempfile::NamedTempFile;
 
 use super::file::{FileFormat, is_standard};
+use super::form::Form;
 use crate::fault::{Fault, Result};
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::range::RangeArgs;
 use crate::signal;
 use crate::store::{FormatArgs, StoreArgs};
-use crate::text::{Format, json_member};
+use crate::text::Format;
 use crate::units;
 
 /// Records between two looks at signals and progress.
@@ -78,14 +79,6 @@ pub(crate) fn export(args: &ExportArgs, out: &mut Out) -> Result<()> {
     Ok(())
 }
 
-/// What is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Pairs,
-    Rows,
-    Values,
-}
-
 impl ExportArgs {
     fn form(&self) -> Form {
         match self.output_format.unwrap_or_else(|| FileFormat::of(&self.file)) {
@@ -111,7 +104,7 @@ fn write(
     for item in items {
         let item = item?;
         line.clear();
-        form.render(item.key(), item.value()?, &mut line)?;
+        form.render(item.key(), item.value()?, &mut line).map_err(Fault::Failed)?;
         to.write_all(&line).map_err(failed)?;
         count += 1;
         bytes += line.len() as u64;
@@ -123,44 +116,6 @@ fn write(
     }
     to.flush().map_err(failed)?;
     Ok(count)
-}
-
-impl Form {
-    /// One record with its line ending.
-    fn render(self, key: &[u8], value: &[u8], line: &mut Vec<u8>) -> Result<()> {
-        match self {
-            Form::Pairs => {
-                line.extend_from_slice(
-                    format!("{{{},{}}}", json_member("key", key), json_member("value", value)).as_bytes(),
-                );
-            }
-            Form::Rows => {
-                quote(key, line);
-                line.push(b',');
-                quote(value, line);
-            }
-            Form::Values if value.contains(&b'\n') => {
-                let key = Format::Utf8.show(key);
-                let why = format!("the value of {key} has several lines: export without --raw");
-                return Err(Fault::Failed(why));
-            }
-            Form::Values => line.extend_from_slice(value),
-        }
-        line.push(b'\n');
-        Ok(())
-    }
-}
-
-/// A CSV field: in quotes where it has to be, quotes within doubled.
-fn quote(field: &[u8], line: &mut Vec<u8>) {
-    if !field.iter().any(|byte| matches!(byte, b'"' | b',' | b'\n' | b'\r')) && !field.is_empty() {
-        return line.extend_from_slice(field);
-    }
-    line.push(b'"');
-    for byte in field {
-        line.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
-    }
-    line.push(b'"');
 }
 
 /// A file that is being written.
@@ -207,25 +162,5 @@ impl Write for Target {
             Target::Beside(writer) => writer.flush(),
             Target::There(writer) => writer.flush(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rendered(form: Form, key: &[u8], value: &[u8]) -> Vec<u8> {
-        let mut line = Vec::new();
-        form.render(key, value, &mut line).unwrap();
-        line
-    }
-
-    #[test]
-    fn each_form_is_a_line() {
-        assert_eq!(rendered(Form::Pairs, b"k\n", b"\xff"), b"{\"key\":\"k\\n\",\"value_base64\":\"/w==\"}\n");
-        assert_eq!(rendered(Form::Rows, b"k,", b"say \"x\"\n"), b"\"k,\",\"say \"\"x\"\"\n\"\n");
-        assert_eq!(rendered(Form::Rows, b"k", b""), b"k,\"\"\n");
-        assert_eq!(rendered(Form::Values, b"k", b"{\"a\":1}"), b"{\"a\":1}\n");
-        assert!(Form::Values.render(b"k", b"two\nlines", &mut Vec::new()).is_err());
     }
 }

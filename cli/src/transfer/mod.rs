@@ -13,16 +13,21 @@
 //! | `lines` | lines of bounded length with their numbers |
 //! | `ndjson` | records of JSON lines |
 //! | `rows` | records of CSV |
+//! | `form` | how a record is written |
 //! | `import` | records into the database, in batches |
 //! | `export` | the database into records |
+//! | `fuzzing` | what the fuzz target of imports runs |
 
 mod file;
 mod record;
 mod lines;
 mod ndjson;
 mod rows;
+mod form;
 mod import;
 mod export;
+#[cfg(test)]
+mod fuzzing;
 
 pub(crate) use export::{ExportArgs, export};
 pub(crate) use import::{ImportArgs, import};

@@ -6,6 +6,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileNumber(pub u64);
 
+impl FileNumber {
+    /// No database gets here, so that whatever a file claims there are always more numbers.
+    pub(crate) const MAX: FileNumber = FileNumber(1 << 60);
+}
+
 impl fmt::Display for FileNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:06}", self.0)
@@ -39,7 +44,7 @@ impl FileName {
         let number = |digits: &str| {
             let well_formed = digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
             let number = FileNumber(digits.parse().ok()?);
-            (well_formed && number.to_string() == digits).then_some(number)
+            (well_formed && number <= FileNumber::MAX && number.to_string() == digits).then_some(number)
         };
         match name {
             "LOCK" => return Some(FileName::Lock),
@@ -127,6 +132,7 @@ mod tests {
             "CURRENT~",
             "0000012.log",
             "00001２.log",
+            "18446744073709551615.log",
         ] {
             assert_eq!(FileName::parse(name), None, "{name}");
         }

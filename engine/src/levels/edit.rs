@@ -54,6 +54,10 @@ const TABLE_USAGE: u64 = 10;
 const TABLE_EXPIRING: u64 = 11;
 const TIME: u64 = 12;
 
+/// More bytes than any file system puts in a file, and more entries: what claims more is damaged, and sums of what does not
+/// cannot overflow.
+const COUNT_MAX: u64 = 1 << 48;
+
 impl VersionEdit {
     /// A list of fields: number, length, content.
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -121,27 +125,34 @@ impl VersionEdit {
             let number = rest.varint()?;
             let mut body = Decoder::new(rest.slice()?);
             match number {
-                NEXT_FILE => edit.next_file = Some(FileNumber(body.varint()?)),
-                LAST_SEQ => edit.last_seq = Some(SeqNo(body.varint()?)),
-                ADD_LOG => edit.added_logs.push((FileNumber(body.varint()?), body.varint()?)),
-                REMOVE_LOG => edit.removed_logs.push(FileNumber(body.varint()?)),
+                NEXT_FILE => edit.next_file = Some(file(&mut body)?),
+                LAST_SEQ => edit.last_seq = Some(seq(&mut body)?),
+                ADD_LOG => edit.added_logs.push((file(&mut body)?, body.varint()?)),
+                REMOVE_LOG => edit.removed_logs.push(file(&mut body)?),
                 ADD_TABLE => edit.added_tables.push(decode_table(&mut body)?),
-                REMOVE_TABLE => edit.removed_tables.push((level(&mut body)?, FileNumber(body.varint()?))),
+                REMOVE_TABLE => edit.removed_tables.push((level(&mut body)?, file(&mut body)?)),
                 CLEAN_CLOSE => {
-                    edit.clean_close =
-                        Some(CleanClose { log: FileNumber(body.varint()?), length: body.varint()? });
+                    edit.clean_close = Some(CleanClose { log: file(&mut body)?, length: body.varint()? });
                 }
                 ADD_VALUES => edit.added_values.push(decode_values(&mut body)?),
-                REMOVE_VALUES => edit.removed_values.push(FileNumber(body.varint()?)),
+                REMOVE_VALUES => edit.removed_values.push(file(&mut body)?),
                 TABLE_USAGE => {
                     let (_, table) = edit.added_tables.last_mut()?;
                     while !body.is_empty() {
-                        table.usage.add(FileNumber(body.varint()?), decode_usage(&mut body)?);
+                        let (file, usage) = (file(&mut body)?, decode_usage(&mut body)?);
+                        if table.usage.of(file) != Usage::default() {
+                            return None;
+                        }
+                        table.usage.add(file, usage);
                     }
                 }
                 TABLE_EXPIRING => {
                     let (_, table) = edit.added_tables.last_mut()?;
-                    let (entries, earliest, latest) = (body.varint()?, body.varint()?, body.varint()?);
+                    let (entries, earliest, latest) = (count(&mut body)?, body.varint()?, body.varint()?);
+                    // One that has none says nothing of them: every edit has one encoding.
+                    if entries == 0 {
+                        return None;
+                    }
                     table.expiring = Expiring { entries, earliest, latest };
                 }
                 TIME => edit.time = Some(body.varint()?),
@@ -155,19 +166,32 @@ impl VersionEdit {
     }
 }
 
+fn file(body: &mut Decoder<'_>) -> Option<FileNumber> {
+    body.varint().map(FileNumber).filter(|number| *number <= FileNumber::MAX)
+}
+
+/// A sequence number that leaves room for more than a database will ever write.
+fn seq(body: &mut Decoder<'_>) -> Option<SeqNo> {
+    body.varint().map(SeqNo).filter(|seq| seq.0 <= SeqNo::MAX.0 / 2)
+}
+
+fn count(body: &mut Decoder<'_>) -> Option<u64> {
+    body.varint().filter(|count| *count <= COUNT_MAX)
+}
+
 fn level(body: &mut Decoder<'_>) -> Option<usize> {
     usize::try_from(body.varint()?).ok().filter(|level| *level < LEVELS)
 }
 
 fn decode_usage(body: &mut Decoder<'_>) -> Option<Usage> {
-    Some(Usage { entries: body.varint()?, bytes: body.varint()? })
+    Some(Usage { entries: count(body)?, bytes: count(body)? })
 }
 
 fn decode_values(body: &mut Decoder<'_>) -> Option<ValueFileMeta> {
     Some(ValueFileMeta {
-        number: FileNumber(body.varint()?),
+        number: file(body)?,
         id: body.varint()?,
-        bytes: body.varint()?,
+        bytes: count(body)?,
         born: decode_usage(body)?,
     })
 }
@@ -177,14 +201,14 @@ fn decode_table(body: &mut Decoder<'_>) -> Option<(usize, TableMeta)> {
     let level = level(body)?;
     let meta = TableMeta {
         keyspace,
-        number: FileNumber(body.varint()?),
+        number: file(body)?,
         id: body.varint()?,
-        bytes: body.varint()?,
-        entries: body.varint()?,
-        tombstones: body.varint()?,
-        payload_bytes: body.varint()?,
+        bytes: count(body)?,
+        entries: count(body)?,
+        tombstones: count(body)?,
+        payload_bytes: count(body)?,
         oldest_seq: SeqNo(body.varint()?),
-        newest_seq: SeqNo(body.varint()?),
+        newest_seq: seq(body)?,
         smallest: body.slice()?.to_vec(),
         largest: body.slice()?.to_vec(),
         usage: UsageByFile::default(),
@@ -234,6 +258,38 @@ mod tests {
     fn an_edit_reads_back() {
         assert_eq!(VersionEdit::decode(&edit().encode()), Some(edit()));
         assert_eq!(VersionEdit::decode(&[]), Some(VersionEdit::default()));
+    }
+
+    /// A manifest whose checksums are good said that the last sequence number, or the next file number, was the largest there is.
+    /// The open believed it, and counted on: past the end of the numbers.
+    #[test]
+    fn numbers_that_no_database_reaches_are_damage() {
+        let sound = edit();
+        let huge = |change: fn(&mut VersionEdit)| {
+            let mut edit = sound.clone();
+            change(&mut edit);
+            VersionEdit::decode(&edit.encode())
+        };
+        assert_eq!(huge(|edit| edit.last_seq = Some(SeqNo::MAX)), None);
+        assert_eq!(huge(|edit| edit.next_file = Some(FileNumber(u64::MAX))), None);
+        assert_eq!(huge(|edit| edit.added_logs = vec![(FileNumber(u64::MAX), 1)]), None);
+        assert_eq!(huge(|edit| edit.added_tables[0].1.newest_seq = SeqNo(u64::MAX)), None);
+        assert_eq!(huge(|edit| edit.added_tables[0].1.payload_bytes = u64::MAX), None);
+        assert_eq!(huge(|edit| edit.added_values[0].born.bytes = u64::MAX), None);
+        assert_eq!(huge(|_| {}), Some(sound.clone()));
+    }
+
+    /// An edit that could be written in two ways was not the one that its own encoding says.
+    #[test]
+    fn an_edit_has_one_encoding() {
+        let mut bytes = edit().encode();
+        put_varint(&mut bytes, TABLE_EXPIRING);
+        put_slice(&mut bytes, &[0, 1, 2]);
+        assert_eq!(VersionEdit::decode(&bytes), None, "no entries that expire, and yet their times");
+        let mut bytes = edit().encode();
+        put_varint(&mut bytes, TABLE_USAGE);
+        put_slice(&mut bytes, &[6, 1, 1]);
+        assert_eq!(VersionEdit::decode(&bytes), None, "the use of a file that was said before");
     }
 
     #[test]

@@ -207,13 +207,20 @@ impl BlockCursor {
     }
 }
 
-/// Checks that a block's keys ascend, and counts them.
+/// Checks that a block's keys ascend and that its restarts lead to entries with whole keys, from the first on; counts the entries.
 pub(crate) fn check_order(block: Block<'_>, mut each: impl FnMut(InternalKey<'_>)) -> Result<u64, Damaged> {
     let mut cursor = BlockCursor::new();
     let mut last: Option<(Vec<u8>, Trailer)> = None;
-    let mut count = 0;
+    let (mut count, mut restarts) = (0, 0);
     cursor.seek_to_first(block)?;
-    while let Some(key) = cursor.key() {
+    if block.restart(0)? != 0 {
+        return Err(Damaged);
+    }
+    while let Some((key, place)) = cursor.key().zip(cursor.at) {
+        if restarts < block.restart_count() && block.restart(restarts)? == place.start {
+            block.restart_key(restarts)?;
+            restarts += 1;
+        }
         let before = last.as_ref().map(|(user, trailer)| InternalKey::new(user, *trailer));
         if before.is_some_and(|before| before.cmp(&key) != Ordering::Less) || key.trailer.kind().is_none() {
             return Err(Damaged);
@@ -223,7 +230,7 @@ pub(crate) fn check_order(block: Block<'_>, mut each: impl FnMut(InternalKey<'_>
         count += 1;
         cursor.next(block)?;
     }
-    Ok(count)
+    if restarts == block.restart_count() { Ok(count) } else { Err(Damaged) }
 }
 
 #[cfg(test)]

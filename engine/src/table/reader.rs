@@ -359,7 +359,7 @@ impl TableReader {
         let mut entries = 0;
         let mut last: Option<(Vec<u8>, Trailer)> = None;
         for at in 0..index.len() {
-            let (_, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
+            let (bound, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
             let fault = |what| Error::corruption(&self.path, handle.offset, what);
             if !handle.fits(self.identity.bytes) {
                 return Err(self.damaged_index());
@@ -387,6 +387,9 @@ impl TableReader {
                 return Err(fault("the filter denies a key that is there"));
             }
             last = newest;
+            if last.as_ref().map(|(user, trailer)| InternalKey::new(user, *trailer)) != Some(bound) {
+                return Err(fault("the index names another last key than the block has"));
+            }
         }
         let largest = last.map(|(user, _)| user).unwrap_or_default();
         if entries != self.properties.entries || largest != self.properties.largest {

@@ -98,3 +98,21 @@ fn keys_out_of_order_are_noticed() {
     let bytes = build(&model, 4);
     assert_eq!(check_order(Block::parse(&bytes).unwrap(), |_| {}), Err(Damaged));
 }
+
+/// A restart that leads elsewhere is met only by those who seek or go backwards: a check that went forwards alone called the block
+/// sound while a scan backwards left entries out.
+#[test]
+fn f30_restarts_that_lead_elsewhere_are_noticed() {
+    let model: Model = model().into_iter().take(12).collect();
+    let bytes = build(&model, 4);
+    let restarts = bytes.len() - 4 - 3 * 4;
+    for (place, offset) in [(0, 1_u32), (1, 0), (1, 1), (2, 0), (2, u32::MAX)] {
+        let mut damaged = bytes.clone();
+        damaged[restarts + 4 * place..][..4].copy_from_slice(&offset.to_le_bytes());
+        assert_eq!(
+            check_order(Block::parse(&damaged).unwrap(), |_| {}),
+            Err(Damaged),
+            "restart {place}: {offset}"
+        );
+    }
+}
