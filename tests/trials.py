@@ -181,6 +181,11 @@ def mounted(source, target, kind, flags=0, options=""):
         umount(target, MNT_DETACH)
 
 
+def on_disk():
+    """A folder that is not in memory."""
+    return "/var/tmp"
+
+
 def on_memory():
     return "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
 
@@ -200,7 +205,7 @@ BINARY = [""]
 
 def main(name, about, trial, cycles, add_arguments=lambda parser: None):
     """Runs a trial: `trial(arguments, figures)` fills in its figures."""
-    parser = argparse.ArgumentParser(description=about)
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cycles", type=int, default=cycles, help="how many (default %(default)s)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32, help="default: the time")
     parser.add_argument("--required", action="store_true", help=f"fail if the machine lacks something, instead of exit code {SKIPPED}")

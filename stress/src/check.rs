@@ -29,7 +29,7 @@ pub(crate) fn read_all(db: &Db, streams: &[Stream]) -> Result<Vec<Held>> {
         let item = item?;
         let value = item.value()?;
         let place = Stream::place(item.key()).and_then(|(thread, slot)| held.get(thread)?.get(slot));
-        if place.and_then(Option::as_deref) != Some(&*value) {
+        if place.and_then(Option::as_deref) != Some(value) {
             return Err(Fault::Bad(format!("a backward scan disagrees on {}", item.key().escape_ascii())));
         }
         backward += 1;

@@ -125,13 +125,12 @@ impl<'a> History<'a> {
     }
 
     fn kill_one(&mut self) -> Result<()> {
-        let moment = match self.random.below(4) {
-            0 => Moment::Time(Duration::from_micros(self.random.below(8000))),
+        let moment = if self.random.below(4) == 0 {
+            Moment::Time(Duration::from_micros(self.random.below(8000)))
+        } else {
             // Few commits more often than many.
-            _ => {
-                let most = 1 << self.random.within(1, 10);
-                Moment::Commits(self.random.within(1, most))
-            }
+            let most = 1 << self.random.within(1, 10);
+            Moment::Commits(self.random.within(1, most))
         };
         let program = std::env::current_exe().map_err(|error| broken("find", Path::new("itself"), &error))?;
         let mut writer = Command::new(program)

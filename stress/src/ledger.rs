@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::MmapMut;
+use memmap2::{MmapOptions, MmapRaw};
 
 /// Counters in a row.
 pub(crate) const COUNTERS: usize = 5;
@@ -30,7 +30,7 @@ pub(crate) enum Count {
 /// An open ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    map: MmapMut,
+    map: MmapRaw,
 }
 
 impl Ledger {
@@ -40,18 +40,23 @@ impl Ledger {
     /// Of the file system.
     pub(crate) fn open(path: &Path) -> io::Result<Ledger> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        file.set_len((THREADS * COUNTERS * 8) as u64)?;
-        // SAFETY: nobody shortens a ledger, and what others change in it is only looked at through atomics.
-        let map = unsafe { MmapMut::map_mut(&file) }?;
-        Ok(Ledger { map })
+        let length = (THREADS * COUNTERS * 8) as u64;
+        if file.metadata()?.len() < length {
+            file.set_len(length)?;
+        }
+        Ok(Ledger { map: MmapOptions::new().len(length as usize).map_raw(&file)? })
     }
 
+    #[expect(
+        clippy::cast_ptr_alignment,
+        reason = "a mapping begins at a page, and the cells in it lie at multiples of their size"
+    )]
     fn cell(&self, thread: usize, count: Count) -> &AtomicU64 {
         assert!(thread < THREADS, "a ledger has {THREADS} rows");
         let at = (thread * COUNTERS + count as usize) * 8;
-        let cell = self.map.as_ptr().wrapping_add(at).cast::<u64>().cast_mut();
-        // SAFETY: the mapping is writable, begins at a page and is long enough for every row, so the cell is aligned and inside of
-        // it for as long as `self` lives; all accesses are atomic.
+        let cell = self.map.as_mut_ptr().wrapping_add(at).cast::<u64>();
+        // SAFETY: the mapping is writable and long enough for every row, and nobody shortens a ledger, so the cell is aligned and inside of
+        // it for as long as `self` lives; everybody accesses it through atomics.
         unsafe { AtomicU64::from_ptr(cell) }
     }
 
