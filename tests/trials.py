@@ -218,6 +218,8 @@ def main(name, about, trial, cycles, add_arguments=lambda parser: None):
     began = time.monotonic()
     try:
         BINARY[0] = binary()
+        # A panic is bad without its backtrace, too.
+        os.environ["RUST_BACKTRACE"] = "0"
         began = time.monotonic()
         trial(arguments, figures, random.Random(arguments.seed))
         figures["bad"] = 0

@@ -1,13 +1,15 @@
 //! The writer, which is to be killed, starved and lied to.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use bettong::{Db, Durability, Error, ErrorKind, WriteBatch, WriteOptions};
 use clap::Args;
 
 use crate::check;
-use crate::fault::{Fault, Result};
+use crate::fault::{Fault, Result, broken};
 use crate::ledger::{Count, Ledger};
 use crate::model::Model;
 use crate::trial::{After, Asked, Trial};
@@ -55,13 +57,16 @@ pub(crate) fn run(args: &WriteArgs) -> Result<serde_json::Value> {
     let results: Vec<Result<()>> = std::thread::scope(|scope| {
         let spawn = |(stream, model)| {
             let writer = &writer;
-            scope.spawn(move || {
+            let work = move || {
                 writer.work(stream, model).inspect_err(|_| writer.failed.store(true, Ordering::Relaxed))
-            })
+            };
+            std::thread::Builder::new().spawn_scoped(scope, work)
         };
         let threads: Vec<_> = args.trial.streams().into_iter().zip(models).map(spawn).collect();
         let panicked = |_| Err(Fault::Bad("a thread of the writer panicked".to_owned()));
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
+        let unstarted = |error| broken("start", Path::new("a thread"), &error);
+        let join = |thread: ScopedJoinHandle<'_, Result<()>>| thread.join().unwrap_or_else(panicked);
+        threads.into_iter().map(|thread| thread.map_err(unstarted).and_then(join)).collect()
     });
     results.into_iter().collect::<Result<()>>()?;
     db.close()?;
