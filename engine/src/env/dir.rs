@@ -94,7 +94,7 @@ impl Dir {
     /// Makes creations, renames and removals durable.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`], now and for ever, once it failed.
+    /// [`Error::ReadOnly`], now and for ever, once it failed; [`Error::Io`] if there is no file descriptor to do it with.
     pub(crate) fn sync(&self) -> Result<()> {
         if planted("no_directory_sync") {
             return Ok(());
@@ -103,8 +103,12 @@ impl Dir {
             return Err(Error::ReadOnly(failed.clone()));
         }
         sync(&self.recorder, IoFile::Directory, || self.files.sync_dir(&self.path)).map_err(|error| {
-            let error = Arc::new(Error::io("sync directory", &self.path, error));
-            Error::ReadOnly(self.failed.get_or_init(|| error).clone())
+            let never_tried = lacks_descriptor(&error);
+            let error = Error::io("sync directory", &self.path, error);
+            if never_tried {
+                return error;
+            }
+            Error::ReadOnly(self.failed.get_or_init(|| Arc::new(error)).clone())
         })
     }
 
@@ -149,6 +153,11 @@ impl Dir {
     fn timed(&self, operation: IoOperation, name: FileName) -> Call<'_> {
         Call(self.recorder.io(operation, kind_of(name)))
     }
+}
+
+/// Whether a file or directory could not even be opened for want of a descriptor: nothing was tried then, and nothing is in doubt.
+fn lacks_descriptor(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|code| [libc::EMFILE, libc::ENFILE].contains(&code))
 }
 
 /// Label `file` of the I/O families.

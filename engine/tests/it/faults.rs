@@ -95,6 +95,33 @@ fn g6_f57_a_failed_log_sync_stops_all_writes() {
     assert!(db.get(b"later").unwrap().is_none());
 }
 
+/// F58, F71: a failed sync of the directory is final, but one for which there was no file descriptor was never tried.
+///
+/// Both were taken for the same, and a process that ran out of descriptors for a moment, while a log segment or a table was
+/// made, had a database that refused writes until it was opened again.
+#[test]
+fn f58_f71_a_directory_that_cannot_be_opened_for_its_sync_passes() {
+    for (errno, passes) in [(24 /* EMFILE */, true), (23 /* ENFILE */, true), (libc_eio(), false)] {
+        let disk = SimDisk::new(6);
+        let db = sim_db(&disk, small_options()).unwrap();
+        disk.inject(Rule::new(Fault::Errno(errno)).on(IoOp::SyncDir).nth(1));
+        let mut written = 0u32;
+        let mut write = |times: u32| {
+            (0..times).try_for_each(|_| {
+                db.set(written.to_be_bytes(), [7; 200])?;
+                written += 1;
+                Ok::<(), Error>(())
+            })
+        };
+        let error = write(10_000).or_else(|_| write(10_000)).and_then(|()| db.flush());
+        assert_eq!(error.is_ok(), passes, "errno {errno}: {error:?}");
+        assert_eq!(contents(&db).len() as u32, written, "errno {errno}");
+        let reopened = || sim_db(&disk, small_options()).unwrap();
+        assert_eq!(db.close().is_ok(), passes);
+        assert_eq!(contents(&reopened()).len() as u32, written, "errno {errno}");
+    }
+}
+
 /// F59: an error while reading is an error, never "not found".
 #[test]
 fn f59_a_read_error_is_not_an_absent_key() {
