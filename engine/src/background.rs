@@ -210,8 +210,11 @@ impl Background {
             }
             let stopped = matches!(engine.pressure.get(), Pressure::Stop { .. });
             let trouble = if stopped { &state.compaction } else { &state.flush };
-            if let Some(blocked) = &trouble.blocked {
-                return Err(Error::ReadOnly(blocked.clone()));
+            if let Some(blocked) = trouble.blocked.clone() {
+                drop(state);
+                // What failed may have left fewer logs than the pressure was computed from, and no more work that would compute it anew.
+                engine.announce();
+                return if self.has_room() { Ok(()) } else { Err(Error::ReadOnly(blocked)) };
             }
             engine.work.wait(&mut state);
         }

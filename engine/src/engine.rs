@@ -136,9 +136,18 @@ impl Engine {
     /// until [`Engine::use_ready_segment`] takes it: segments are used in the order of their numbers, none is left out.
     pub(crate) fn ready_segment(&self) -> Result<Arc<Segment>> {
         let mut ready = self.segments.ready.lock();
-        match &*ready {
-            Some(segment) => Ok(segment.clone()),
-            None => Ok(ready.insert(self.prepare_segment()?).clone()),
+        if let Some(segment) = &*ready {
+            return Ok(segment.clone());
+        }
+        match self.prepare_segment() {
+            Ok(segment) => Ok(ready.insert(segment).clone()),
+            Err(error) => {
+                drop(ready);
+                // There are fewer logs than the pressure on writes was computed from; nothing else may bring that up again.
+                self.announce();
+                self.work.ring();
+                Err(error)
+            }
         }
     }
 
