@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 5] = ["metrics-core", "engine", "exporter", "paired", "cli"];
+const CRATES: [&str; 6] = ["metrics-core", "engine", "exporter", "paired", "cli", "simulator"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

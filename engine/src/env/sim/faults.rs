@@ -138,6 +138,10 @@ impl Faults {
         self.power_lost = false;
     }
 
+    pub(super) fn has_power(&self) -> bool {
+        !self.power_lost
+    }
+
     pub(super) fn operations(&self) -> u64 {
         self.operations
     }

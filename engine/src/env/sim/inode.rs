@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::volume::Dice;
+use super::crash::{Crash, Dice};
 
 /// The unit a disk writes whole.
 pub(super) const SECTOR_BYTES: usize = 512;
@@ -24,6 +24,27 @@ pub(super) struct Inode {
 struct Dirty {
     durable: Sector,
     versions: Vec<Sector>,
+}
+
+impl Dirty {
+    /// One of the versions, most likely the last.
+    fn version(&self, dice: &mut Dice) -> Sector {
+        let recent = dice.percent(70);
+        let pick = if recent { self.versions.len() - 1 } else { dice.below(self.versions.len()) };
+        self.versions.get(pick).copied().unwrap_or(self.durable)
+    }
+
+    /// Garbage wherever any version is not what is durable.
+    fn garbage(&self, dice: &mut Dice) -> Sector {
+        let mut sector = self.durable;
+        for (at, byte) in sector.iter_mut().enumerate() {
+            let durable = Some(&*byte);
+            if self.versions.iter().any(|version| version.get(at) != durable) {
+                *byte = dice.next() as u8;
+            }
+        }
+        sector
+    }
 }
 
 impl Inode {
@@ -92,26 +113,28 @@ impl Inode {
         self.durable_len = self.now.len();
     }
 
-    /// Leaves what a power cut might leave: every dirty sector in one of the versions it had.
-    pub(super) fn crash(&mut self, dice: &mut Dice, keep_percent: u32) {
+    /// Leaves what a power cut might leave: every dirty sector in one of the versions it had, or with garbage in what was written of it.
+    pub(super) fn crash(&mut self, dice: &mut Dice, crash: Crash) {
         let mut kept_end = self.durable_len;
         for (at, dirty) in std::mem::take(&mut self.dirty) {
             let start = at * SECTOR_BYTES;
-            let survivor = if dice.percent(keep_percent) {
-                kept_end = kept_end.max(self.now.len().min(start + SECTOR_BYTES));
-                let recent = dice.percent(70);
-                let pick = if recent { dirty.versions.len() - 1 } else { dice.below(dirty.versions.len()) };
-                dirty.versions.get(pick).copied().unwrap_or(dirty.durable)
-            } else {
-                dirty.durable
-            };
             let end = self.now.len().min(start + SECTOR_BYTES);
+            let survives = dice.percent(crash.keep_percent);
+            let is_garbage = crash.garbage_percent > 0 && dice.percent(crash.garbage_percent);
+            if survives || is_garbage {
+                kept_end = kept_end.max(end);
+            }
+            let survivor = match (is_garbage, survives) {
+                (true, _) => dirty.garbage(dice),
+                (false, true) => dirty.version(dice),
+                (false, false) => dirty.durable,
+            };
             if let (Some(target), Some(from)) = (self.now.get_mut(start..end), survivor.get(..end - start)) {
                 target.copy_from_slice(from);
             }
         }
         // The length is metadata and may survive or not, but not below a sector that did.
-        let len = if dice.percent(keep_percent) { self.now.len() } else { kept_end };
+        let len = if dice.percent(crash.keep_percent) { self.now.len() } else { kept_end };
         self.now.truncate(len);
         self.durable_len = self.now.len();
     }

@@ -1,7 +1,7 @@
 //! A machine in memory: files that lose what was not synced, and operations that fail on demand.
 //!
 //! What survives [`SimDisk::crash`] is what POSIX promises and no more. Of each file, the 512-byte sectors written since its
-//! last sync are kept or dropped one by one, in any of the versions they went through; of each directory, creations, renames
+//! last sync are kept or dropped one by one, in any of the versions they went through, or with garbage in what was written of them; of each directory, creations, renames
 //! and removals since its last sync are kept or dropped one by one (a rename is atomic). The seed decides, so a failure
 //! can be replayed. The idea is ALICE's (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014) and of the
 //! simulators of `FoundationDB` and `TigerBeetle`.
@@ -22,6 +22,7 @@
 //! ```
 
 mod faults;
+mod crash;
 mod inode;
 mod volume;
 
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
+pub use crash::Crash;
 pub use faults::{Fault, IoOp, Rule};
 use volume::Volume;
 
@@ -69,14 +71,19 @@ impl SimDisk {
     /// what survives may include sectors as they were halfway. Files and locks held across it are dead: every
     /// operation on them fails.
     pub fn crash(&self, seed: u64, keep_percent: u32) {
-        self.0.lock().crash(seed, keep_percent);
+        self.crash_with(Crash::new(seed).keep_percent(keep_percent));
+    }
+
+    /// The power fails, as `crash` says.
+    pub fn crash_with(&self, crash: Crash) {
+        self.0.lock().crash(crash);
     }
 
     /// The disk as [`SimDisk::crash`] would leave it, while this one goes on: many crashes of one run.
     #[must_use]
     pub fn crashed_copy(&self, seed: u64, keep_percent: u32) -> SimDisk {
         let mut copy = self.0.lock().clone();
-        copy.crash(seed, keep_percent);
+        copy.crash(Crash::new(seed).keep_percent(keep_percent));
         SimDisk(Arc::new(Mutex::new(copy)))
     }
 
@@ -93,6 +100,11 @@ impl SimDisk {
     /// Removes all rules, and restores power that a rule cut.
     pub fn heal(&self) {
         self.0.lock().faults.clear();
+    }
+
+    /// Whether no rule has cut the power since it was last restored.
+    pub fn has_power(&self) -> bool {
+        self.0.lock().faults.has_power()
     }
 
     /// Operations done so far: the clock by which [`Rule::nth`] counts when a rule matches everything.

@@ -4,33 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::crash::{Crash, Dice};
 use super::faults::{Fault, Faults, IoOp};
 use super::inode::Inode;
-use crate::checksum::mix;
 use crate::env::file::DirEntry;
-
-/// A seeded source of decisions.
-#[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Dice {
-        Dice(seed)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(1);
-        mix(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d))
-    }
-
-    pub(super) fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    pub(super) fn percent(&mut self, chance: u32) -> bool {
-        self.below(100) < chance as usize
-    }
-}
 
 /// A change to a directory that is not durable yet.
 #[derive(Clone, Debug)]
@@ -199,12 +176,12 @@ impl Volume {
         self.faults.clear();
     }
 
-    pub(super) fn crash(&mut self, seed: u64, keep_percent: u32) {
-        let mut dice = Dice::new(seed);
+    pub(super) fn crash(&mut self, crash: Crash) {
+        let mut dice = Dice::new(crash.seed);
         self.kill();
         let mut names = std::mem::take(&mut self.durable_names);
         for change in std::mem::take(&mut self.changes) {
-            if !dice.percent(keep_percent) {
+            if !dice.percent(crash.keep_percent) {
                 continue;
             }
             match change {
@@ -221,7 +198,7 @@ impl Volume {
         let mut inodes: Vec<_> = self.inodes.iter_mut().collect();
         inodes.sort_by_key(|(number, _)| **number);
         for (_, inode) in inodes {
-            inode.crash(&mut dice, keep_percent);
+            inode.crash(&mut dice, crash);
         }
         self.forget_unreachable();
     }
