@@ -253,6 +253,7 @@ fn replay(
             })
             .inspect_err(|error| count_failure(recorder, *number, error))?;
         values.set_sealed(end.length);
+        values.set_synced(end.promised);
         if replayed.expiring {
             // Nothing that was gone when the log was begun may come back, wherever the clock is now.
             state.time = state.time.max(log.born_at);
@@ -472,7 +473,7 @@ impl Opening<'_> {
 }
 
 /// The logs that the tables written from them point into, made durable: they are value files from now on. A killed process may
-/// have left them in the page cache alone.
+/// have left them in the page cache alone, and marked as clean there if its sync failed.
 fn adopt_logs(memtables: &[Arc<Memtable>], tables: &[TableMeta]) -> Result<Vec<ValueFileMeta>> {
     let mut adopted: BTreeMap<FileNumber, ValueFileMeta> = BTreeMap::new();
     for memtable in memtables.iter().filter(|memtable| memtable.pointers() > 0) {
@@ -480,7 +481,7 @@ fn adopt_logs(memtables: &[Arc<Memtable>], tables: &[TableMeta]) -> Result<Vec<V
         let mut born = Usage::default();
         tables.iter().for_each(|table| born.add(table.usage.of(file.number)));
         if born.entries > 0 && !adopted.contains_key(&file.number) {
-            file.sync()?;
+            file.write_again()?;
             let (number, id, bytes) = (file.number, file.id, file.sealed_bytes());
             adopted.insert(number, ValueFileMeta { number, id, bytes, born });
         }

@@ -185,7 +185,6 @@ impl Maker {
     fn work(&mut self) -> Op {
         let churn = self.traits.profile == Profile::Churn;
         match self.dice.below(100) {
-            0..70 => Op::Step,
             70..80 => Op::Sync,
             80..90 => Op::Flush,
             90..93 => Op::Compact(Some((self.key(), self.key()))),

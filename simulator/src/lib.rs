@@ -46,4 +46,4 @@ pub use history::History;
 pub use op::{Cut, End, FaultRule, On, Op, Range, Recovery, Reopen, Safety, Terms, Ttl, Walk, What};
 pub use runner::{Outcome, run};
 pub use shrink::shrink;
-pub use swarm::{Swarm, random_options};
+pub use swarm::{Swarm, Timing, random_options};

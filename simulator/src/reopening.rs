@@ -106,7 +106,7 @@ impl Runner {
 
     /// Compares what is there with every state that may be, and goes on from the one that is.
     fn look_around(&mut self, left: Left) -> Checked<VerifyReport> {
-        let backward = self.outcome.cycles % 4 == 0;
+        let backward = self.outcome.cycles.is_multiple_of(4);
         let found = self
             .contents(backward)?
             .map_err(|error| format!("what was recovered cannot be read: {error:?}"))?;
@@ -126,13 +126,14 @@ impl Runner {
     /// What is on the disk is what the manifest names: nothing is left behind, however often a recovery was cut (F78).
     fn account(&self, report: &VerifyReport) -> Checked {
         let paths = self.disk.paths();
-        let names = || paths.iter().filter_map(|path| path.file_name()?.to_str());
-        let tables = names().filter(|name| name.ends_with(".sst")).count() as u64;
+        let kind =
+            |kind: &str| paths.iter().filter(|path| path.extension().is_some_and(|e| e == kind)).count();
+        let (tables, logs) = (kind("sst") as u64, kind("log"));
         if tables != report.tables {
             return Err(format!("{tables} table files for {} tables: {paths:?}", report.tables));
         }
-        let manifests = names().filter(|name| name.starts_with("MANIFEST")).count();
-        let logs = names().filter(|name| name.ends_with(".log")).count();
+        let names = paths.iter().filter_map(|path| path.file_name()?.to_str());
+        let manifests = names.filter(|name| name.starts_with("MANIFEST")).count();
         if (manifests, logs) != (1, 1) {
             return Err(format!("{manifests} manifests and {logs} logs after a recovery: {paths:?}"));
         }

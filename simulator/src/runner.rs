@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bettong::env::Env;
 use bettong::env::sim::SimDisk;
-use bettong::{Db, Durability, Error, ErrorKind, Options, Snapshot, WriteBatch, WriteOptions};
+use bettong::{Db, Durability, Error, ErrorKind, Options, Snapshot, Value, WriteBatch, WriteOptions};
 use bettong_metrics::Counter;
 
 use crate::cell::Cell;
@@ -18,7 +18,7 @@ use crate::dice::Dice;
 use crate::failure::{Checked, Failure};
 use crate::history::History;
 use crate::keys::Keys;
-use crate::op::{End, FaultRule, Op, Range, Safety, Terms, Ttl, Walk};
+use crate::op::{End, Op, Range, Safety, Terms, Ttl, Walk};
 use crate::oracle::Oracle;
 use crate::state::{Change, Contents, Kept, State};
 use crate::swarm::half_past;
@@ -141,11 +141,18 @@ impl Runner {
             }
             Op::Collect => self.work(|db| db.collect_garbage().map(drop), true),
             Op::Sync => self.work(Db::sync, true),
-            Op::Advance(seconds) => self.advance(*seconds),
+            Op::Advance(seconds) => {
+                self.advance(*seconds);
+                Ok(())
+            }
             Op::SetBack(seconds) => self.set_back(*seconds),
             Op::Check => self.check(),
             Op::Metrics => self.metrics(),
-            Op::Fault(rule) => self.inject(rule),
+            Op::Fault(rule) => {
+                self.faulty |= !rule.is_harmless();
+                self.disk.inject(rule.rule());
+                Ok(())
+            }
             Op::Capacity(bytes) => {
                 self.faulty = true;
                 self.disk.set_capacity(self.disk.used_bytes() + u64::from(*bytes));
@@ -176,12 +183,6 @@ impl Runner {
     pub(crate) fn allow(&self, error: &Error) -> Checked {
         let typed = matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::ReadOnly);
         if self.faulty && typed { Ok(()) } else { Err(format!("an error that may not be: {error:?}")) }
-    }
-
-    fn inject(&mut self, rule: &FaultRule) -> Checked {
-        self.faulty |= !rule.is_harmless();
-        self.disk.inject(rule.rule());
-        Ok(())
     }
 
     /// One write, single or a batch.
@@ -288,19 +289,23 @@ impl Runner {
     fn get(&mut self, key: u16) -> Checked {
         let rank = self.keys.rank(key);
         let found = self.db()?.get(self.keys.bytes(rank));
-        let found = found.map(|value| value.map(|value| Cell::of(&value)));
-        self.compare(rank, found)
+        self.compare(rank, self.oracle.state().get(rank, self.now), found)
     }
 
     /// Compares what a get returned with what it should have.
-    fn compare(&mut self, rank: u16, found: bettong::Result<Option<Option<Cell>>>) -> Checked {
-        let expected = self.oracle.state().get(rank, self.now);
+    fn compare(
+        &mut self,
+        rank: u16,
+        expected: Option<Cell>,
+        found: bettong::Result<Option<Value>>,
+    ) -> Checked {
         let found = match found {
             Ok(found) => found,
             Err(error) => return self.failed_read(&error),
         };
-        if found != expected.map(Some) {
-            return Err(format!("key {rank} has {found:?}, not {expected:?}"));
+        let cell = found.as_ref().and_then(|value| Cell::of(value));
+        if cell != expected || cell.is_none() != found.is_none() {
+            return Err(format!("key {rank} has {cell:?} ({found:?}), not {expected:?}"));
         }
         self.tally.got(expected.map(|cell| cell.len));
         Ok(())
@@ -333,8 +338,9 @@ impl Runner {
         if values.len() != ranks.len() {
             return Err(format!("{} values of {} keys", values.len(), ranks.len()));
         }
-        let found = values.into_iter().map(|value| value.map(|value| Cell::of(&value)));
-        ranks.into_iter().zip(found).try_for_each(|(rank, found)| self.compare(rank, Ok(found)))
+        ranks.into_iter().zip(values).try_for_each(|(rank, found)| {
+            self.compare(rank, self.oracle.state().get(rank, self.now), Ok(found))
+        })
     }
 
     fn open_scan(&self, range: Range) -> Checked<Walking> {
@@ -414,18 +420,8 @@ impl Runner {
         self.walk(&mut walking, walk).map_err(|what| format!("G11, a snapshot: {what}"))?;
         walking.end(&mut self.tally);
         let some = self.keys.rank(u16::from(at).wrapping_mul(257));
-        match snapshot.get(self.keys.bytes(some)) {
-            Ok(found) => {
-                let expected = state.get(some, time);
-                let found = found.map(|value| Cell::of(&value));
-                if found != expected.map(Some) {
-                    return Err(format!("G11, a snapshot: key {some} has {found:?}, not {expected:?}"));
-                }
-                self.tally.got(expected.map(|cell| cell.len));
-                Ok(())
-            }
-            Err(error) => self.failed_read(&error),
-        }
+        let found = snapshot.get(self.keys.bytes(some));
+        self.compare(some, state.get(some, time), found).map_err(|what| format!("G11, a snapshot: {what}"))
     }
 
     /// Work that a caller can ask for; some of it makes everything durable.
@@ -440,13 +436,12 @@ impl Runner {
         }
     }
 
-    fn advance(&mut self, seconds: u32) -> Checked {
+    fn advance(&mut self, seconds: u32) {
         let nanos = u64::from(seconds) * SECOND;
         if self.now.saturating_add(nanos) < LATEST_NANOS {
             self.disk.advance(nanos);
             self.now += nanos;
         }
-        Ok(())
     }
 
     /// A write whose values expire makes the database look at the clock, so that it knows how far that was.

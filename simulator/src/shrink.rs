@@ -5,7 +5,7 @@
 //! 3. Both again until neither helps.
 
 use crate::history::History;
-use crate::op::{Op, Terms, Ttl};
+use crate::op::{Cut, Op, Reopen, Terms, Ttl};
 
 /// The shortest history found that still `fails`, which is asked at most `tries` times.
 pub fn shrink(history: &History, tries: usize, fails: impl FnMut(&History) -> bool) -> History {
@@ -100,20 +100,32 @@ fn simpler_than(op: &Op) -> Vec<Op> {
             simpler
         }
         Op::Compact(Some(_)) => vec![Op::Compact(None)],
-        Op::Reopen(reopen) => {
-            let mut simpler = Vec::new();
-            if reopen.options.is_some() {
-                simpler.push(Op::Reopen(crate::op::Reopen { options: None, ..reopen.clone() }));
-            }
-            for at in 0..reopen.recoveries.len() {
-                let mut fewer = reopen.clone();
-                fewer.recoveries.remove(at);
-                simpler.push(Op::Reopen(fewer));
-            }
-            simpler
-        }
+        Op::Reopen(reopen) => simpler_reopenings(reopen).into_iter().map(Op::Reopen).collect(),
         _ => Vec::new(),
     }
+}
+
+fn simpler_reopenings(reopen: &Reopen) -> Vec<Reopen> {
+    let mut simpler = Vec::new();
+    if reopen.options.is_some() {
+        simpler.push(Reopen { options: None, ..reopen.clone() });
+    }
+    if reopen.close {
+        simpler.push(Reopen { close: false, ..reopen.clone() });
+    }
+    match reopen.cut {
+        Some(Cut::Power { seed, keep, garbage }) if keep > 0 || garbage > 0 => {
+            let all_is_lost = Cut::Power { seed, keep: 0, garbage: 0 };
+            simpler.push(Reopen { cut: Some(all_is_lost), ..reopen.clone() });
+        }
+        _ => {}
+    }
+    for at in 0..reopen.recoveries.len() {
+        let mut fewer = reopen.clone();
+        fewer.recoveries.remove(at);
+        simpler.push(fewer);
+    }
+    simpler
 }
 
 fn plainer(terms: Terms) -> Option<Terms> {

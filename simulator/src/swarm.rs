@@ -31,8 +31,18 @@ pub struct Swarm {
     pub durability: Durability,
     /// Seconds, and a half: times never fall on the moment of an operation.
     pub ttl_seconds: Option<u32>,
-    /// Whether every operation is timed.
-    pub full_instrumentation: bool,
+    pub timing: Timing,
+}
+
+/// How much of the time is measured. Counting goes on in any case: counts are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Timing {
+    /// [`Instrumentation::Counters`].
+    None,
+    /// [`Instrumentation::Sampled`].
+    Sampled,
+    /// [`Instrumentation::Full`].
+    Full,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,7 +58,7 @@ impl Swarm {
     pub fn draw(dice: &mut Dice) -> Swarm {
         Swarm {
             lz4_from: dice.below(8) as usize,
-            memtable_bytes: dice.pick(&[4 << 10, 8 << 10, 32 << 10, 256 << 10, 1 << 20]),
+            memtable_bytes: memtable_bytes(dice),
             separation_threshold: dice.pick(&[0, 20, 60, 1000, usize::MAX]),
             max_space_amplification: dice.pick(&[1.1, 1.5, 3.0]),
             max_immutable_memtables: dice.pick(&[1, 2, 4]),
@@ -64,7 +74,8 @@ impl Swarm {
             verify_always: dice.percent(20),
             durability: dice.pick(&[Durability::Sync, Durability::Os, Durability::Os, Durability::None]),
             ttl_seconds: dice.pick(&[None, None, None, None, Some(0), Some(10), Some(1000)]),
-            full_instrumentation: dice.percent(20),
+            // Histograms are large, and their memory is made anew at each opening.
+            timing: dice.pick(&[Timing::None, Timing::None, Timing::None, Timing::Sampled, Timing::Full]),
         }
     }
 
@@ -82,7 +93,6 @@ impl Swarm {
     pub fn options(&self) -> Options {
         let lz4_from = self.lz4_from;
         let level = |level| if level >= lz4_from { Compression::Lz4 } else { Compression::None };
-        let full = self.full_instrumentation;
         Options::default()
             .memtable_bytes(self.memtable_bytes)
             .separation_threshold(self.separation_threshold)
@@ -101,8 +111,18 @@ impl Swarm {
             .compression(std::array::from_fn(level))
             .durability(self.durability)
             .ttl(self.ttl_seconds.map(half_past))
-            .instrumentation(if full { Instrumentation::Full } else { Instrumentation::Sampled })
+            .instrumentation(match self.timing {
+                Timing::None => Instrumentation::Counters,
+                Timing::Sampled => Instrumentation::Sampled,
+                Timing::Full => Instrumentation::Full,
+            })
     }
+}
+
+/// Large ones are rare: recovery reads their logs to the end, and little happens before a crash that has not happened to small ones.
+fn memtable_bytes(dice: &mut Dice) -> usize {
+    let large = dice.percent(8);
+    dice.pick(if large { &[256 << 10, 1 << 20] } else { &[4 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10] })
 }
 
 /// Half a second past so many: histories move the clock by whole seconds.

@@ -1,5 +1,4 @@
 //! Histories: those that are kept, those of the first seeds, and some that must fail.
-#![expect(clippy::unwrap_used, reason = "a test that fails may fail anywhere")]
 
 use std::path::Path;
 
@@ -32,7 +31,7 @@ fn campaign(profile: Profile) {
             scope.spawn(|| campaign.work());
         }
     });
-    for found in campaign.failures() {
+    if let Some(found) = campaign.failures().first() {
         panic!("{profile:?}, seed {}: {}\n{:#?}", found.history.seed, found.failure, found.history.options);
     }
     assert!(campaign.progress().cycles >= CYCLES);

@@ -29,6 +29,8 @@ pub(crate) struct Replayed {
     pub(crate) end: End,
     /// The offset behind the last group.
     pub(crate) length: u64,
+    /// Up to here the segment is known to have been synced.
+    pub(crate) promised: u64,
 }
 
 impl LogFile {
@@ -94,7 +96,7 @@ impl LogFile {
                 "the log does not end where the clean close left it",
             ));
         }
-        Ok(Replayed { end: reader.end().unwrap_or(End::Sealed), length })
+        Ok(Replayed { end: reader.end().unwrap_or(End::Sealed), length, promised: reader.promised() })
     }
 
     fn reader(&self, promised: u64) -> GroupReader<'_> {

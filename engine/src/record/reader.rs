@@ -83,6 +83,11 @@ impl<'a> GroupReader<'a> {
         self.position
     }
 
+    /// The length that is known to have been synced, from the groups read so far.
+    pub(crate) fn promised(&self) -> u64 {
+        self.promised
+    }
+
     /// How the file ended; `None` before [`GroupReader::next`] returned `None`.
     pub(crate) fn end(&self) -> Option<End> {
         self.end

@@ -16,7 +16,7 @@ use crate::env::names::{FileName, FileNumber};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, HEADER_BYTES};
 use crate::key::Kind;
-use crate::metric::{FileLabel, ReadOrigin, ValuePurpose};
+use crate::metric::{FileLabel, ReadOrigin, ValuePurpose, WriteOrigin};
 use crate::record::reader::{Entry, decode_entry, split_entry};
 use crate::report::Report;
 use crate::value::Value;
@@ -37,6 +37,8 @@ pub(crate) struct ValueFile {
     file: OnceLock<DataFile>,
     /// The length, once nobody writes to the file any more; 0 before.
     sealed_bytes: AtomicU64,
+    /// What recovery knows to have been synced of it.
+    synced_bytes: AtomicU64,
     mapping: OnceLock<Arc<Mapping>>,
     /// For windows of the mapping: whether the checksum of the long entry that begins there was good when it was first read.
     verified: OnceLock<Box<[AtomicU64]>>,
@@ -69,6 +71,7 @@ impl ValueFile {
             context: context.clone(),
             file: OnceLock::new(),
             sealed_bytes: AtomicU64::new(sealed_bytes),
+            synced_bytes: AtomicU64::new(0),
             mapping: OnceLock::new(),
             verified: OnceLock::new(),
             damaged: AtomicBool::new(false),
@@ -96,12 +99,28 @@ impl ValueFile {
         }
     }
 
-    /// Makes durable what was found in a log.
+    /// Up to here the log of a process that ended is known to have been synced.
+    pub(crate) fn set_synced(&self, bytes: u64) {
+        self.synced_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Makes durable what was found in the log of a process that ended, up to where it is sealed.
+    ///
+    /// What is not known to have been synced is written once more. If the sync of that process failed, the system may hold bytes that
+    /// the disk never got and that it takes for clean: a sync alone would say that all is well (Rebello et al., "Can Applications
+    /// Recover from fsync Failures?", ATC 2020).
     ///
     /// # Errors
-    /// Of the sync.
-    pub(crate) fn sync(&self) -> Result<()> {
-        self.file()?.sync()
+    /// Of the reading, the writing or the sync.
+    pub(crate) fn write_again(&self) -> Result<()> {
+        let from = self.synced_bytes.load(Ordering::Relaxed).max(HEADER_BYTES);
+        let mut bytes = vec![0; self.sealed_bytes().saturating_sub(from) as usize];
+        self.file()?.read_at(from, &mut bytes)?;
+        let file = self.context.dir.open(self.name(), true)?;
+        file.write_at(from, &bytes)?;
+        let recorder = &self.context.recorder;
+        recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::ValueLog as usize), bytes.len() as u64);
+        file.sync()
     }
 
     /// Gives back the room behind the end. It does no harm if that fails.

@@ -122,6 +122,32 @@ fn f58_f71_a_directory_that_cannot_be_opened_for_its_sync_passes() {
     }
 }
 
+/// G6, F57, found by the simulator: the sync of a log failed, the process was killed, and the next one read from the page cache a value
+/// that the disk never got. It kept the log as a value file, and synced it again, which said that all was well; then the power
+/// failed, and a table pointed to a value that was not there: the database could not be read any more at a key of a write that
+/// had not even been acknowledged.
+#[test]
+fn g6_f57_what_a_failed_sync_left_in_memory_is_written_again_before_a_table_points_to_it() {
+    for mapped in [false, true] {
+        let options = || small_options().separation_threshold(100).mapped_reads(mapped);
+        let disk = SimDisk::new(9);
+        let db = sim_db(&disk, options().durability(Durability::Sync)).unwrap();
+        db.set(b"synced", [1; 500]).unwrap();
+        disk.inject(Rule::new(Fault::Errno(libc_eio())).on(IoOp::Sync).path(".log"));
+        assert_eq!(db.set(b"failed", [2; 500]).unwrap_err().kind(), ErrorKind::ReadOnly);
+        disk.kill();
+        drop(db);
+        let db = sim_db(&disk, options()).unwrap();
+        let found = contents(&db);
+        disk.crash(1, 0);
+        drop(db);
+        let db = sim_db(&disk, options()).unwrap();
+        assert_eq!(contents(&db), found, "what was shown after a recovery is durable");
+        assert_eq!(db.get(b"synced").unwrap().unwrap(), [1; 500]);
+        assert!(db.verify().unwrap().is_sound());
+    }
+}
+
 /// F59: an error while reading is an error, never "not found".
 #[test]
 fn f59_a_read_error_is_not_an_absent_key() {

@@ -18,6 +18,8 @@ pub(super) struct Inode {
     durable_len: usize,
     /// For each sector written since the last sync: what is durable, and the versions written since, oldest first.
     dirty: BTreeMap<usize, Dirty>,
+    /// For each sector whose sync failed: what is durable. Later syncs pass it over.
+    dropped: BTreeMap<usize, Sector>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +78,7 @@ impl Inode {
         self.grow(end);
         let touched = offset / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES);
         for at in touched.clone() {
-            let durable = self.sector(at);
+            let durable = self.dropped.remove(&at).unwrap_or_else(|| self.sector(at));
             self.dirty.entry(at).or_insert_with(|| Dirty { durable, versions: Vec::new() });
         }
         if let Some(target) = self.now.get_mut(offset..end) {
@@ -97,6 +99,7 @@ impl Inode {
         self.now.clear();
         self.durable_len = 0;
         self.dirty.clear();
+        self.dropped.clear();
     }
 
     /// Cuts the file at `len`, for good: nothing that was behind it comes back.
@@ -105,6 +108,7 @@ impl Inode {
             self.now.truncate(len);
             self.durable_len = self.durable_len.min(len);
             self.dirty.retain(|at, _| at * SECTOR_BYTES < len);
+            self.dropped.retain(|at, _| at * SECTOR_BYTES < len);
         }
     }
 
@@ -113,8 +117,20 @@ impl Inode {
         self.durable_len = self.now.len();
     }
 
+    /// A sync failed. The system shows what was written for as long as it runs and takes it for clean: no later sync writes it
+    /// (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+    pub(super) fn fail_sync(&mut self) {
+        for (at, dirty) in std::mem::take(&mut self.dirty) {
+            self.dropped.entry(at).or_insert(dirty.durable);
+        }
+    }
+
     /// Leaves what a power cut might leave: every dirty sector in one of the versions it had, or with garbage in what was written of it.
     pub(super) fn crash(&mut self, dice: &mut Dice, crash: Crash) {
+        for (at, durable) in std::mem::take(&mut self.dropped) {
+            let versions = vec![self.sector(at)];
+            self.dirty.entry(at).or_insert(Dirty { durable, versions });
+        }
         let mut kept_end = self.durable_len;
         for (at, dirty) in std::mem::take(&mut self.dirty) {
             let start = at * SECTOR_BYTES;
@@ -149,5 +165,47 @@ impl Inode {
             to.copy_from_slice(from);
         }
         sector
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after_crash(inode: &Inode, crash: Crash) -> Vec<u8> {
+        let mut left = inode.clone();
+        left.crash(&mut Dice::new(1), crash);
+        left.bytes().to_vec()
+    }
+
+    /// F57: the second sync of a file whose first one failed says that all is well.
+    #[test]
+    fn f57_what_a_failed_sync_dropped_no_later_sync_saves_until_it_is_written_again() {
+        let mut inode = Inode::default();
+        inode.write_at(0, &[1; 600]);
+        inode.sync();
+        inode.write_at(0, &[2; 100]);
+        inode.fail_sync();
+        inode.write_at(550, &[3; 10]);
+        inode.sync();
+        assert_eq!(inode.bytes().first(), Some(&2), "the system still shows it");
+        let left = after_crash(&inode, Crash::new(1));
+        assert_eq!((left.first(), left.get(550)), (Some(&1), Some(&3)));
+        inode.write_at(0, &[4; 100]);
+        inode.sync();
+        assert_eq!(after_crash(&inode, Crash::new(1)).first(), Some(&4));
+    }
+
+    /// F3, F76: a sector that was being written may hold anything, but only where it was written.
+    #[test]
+    fn f76_garbage_takes_what_was_written_and_nothing_beside_it() {
+        let mut inode = Inode::default();
+        inode.write_at(0, &[1; 512]);
+        inode.sync();
+        inode.write_at(100, &[2; 50]);
+        let left = after_crash(&inode, Crash::new(1).garbage_percent(100));
+        let torn = left.get(100..150).unwrap_or_default();
+        assert!(torn.iter().any(|byte| *byte > 2), "{torn:?}");
+        assert!(left.iter().enumerate().all(|(at, byte)| (100..150).contains(&at) || *byte == 1));
     }
 }

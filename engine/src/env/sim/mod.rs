@@ -331,12 +331,20 @@ impl File for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.with(IoOp::Sync, |volume, fault| {
+        let synced = self.with(IoOp::Sync, |volume, fault| {
             if fault != Some(Fault::Lie) {
                 volume.inode(self.inode)?.sync();
             }
             Ok(())
-        })
+        });
+        // Neither a call that was interrupted nor a machine without power has dropped anything.
+        if synced.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+            let mut volume = self.disk.0.lock();
+            if volume.life == self.life && volume.faults.has_power() {
+                volume.inode(self.inode)?.fail_sync();
+            }
+        }
+        synced
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -356,10 +364,8 @@ impl File for SimFile {
 
     fn map(&self, len: u64) -> io::Result<Mapping> {
         self.with(IoOp::Map, |volume, fault| {
-            let mut bytes = vec![0; len as usize];
-            if volume.inode(self.inode)?.read_at(0, &mut bytes) < bytes.len() {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
+            let bytes = volume.inode(self.inode)?.bytes().get(..len as usize);
+            let mut bytes = bytes.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec();
             if let (Some(Fault::Flip), Some(byte)) = (fault, bytes.get_mut(len as usize / 2)) {
                 *byte ^= 1;
             }
