@@ -82,3 +82,40 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bettong::Options;
+    use bettong::env::{Env, sim::SimDisk};
+
+    use super::*;
+
+    #[test]
+    fn a_count_that_is_off_by_one_is_noticed() {
+        let db = Db::open("/db", Options::default().env(Env::sim(&SimDisk::new(1)))).unwrap();
+        db.set(b"key", b"value").unwrap();
+        db.get(b"key").unwrap();
+        db.get(b"none").unwrap();
+        let right = Tally {
+            sets: 1,
+            commits: 1,
+            written_bytes: 8,
+            gets: 2,
+            hits: 1,
+            misses: 1,
+            read_bytes: 5,
+            ..Tally::default()
+        };
+        right.compare(&db).unwrap();
+        let wrong = [
+            Tally { sets: 2, ..right.clone() },
+            Tally { deletes: 1, ..right.clone() },
+            Tally { commits: 0, ..right.clone() },
+            Tally { written_bytes: 9, ..right.clone() },
+            Tally { hits: 2, misses: 0, ..right.clone() },
+            Tally { read_bytes: 4, ..right.clone() },
+            Tally { steps: [0, 1], ..right },
+        ];
+        assert!(wrong.iter().all(|tally| tally.compare(&db).is_err()));
+    }
+}
