@@ -4,7 +4,9 @@
 //! because nobody else does them; L0 comes before other levels because the picker says so. Without threads (in simulations) the caller
 //! does one job at a time, and a write that finds no room does them until there is some.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -16,7 +18,9 @@ use crate::commit::{RotationReason, rotate_now};
 use crate::compaction::pick::{pick, pick_all, pick_all_garbage};
 use crate::compaction::plan::{Plan, Reason};
 use crate::compaction::run;
+use crate::condition::{Origin, Severity};
 use crate::engine::Engine;
+use crate::env::names::{FileName, FileNumber};
 use crate::env::{Threads, spawn};
 use crate::error::{Error, Result};
 use crate::flush::{self, FlushReason};
@@ -31,30 +35,6 @@ use crate::work::{Trouble, WorkState};
 const RETRY_NANOS: u64 = 250_000_000;
 /// How often an idle worker looks whether something has expired.
 const EXPIRY_LOOK_NANOS: u64 = 5_000_000_000;
-
-/// Label `origin` of `db_background_errors_total`.
-#[derive(Clone, Copy, Debug)]
-#[repr(usize)]
-enum Job {
-    Flush = 0,
-    Compaction = 1,
-}
-
-impl Job {
-    fn name(self) -> &'static str {
-        match self {
-            Job::Flush => "flush",
-            Job::Compaction => "compaction",
-        }
-    }
-
-    fn trouble(self, state: &mut WorkState) -> &mut Trouble {
-        match self {
-            Job::Flush => &mut state.flush,
-            Job::Compaction => &mut state.compaction,
-        }
-    }
-}
 
 /// The workers of one database.
 #[derive(Debug)]
@@ -100,7 +80,14 @@ impl Background {
 
     fn spawn(&self, name: &str, body: impl FnOnce(Arc<Engine>, Arc<Pacer>) + Send + 'static) -> Result<()> {
         let (engine, pacer) = (self.engine.clone(), self.pacer.clone());
-        let handle = spawn(name, move || body(engine, pacer));
+        let handle = spawn(name, move || {
+            // Jobs are guarded one by one; this is for what lies between them. Nobody may wait for a worker that is gone.
+            let worked = guarded(&engine, || {
+                body(engine.clone(), pacer);
+                Ok(true)
+            });
+            settle(&engine, Origin::Flush, worked).ok();
+        });
         let handle =
             handle.map_err(|error| Error::io("start a thread for", self.engine.dir.path(), error))?;
         self.threads.lock().push(handle);
@@ -141,18 +128,18 @@ impl Background {
         if !engine.view.load().immutables.is_empty() {
             let result = flush::run(engine, flush_reason(engine));
             engine.bury_files();
-            return settle(engine, Job::Flush, result);
+            return settle(engine, Origin::Flush, result);
         }
         if engine.wants_segment() {
             let result = engine.ready_segment().map(|_| true);
-            return settle(engine, Job::Flush, result);
+            return settle(engine, Origin::Flush, result);
         }
         let plan = engine.work.change(|state| next_plan(engine, state));
         let Some(plan) = plan else { return Ok(false) };
         let result = guarded(engine, || run::run(engine, &plan, |_| true)).map(|_| true);
-        release(engine, &plan);
+        let origin = release(engine, &plan, &result);
         engine.bury_files();
-        settle(engine, Job::Compaction, result)
+        settle(engine, origin, result)
     }
 
     /// Lets a write of `bytes` pass at once, slowly, or when there is room.
@@ -216,6 +203,7 @@ impl Background {
                 engine.announce();
                 return if self.has_room() { Ok(()) } else { Err(Error::ReadOnly(blocked)) };
             }
+            no_way_out(engine, &state)?;
             engine.work.wait(&mut state);
         }
     }
@@ -224,7 +212,7 @@ impl Background {
         while !self.has_room() {
             self.engine.gate.check_write()?;
             if !self.step()? {
-                break;
+                return no_way_out(&self.engine, &self.engine.work.lock());
             }
         }
         Ok(())
@@ -336,9 +324,21 @@ impl Background {
         });
         engine.bury_files();
         let mut done = None;
-        settle(engine, Job::Compaction, result.map(|value| done.insert(value)).map(|_| true))?;
+        settle(engine, Origin::Compaction, result.map(|value| done.insert(value)).map(|_| true))?;
         done.ok_or(Error::Closed)
     }
+}
+
+/// Whether writes wait for compactions that will not come: what is due needs a damaged table.
+fn no_way_out(engine: &Engine, state: &WorkState) -> Result<()> {
+    let Some(damage) = &state.damage else { return Ok(()) };
+    let view = engine.view.load();
+    let stopped = matches!(engine.pressure.get(), Pressure::Stop { .. });
+    let helpless = || {
+        state.compacting == 0
+            && pick(&view.version, &engine.options, &state.busy, engine.circumstances(&view)).is_none()
+    };
+    if stopped && helpless() { Err(Error::ReadOnly(damage.clone())) } else { Ok(()) }
 }
 
 /// The next compaction, marked as under way.
@@ -359,14 +359,28 @@ fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
     Some(plan)
 }
 
-fn release(engine: &Engine, plan: &Plan) {
+/// The compaction is over: its tables are free again, but for those that cannot be read. What met the outcome is returned.
+fn release<T>(engine: &Engine, plan: &Plan, result: &Result<T>) -> Origin {
+    let damaged = damaged_input(engine, plan, result);
     engine.work.change(|state| {
         for (_, table) in plan.tables() {
-            state.busy.remove(&table.meta.number);
+            // A merge that met damage meets it again: it must not be tried in a loop, nor keep others from going on.
+            if !damaged.as_ref().is_some_and(|damaged| damaged.contains(&table.meta.number)) {
+                state.busy.remove(&table.meta.number);
+            }
         }
         state.compacting -= 1;
         engine.set_compaction_queue(state.compacting);
     });
+    if plan.reason == Reason::Garbage { Origin::Collection } else { Origin::Compaction }
+}
+
+/// The inputs that a merge found damaged: the one that the error names, or, if it names another file, all of them.
+fn damaged_input<T>(engine: &Engine, plan: &Plan, result: &Result<T>) -> Option<HashSet<FileNumber>> {
+    let Err(Error::Corruption { path, .. }) = result else { return None };
+    let inputs = || plan.tables().map(|(_, table)| table.meta.number);
+    let named = inputs().find(|number| engine.dir.path_of(FileName::Table(*number)) == *path);
+    Some(named.map_or_else(|| inputs().collect(), |number| HashSet::from([number])))
 }
 
 /// Why the flush that is due now is made.
@@ -377,7 +391,7 @@ fn flush_reason(engine: &Engine) -> FlushReason {
 fn flush_loop(engine: &Engine, pacer: &Pacer) {
     loop {
         let due = || !engine.view.load().immutables.is_empty() || engine.wants_segment();
-        if !wait_until(engine, Job::Flush, |_| due()) {
+        if !wait_until(engine, Origin::Flush, |_| due()) {
             return;
         }
         let result = guarded(engine, || {
@@ -394,35 +408,35 @@ fn flush_loop(engine: &Engine, pacer: &Pacer) {
             engine.bury_files();
             Ok(true)
         });
-        settle(engine, Job::Flush, result).ok();
+        settle(engine, Origin::Flush, result).ok();
         engine.work.ring();
     }
 }
 
 fn compaction_loop(engine: &Engine, pacer: &Pacer) {
     let mut plan = None;
-    while wait_until(engine, Job::Compaction, |state| {
+    while wait_until(engine, Origin::Compaction, |state| {
         plan = next_plan(engine, state);
         plan.is_some()
     }) {
         let Some(plan) = plan.take() else { continue };
         let mut pace = pacer.start(engine.env.clock.monotonic_nanos());
         let result = guarded(engine, || run::run(engine, &plan, |bytes| pace.go_on(engine, bytes)));
-        release(engine, &plan);
+        let origin = release(engine, &plan, &result);
         engine.bury_files();
-        settle(engine, Job::Compaction, result.map(|_| true)).ok();
+        settle(engine, origin, result.map(|_| true)).ok();
     }
 }
 
 /// Waits for work; `false` means that the worker should leave. Work that failed is not due again before its time.
-fn wait_until(engine: &Engine, job: Job, mut due: impl FnMut(&mut WorkState) -> bool) -> bool {
+fn wait_until(engine: &Engine, job: Origin, mut due: impl FnMut(&mut WorkState) -> bool) -> bool {
     let mut state = engine.work.lock();
     loop {
         if state.closing {
             return false;
         }
         let now = engine.env.clock.monotonic_nanos();
-        let trouble = job.trouble(&mut state);
+        let trouble = trouble_of(job, &mut state);
         let retry_at = trouble.retry_at_nanos;
         let blocked = trouble.blocked.is_some() && now < retry_at;
         if !blocked && !engine.gate.is_read_only() && due(&mut state) {
@@ -447,33 +461,46 @@ fn guarded<T>(engine: &Engine, job: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Decides what the outcome of a job means for the database: go on, try again, or refuse writes.
-fn settle(engine: &Engine, job: Job, result: Result<bool>) -> Result<bool> {
+/// Work of this origin that failed for a reason that may pass.
+fn trouble_of(origin: Origin, state: &mut WorkState) -> &mut Trouble {
+    if origin == Origin::Flush { &mut state.flush } else { &mut state.compaction }
+}
+
+/// Decides what the outcome of a job means for the database: go on, try again, leave damage alone, or refuse writes.
+fn settle(engine: &Engine, origin: Origin, result: Result<bool>) -> Result<bool> {
     let error = match result {
         Ok(done) => {
-            engine.work.change(|state| job.trouble(state).blocked = None);
+            engine.work.change(|state| trouble_of(origin, state).blocked = None);
+            engine.condition.clear(origin);
             return Ok(done);
         }
         // Cancelled: the database is being closed.
         Err(Error::Closed) => return Err(Error::Closed),
         Err(error) => Arc::new(error),
     };
-    engine.recorder.add(Counter::BackgroundErrors.at(job as usize), 1);
-    let event = Event::new(EventKind::BackgroundError).cause(job.name());
+    let severity = engine.condition.note(origin, &error);
+    let event = Event::new(EventKind::BackgroundError).cause(origin.name()).result(severity.name());
     engine.recorder.emit(event.message(error.to_string()));
-    match &*error {
+    match severity {
         // A file that could not be written is written anew; nothing that was there is touched.
-        Error::NoSpace { .. } | Error::Io { .. } => {
+        Severity::Soft | Severity::Hard => {
             let retry_at = engine.env.clock.monotonic_nanos() + RETRY_NANOS;
             engine.work.change(|state| {
-                let trouble = job.trouble(state);
+                let trouble = trouble_of(origin, state);
                 trouble.blocked = Some(error.clone());
                 trouble.failures += 1;
                 trouble.retry_at_nanos = retry_at;
             });
         }
-        // Damaged tables, or a manifest in doubt: only a reopening can tell what there is.
-        _ => {
+        // The other tables can be merged, and nothing new goes into this one: no reason to refuse writes.
+        Severity::Unrecoverable if is_confined(origin, &error) => {
+            engine.work.change(|state| state.damage = Some(error.clone()));
+            if let Error::Corruption { path, offset, what, .. } = &*error {
+                return Err(Error::corruption(path, *offset, what));
+            }
+        }
+        // A manifest in doubt, or memtables that cannot be written: only a reopening can tell what there is.
+        Severity::Fatal | Severity::Unrecoverable => {
             engine.gate.fail(error.clone());
             engine.work.ring();
         }
@@ -482,6 +509,13 @@ fn settle(engine: &Engine, job: Job, result: Result<bool>) -> Result<bool> {
         Ok(error) => error,
         Err(shared) => Error::ReadOnly(shared),
     })
+}
+
+/// Whether only tables are damaged, which somebody merged.
+fn is_confined(origin: Origin, error: &Error) -> bool {
+    let of_tables = matches!(origin, Origin::Compaction | Origin::Collection);
+    let is_table = |path: &Path| path.extension().is_some_and(|extension| extension == "sst");
+    of_tables && matches!(error, Error::Corruption { path, .. } if is_table(path))
 }
 
 /// A writer being held back.

@@ -13,6 +13,7 @@ use snapshot::Snapshot;
 use crate::background::Background;
 use crate::batch::{Op, WriteBatch};
 use crate::commit::{Commit, RotationReason, Terms, commit};
+use crate::condition::BackgroundError;
 use crate::engine::Engine;
 use crate::env::Threads;
 use crate::env::file::Lock;
@@ -398,6 +399,22 @@ impl Db {
     pub fn verify(&self) -> Result<VerifyReport> {
         self.inner.engine.gate.check_read()?;
         Ok(verify::verify(&self.inner.engine))
+    }
+
+    /// The worst fault of background work at the moment, if there is any: how bad it is, why, since when, and whether it passes by
+    /// itself. The same is in the metrics (`db_background_error_severity`, `db_background_errors_total`), and each failure is
+    /// an event.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let db = bettong::Db::open(dir.path(), bettong::Options::default())?;
+    /// if let Some(error) = db.background_error() {
+    ///     eprintln!("{error}, for {:?}", error.age);
+    /// }
+    /// # Ok::<(), bettong::Error>(())
+    /// ```
+    pub fn background_error(&self) -> Option<BackgroundError> {
+        self.inner.engine.condition.present()
     }
 
     /// What the open of this database found and did.

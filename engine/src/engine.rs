@@ -10,6 +10,7 @@ use bettong_metrics::{
 };
 use parking_lot::Mutex;
 
+use crate::condition::{Condition, Origin};
 use crate::context::FileContext;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{Dir, Env};
@@ -64,6 +65,7 @@ pub(crate) struct Engine {
     pub(crate) publisher: Publisher,
     pub(crate) snapshots: SnapshotList,
     pub(crate) gate: Gate,
+    pub(crate) condition: Condition,
     pub(crate) pressure: CurrentPressure,
     pub(crate) memtable_waiters: MemtableWaiters,
     pub(crate) announcing: TimedMutex<Announced>,
@@ -348,6 +350,9 @@ impl Engine {
             Ok(None) => Ok(()),
             Err(error) => {
                 if let Error::ReadOnly(reason) = &error {
+                    if !self.gate.is_read_only() {
+                        self.condition.note(Origin::Log, reason);
+                    }
                     self.gate.fail(reason.clone());
                     self.work.ring();
                 }
@@ -366,6 +371,7 @@ impl Engine {
         let debt = shape.debt_bytes(&view.version, &self.options);
         let pressure = Pressure::of(&view, debt, &space, &self.options);
         self.pressure.set(pressure);
+        self.condition.set_stopped(matches!(pressure, Pressure::Stop { .. }));
         self.note_stall(&mut announced, pressure);
         let due = space.is_due(&self.options);
         let collect = if due { candidates(&view.version, &self.options, false) } else { Arc::default() };

@@ -28,7 +28,7 @@
 //! | ground | `value env options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
-//! | state | `levels job snapshot_list view publish state work` |
+//! | state | `levels job snapshot_list view publish condition state work` |
 //! | work | `pressure gauges engine placement compaction adopt flush commit read` |
 //! | keepers | `inventory replaying recovery background` |
 //! | door | `garbage stats verify db` |
@@ -66,6 +66,7 @@ mod job;
 mod snapshot_list;
 mod view;
 mod publish;
+mod condition;
 mod state;
 mod work;
 mod pressure;
@@ -94,6 +95,7 @@ mod doc_examples;
 
 pub use batch::WriteBatch;
 pub use bettong_metrics::Instrumentation;
+pub use condition::{BackgroundError, Severity};
 pub use db::Db;
 pub use db::snapshot::Snapshot;
 pub use error::{Error, ErrorKind, Result};

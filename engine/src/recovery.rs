@@ -20,6 +20,7 @@ use bettong_metrics::{
 };
 
 use crate::compaction::retain::{Retain, Verdict};
+use crate::condition::Condition;
 use crate::context::FileContext;
 use crate::engine::{Announced, CommitState, Engine, MemtableWaiters, Segments};
 use crate::env::file::Lock;
@@ -176,6 +177,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &context));
     let active = Arc::new(Memtable::new(options.memtable_bytes, &values));
     let view = View { active, immutables: Vec::new(), version: set.version() };
+    let condition = Condition::new(&env.clock, recorder);
     let engine = Engine {
         options,
         env,
@@ -188,6 +190,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         publisher: Publisher::new(last_seq),
         snapshots: SnapshotList::default(),
         gate: Gate::new(recorder),
+        condition,
         pressure: CurrentPressure::default(),
         memtable_waiters: MemtableWaiters::default(),
         announcing: TimedMutex::new(Announced::default(), LockLabel::Announce, recorder),

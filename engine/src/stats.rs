@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bettong_metrics::{Counter, Gauge, Histogram, HistogramSnapshot, MetricsSnapshot, Operation};
 
+use crate::condition::BackgroundError;
 use crate::engine::Engine;
 use crate::options::LEVELS;
 
@@ -76,12 +77,15 @@ pub struct Stats {
     pub stalls: u64,
     /// How long all of them together were.
     pub stall_time: Duration,
+    /// The worst fault of background work at the moment, if there is any; `None` in figures made from a snapshot.
+    pub background_error: Option<BackgroundError>,
 }
 
 impl Stats {
     pub(crate) fn of(engine: &Engine) -> Stats {
         engine.announce();
-        Stats::from_snapshot(&engine.registry.snapshot())
+        let background_error = engine.condition.present();
+        Stats { background_error, ..Stats::from_snapshot(&engine.registry.snapshot()) }
     }
 
     /// The same figures from a snapshot, or from the difference of two.
@@ -103,6 +107,7 @@ impl Stats {
             immutable_memtables: gauge(Gauge::ImmutableMemtables),
             stalls: snapshot.counter_total(Counter::WriteStalls),
             stall_time: Duration::from_nanos(Histogram::WriteStallDuration.cells().map(stall_nanos).sum()),
+            background_error: None,
         }
     }
 }
@@ -176,7 +181,11 @@ impl fmt::Display for Stats {
             bytes(self.memtable_bytes),
             bytes(self.cache_bytes)
         )?;
-        write!(f, "stalls {} in {}", self.stalls, nanos(self.stall_time))
+        write!(f, "stalls {} in {}", self.stalls, nanos(self.stall_time))?;
+        match &self.background_error {
+            Some(error) => write!(f, "\n{error}"),
+            None => Ok(()),
+        }
     }
 }
 

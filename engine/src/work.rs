@@ -30,6 +30,8 @@ pub(crate) struct WorkState {
     pub(crate) exclusive: usize,
     pub(crate) flush: Trouble,
     pub(crate) compaction: Trouble,
+    /// A compaction met damage: its tables stay busy for as long as the database is open.
+    pub(crate) damage: Option<Arc<Error>>,
 }
 
 /// Work that failed for a reason that may pass, and is being tried again.

@@ -15,6 +15,7 @@ mod catalogue;
 mod corruption;
 mod expiry;
 mod faults;
+mod severity;
 mod floors;
 mod formats;
 mod guarantees;

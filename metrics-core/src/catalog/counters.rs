@@ -123,7 +123,8 @@ families! {
     RateLimiterWaitNanos Disk "db_rate_limiter_wait_seconds_total" Nanoseconds Shard [priority PRIORITY]
         "Time spent waiting for a rate limit: foreground holds back writes, background compactions";
     ManifestEdits Disk "db_manifest_edits_total" Count Shard [] "Version edits appended to the manifest";
-    BackgroundErrors Engine "db_background_errors_total" Count Shard [origin ERROR_ORIGIN] "Background jobs that failed";
+    BackgroundErrors Engine "db_background_errors_total" Count Shard [origin ERROR_ORIGIN, severity ERROR_SEVERITY]
+        "Background jobs that failed";
     BackgroundBusyNanos Engine "db_background_busy_seconds_total" Nanoseconds Shard [pool POOL]
         "Time that background jobs ran, waits for the rate limiter included";
     CpuNanos Engine "db_cpu_seconds_total" Nanoseconds Shard [category CPU_CATEGORY]

@@ -131,6 +131,8 @@ families! {
     RecoveredTruncatedBytes Engine "db_recovered_truncated_bytes" Bytes Shared []
         "Bytes of a torn log tail dropped by the last open";
     CleanShutdown Engine "db_clean_shutdown" Count Shared [] "1 if the previous run closed the database";
+    BackgroundErrorSeverity Engine "db_background_error_severity" Count Shared []
+        "The worst fault of background work at the moment: 0 none, 1 soft, 2 hard, 3 fatal, 4 unrecoverable";
     ReadOnly Engine "db_read_only" Count Shared [] "1 while the database refuses writes";
     BackgroundJobsRunning Engine "db_background_jobs_running" Count Shared [pool POOL] "Background jobs running";
     BackgroundJobsQueued Engine "db_background_jobs_queued" Count Shared [pool POOL] "Background jobs due and not running";

@@ -150,6 +150,7 @@ pub(super) const HIT_MISS: &[&str] = &["hit", "miss"];
 pub(super) const FILTER_RESULT: &[&str] = &["negative", "true_positive", "false_positive"];
 pub(super) const ALGORITHM: &[&str] = &["none", "lz4"];
 pub(super) const ERROR_ORIGIN: &[&str] = &["flush", "compaction", "vlog_gc", "wal", "manifest"];
+pub(super) const ERROR_SEVERITY: &[&str] = &["soft", "hard", "fatal", "unrecoverable"];
 pub(super) const WAL_STATE: &[&str] = &["live", "obsolete"];
 pub(super) const MEMTABLE_STATE: &[&str] = &["active", "immutable"];
 pub(super) const OPEN_PHASE: &[&str] = &["lock", "manifest", "wal_replay", "vlog_scan", "tables"];

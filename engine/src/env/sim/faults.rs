@@ -59,6 +59,8 @@ pub enum Fault {
     /// The power fails just before: this and every later operation fails with `EIO` until
     /// [`SimDisk::heal`](super::SimDisk::heal).
     PowerCut,
+    /// The code that called it panics: a bug, planted.
+    Panic,
 }
 
 /// Which operations fail, and how.
@@ -170,6 +172,8 @@ impl Faults {
                 self.power_lost = true;
                 Err(eio())
             }
+            #[expect(clippy::panic, reason = "it was asked for")]
+            Some(Fault::Panic) => panic!("a planted panic at {op:?} of {}", path.display()),
             other => Ok(other),
         }
     }
