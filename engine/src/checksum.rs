@@ -9,6 +9,18 @@ pub(crate) fn salted(bytes: &[u8], file_id: u64, offset: u64) -> u32 {
     crc32fast::hash(bytes).wrapping_add(salt(file_id, offset))
 }
 
+/// How many of `bytes` are followed by their checksum, if any are: for what lies at `offset` and has lost its length.
+pub(crate) fn find_end(bytes: &[u8], file_id: u64, offset: u64) -> Option<usize> {
+    let salt = salt(file_id, offset);
+    let mut hasher = crc32fast::Hasher::new();
+    bytes.iter().enumerate().find_map(|(at, byte)| {
+        hasher.update(&[*byte]);
+        let stored = bytes.get(at + 1..)?.first_chunk::<4>()?;
+        let matches = u32::from_le_bytes(*stored) == hasher.clone().finalize().wrapping_add(salt);
+        matches.then_some(at + 1)
+    })
+}
+
 /// Mixes id and offset into 32 bits (the finaliser of `SplitMix64`, Steele et al., OOPSLA 2014).
 fn salt(file_id: u64, offset: u64) -> u32 {
     (mix(file_id ^ mix(offset)) >> 32) as u32

@@ -93,6 +93,11 @@ impl Db {
         registry.set_slow_threshold(options.slow_threshold);
         let opened = recovery::open(path, options, &registry)?;
         let engine = Arc::new(opened.engine);
+        if engine.options.verify_at_open
+            && let Some(fault) = verify::verify(&engine).faults.into_iter().next()
+        {
+            return Err(fault);
+        }
         if engine.env.threads == Threads::Background {
             let watched = Arc::downgrade(&engine);
             registry

@@ -31,7 +31,7 @@
 //! | state | `levels job snapshot_list view publish condition state work` |
 //! | work | `pressure gauges engine placement compaction adopt flush commit read` |
 //! | keepers | `inventory replaying recovery background` |
-//! | door | `garbage stats verify db` |
+//! | door | `garbage stats verify repair db` |
 //! | not in the building | `fuzzing doc_examples`, for tests |
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -86,6 +86,7 @@ mod background;
 mod garbage;
 mod stats;
 mod verify;
+pub mod repair;
 mod db;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
@@ -104,6 +105,7 @@ pub use limits::{MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use options::{Compression, Durability, LEVELS, Options, WriteOptions};
 pub use read::scan::{Item, Scan};
 pub use recovery::RecoveryReport;
+pub use repair::{Loss, RepairOptions, RepairReport, repair};
 pub use stats::{LatencyStats, LevelStats, Stats};
 pub use value::Value;
 pub use verify::VerifyReport;

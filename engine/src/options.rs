@@ -58,6 +58,7 @@ pub struct Options {
     pub(crate) cache_bytes: usize,
     pub(crate) mapped_reads: bool,
     pub(crate) verify_always: bool,
+    pub(crate) verify_at_open: bool,
     pub(crate) table_bytes: u64,
     pub(crate) block_bytes: usize,
     pub(crate) restart_interval: usize,
@@ -91,6 +92,7 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             mapped_reads: true,
             verify_always: false,
+            verify_at_open: false,
             table_bytes: 64 << 20,
             block_bytes: 4 << 10,
             restart_interval: 8,
@@ -154,6 +156,9 @@ setters! {
     /// Whether a mapped block's checksum is verified at every read instead of at its first. Default: false. Costs about
     /// 0.3 µs per block of 4 KiB.
     verify_always: bool;
+    /// Whether opening reads all tables and separated values, as [`Db::verify`](crate::Db::verify) does, and fails with the first fault.
+    /// Default: false, what is damaged is found when it is read. Takes as long as reading the whole database.
+    verify_at_open: bool;
 }
 
 // Performance.
@@ -223,6 +228,14 @@ impl Options {
         Options::default().durability(Durability::Sync)
     }
 
+    /// Default options for those who trust neither disk nor memory: every write is synced, everything is checked when the database
+    /// is opened, and checksums are verified whenever something is read. Tables are read with `pread`, so that a disk that fails under
+    /// a page is a typed error and not SIGBUS, and no block is cached, so that no bit can flip in one. (That compaction checks the order
+    /// of what it merges, and every read of a value its key, is so with any options.) Reads cost several times as much.
+    pub fn paranoid() -> Options {
+        Options::durable().mapped_reads(false).cache_bytes(0).verify_always(true).verify_at_open(true)
+    }
+
     /// Default options within about 24 MiB of memory.
     pub fn low_memory() -> Options {
         Options::default()
@@ -290,7 +303,7 @@ impl Options {
 
     /// The options as names and values, for the `OPTIONS` file and the JSON snapshot.
     pub(crate) fn describe(&self) -> Vec<(String, String)> {
-        let pairs: [(&str, &dyn fmt::Debug); 27] = [
+        let pairs: [(&str, &dyn fmt::Debug); 28] = [
             ("name", &self.name),
             ("instrumentation", &self.instrumentation),
             ("slow_threshold", &self.slow_threshold),
@@ -304,6 +317,7 @@ impl Options {
             ("cache_bytes", &self.cache_bytes),
             ("mapped_reads", &self.mapped_reads),
             ("verify_always", &self.verify_always),
+            ("verify_at_open", &self.verify_at_open),
             ("table_bytes", &self.table_bytes),
             ("block_bytes", &self.block_bytes),
             ("restart_interval", &self.restart_interval),

@@ -230,7 +230,7 @@ impl<'a> Phases<'a> {
 }
 
 /// Replays the logs into one memtable each, oldest first.
-fn replay(
+pub(crate) fn replay(
     context: &FileContext,
     state: &mut ManifestState,
     options: &Options,

@@ -47,6 +47,11 @@ impl Dir {
         Ok(entries.iter().filter_map(|e| Some((FileName::parse(&e.name)?, e.len))).collect())
     }
 
+    /// A directory in this one.
+    pub(crate) fn below(&self, name: &str) -> Dir {
+        Dir::new(self.files.clone(), &self.path.join(name), &self.recorder)
+    }
+
     pub(crate) fn create(&self, name: FileName) -> Result<DataFile> {
         let path = self.path_of(name);
         match self.timed(IoOperation::Open, name).run(|| self.files.create(&path)) {

@@ -3,7 +3,7 @@
 //! Every edit is synced before anything relies on it. A new manifest begins with one edit that says everything; it comes
 //! into force when `CURRENT` is replaced, by a rename, atomically.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -162,35 +162,91 @@ pub(crate) fn load(dir: &Dir, files: &[(FileName, u64)]) -> Result<Option<FoundM
 }
 
 fn replay(bytes: &[u8], number: FileNumber, id: u64, path: &Path) -> Result<FoundManifest> {
+    let Readable { found, fault, .. } = read_edits(bytes, number, id, path, u64::MAX);
+    fault.map_or(Ok(found), Err)
+}
+
+/// As much of a manifest as can be read.
+#[derive(Debug)]
+pub(crate) struct Readable {
+    pub(crate) found: FoundManifest,
+    /// The files that its edits let go of.
+    pub(crate) gone: BTreeSet<FileNumber>,
+    /// Why it ends where it does, if that is not its end.
+    pub(crate) fault: Option<Error>,
+}
+
+/// Reads a manifest up to where it is damaged.
+///
+/// # Errors
+/// If its header does not read: then nothing does.
+pub(crate) fn salvage(dir: &Dir, number: FileNumber) -> Result<Readable> {
+    let name = FileName::Manifest(number);
+    let path = dir.path_of(name);
+    let file = dir.open(name, false)?;
+    let bytes = file.contents(file.len()?, false)?;
+    let header = FileHeader::decode(&bytes, FileKind::Manifest, number, &path)?;
+    Ok(read_edits(&bytes, number, header.id, &path, u64::MAX))
+}
+
+/// Reads at most so many edits.
+fn read_edits(bytes: &[u8], number: FileNumber, id: u64, path: &Path, most: u64) -> Readable {
     let mut reader = GroupReader::new(bytes, path, id, 0);
-    let mut state = ManifestState::default();
-    let mut snapshot_end = 0;
-    loop {
+    let (mut state, mut gone, mut snapshot_end) = (ManifestState::default(), BTreeSet::new(), 0);
+    let mut edits = 0;
+    let mut fault = loop {
         let offset = reader.position();
-        let Some(group) = reader.next()? else { break };
-        let fault = |what| Error::corruption(path, offset, what);
-        let [entry] = group.entries.as_slice() else {
-            return Err(fault("an edit has one entry"));
-        };
-        if group.kind != GroupType::Edit {
-            return Err(fault("a manifest holds edits only"));
+        if edits == most {
+            break None;
         }
-        let edit = VersionEdit::decode(entry.value).ok_or(fault("an edit does not read"))?;
-        state.apply(&edit).map_err(fault)?;
+        match next_edit(&mut reader, path) {
+            Ok(Some(edit)) => {
+                if let Err(what) = state.apply(&edit) {
+                    // It may be half applied: the state is the one before.
+                    let fault = Some(Error::corruption(path, offset, what));
+                    return Readable { fault, ..read_edits(bytes, number, id, path, edits) };
+                }
+                edits += 1;
+                gone.extend(edit.removed_tables.iter().map(|(_, table)| *table));
+                gone.extend(edit.removed_logs.iter().chain(&edit.removed_values));
+            }
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
         if snapshot_end == 0 {
             snapshot_end = reader.position();
         }
-    }
-    if snapshot_end == 0 {
+    };
+    if snapshot_end == 0 && fault.is_none() {
         // The first edit is durable before CURRENT names the manifest.
-        return Err(Error::corruption(path, HEADER_BYTES, "the manifest has no edit"));
+        fault = Some(Error::corruption(path, HEADER_BYTES, "the manifest has no edit"));
     }
+    // A table that moves leaves one level and joins another; a log becomes a value file.
+    let named = |number: &FileNumber| {
+        state.tables.iter().any(|tables| tables.contains_key(number)) || state.values.contains_key(number)
+    };
+    gone.retain(|number| !named(number));
     let torn = matches!(reader.end(), Some(End::Open { torn_bytes }) if torn_bytes > 0);
     let current = FileHeader::is_current(bytes);
-    Ok(FoundManifest { number, state, torn, current, id, length: reader.position(), snapshot_end })
+    let length = reader.position();
+    Readable { found: FoundManifest { number, state, torn, current, id, length, snapshot_end }, gone, fault }
 }
 
-fn read_current(dir: &Dir, len: u64) -> Result<FileNumber> {
+fn next_edit(reader: &mut GroupReader<'_>, path: &Path) -> Result<Option<VersionEdit>> {
+    let offset = reader.position();
+    let fault = |what| Error::corruption(path, offset, what);
+    let Some(group) = reader.next()? else { return Ok(None) };
+    let [entry] = group.entries.as_slice() else {
+        return Err(fault("an edit has one entry"));
+    };
+    if group.kind != GroupType::Edit {
+        return Err(fault("a manifest holds edits only"));
+    }
+    VersionEdit::decode(entry.value).map(Some).ok_or(fault("an edit does not read"))
+}
+
+/// The manifest that `CURRENT` names.
+pub(crate) fn read_current(dir: &Dir, len: u64) -> Result<FileNumber> {
     let path = dir.path_of(FileName::Current);
     let fault = |what| Error::corruption(&path, 0, what);
     if len > CURRENT_BYTES_MAX {

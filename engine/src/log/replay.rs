@@ -8,6 +8,7 @@ use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
+use crate::record::format::GroupType;
 use crate::record::reader::{End, Group, GroupReader};
 use crate::values::file::ValueFile;
 
@@ -21,6 +22,8 @@ pub(crate) struct LogFile {
     /// When it was made, in nanoseconds since 1970.
     pub(crate) born_at: u64,
     recycled: bool,
+    /// Whether the header is what it was.
+    header_reads: bool,
 }
 
 /// How a segment's replay ended.
@@ -57,7 +60,46 @@ impl LogFile {
             ));
         }
         let born_at = header.birth.at_nanos;
-        Ok(LogFile { path, file, bytes, id, born_at, recycled: header.recycled })
+        Ok(LogFile { path, file, bytes, id, born_at, recycled: header.recycled, header_reads: true })
+    }
+
+    /// The segment with `number`, whatever its header says. Its id is the one that is given, or that of the header.
+    ///
+    /// # Errors
+    /// If there is no way to tell who it is.
+    pub(crate) fn open_damaged(dir: &Dir, number: FileNumber, id: Option<u64>) -> Result<LogFile> {
+        let name = FileName::Log(number);
+        let path = dir.path_of(name);
+        let file = dir.open(name, false)?;
+        let bytes = file.contents(file.len()?, false)?;
+        let header = FileHeader::decode(&bytes, FileKind::Log, number, &path);
+        let born_at = header.as_ref().map_or(0, |header| header.birth.at_nanos);
+        let recycled = header.as_ref().is_ok_and(|header| header.recycled);
+        let header_reads = header.is_ok();
+        let id = id.map_or_else(|| header.map(|header| header.id), Ok)?;
+        Ok(LogFile { path, file, bytes, id, born_at, recycled, header_reads })
+    }
+
+    /// Hands each group that can be made out to `apply`, with its offset and length.
+    pub(crate) fn salvage(&self, mut apply: impl FnMut(&Group<'_>, u64, u64) -> Result<()>) -> Result<()> {
+        self.reader(0).every_group().try_for_each(|(offset, len, group)| apply(&group, offset, len))
+    }
+
+    /// Whether nothing says that the end was cut off or overwritten: header and seal, or room behind the last record.
+    pub(crate) fn is_whole_before_end(&self) -> bool {
+        let groups = self.reader(0);
+        let last = groups.every_group().last();
+        let sealed = last.as_ref().is_some_and(|(_, _, group)| group.kind == GroupType::Seal);
+        let end = last.map_or(HEADER_BYTES, |(offset, len, _)| offset + len);
+        self.header_reads && (sealed || self.bytes.len() as u64 > end)
+    }
+
+    /// The bytes up to the last one that is not zero; 0 if they may be remains of an earlier life.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        if self.recycled {
+            return 0;
+        }
+        self.bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {

@@ -93,6 +93,20 @@ impl<'a> GroupReader<'a> {
         self.end
     }
 
+    /// Every group that can be made out, with its offset and length, whatever lies between them: for repairs.
+    pub(crate) fn every_group(&self) -> impl Iterator<Item = (u64, u64, Group<'a>)> + '_ {
+        let mut at = HEADER_BYTES;
+        std::iter::from_fn(move || {
+            loop {
+                if let Some((group, len)) = self.group_at(at) {
+                    at += len;
+                    return Some((at - len, len, group));
+                }
+                at = self.headers_behind(at + 1).next()?.0;
+            }
+        })
+    }
+
     /// The largest promise of any group that can be made out in the file.
     pub(crate) fn promise_anywhere(&self) -> u64 {
         self.promise_behind(HEADER_BYTES)

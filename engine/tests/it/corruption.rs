@@ -279,6 +279,25 @@ fn f17_damage_in_one_block_leaves_the_others_readable() {
     assert!(matches!(report.faults[..], [Error::Corruption { .. }]), "{:?}", report.faults);
 }
 
+/// G4: with paranoid options damage anywhere is found when the database is opened, not when somebody reads it.
+#[test]
+fn g4_paranoid_options_find_damage_at_open() {
+    let (disk, model) = built(true);
+    let open = |disk: &SimDisk| Db::open("/db", Options::paranoid().env(Env::sim(disk)));
+    let table = data_files(&disk).into_iter().find(|path| path.extension() == Some("sst".as_ref())).unwrap();
+    let mut bytes = disk.read(&table).unwrap();
+    bytes[100] ^= 1;
+    let hurt = damaged(&disk, &table, &bytes);
+    assert!(sim_db(&hurt.crashed_copy(0, 100), options()).is_ok(), "others find it when they read it");
+    assert!(matches!(open(&hurt), Err(Error::Corruption { path, .. }) if path == table));
+    let db = open(&disk).unwrap();
+    assert_eq!(crate::support::contents(&db), model);
+    db.set(b"synced", b"1").unwrap();
+    disk.crash(1, 0);
+    drop(db);
+    assert!(open(&disk).unwrap().get(b"synced").unwrap().is_some(), "every write is synced");
+}
+
 /// F13, F14: only the youngest log may be torn. If an older one is, and a younger one was ever synced, it is corruption;
 /// if nothing was ever synced, the older one is where the prefix ends.
 #[test]

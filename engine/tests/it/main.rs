@@ -16,6 +16,7 @@ mod corruption;
 mod expiry;
 mod faults;
 mod severity;
+mod repair;
 mod floors;
 mod formats;
 mod guarantees;
