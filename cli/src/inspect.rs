@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bettong::{Db, Error, ErrorKind, Options, RecoveryReport, Stats, VerifyReport};
+use bettong::{Db, Error, ErrorKind, Options, RecoveryReport, RepairOptions, Stats, VerifyReport};
 use bettong_exporter::formats::json;
 use clap::Args;
 use serde::Serialize;
@@ -135,8 +135,11 @@ pub(crate) fn verify(args: &VerifyArgs, out: &mut Out) -> Result<()> {
         Ok(db) => db.verify()?,
         // Damage that keeps the database from opening is a fault like any other.
         Err(Fault::Engine(error)) if error.kind() == ErrorKind::Corruption => {
+            // A dry run of a repair finds all of it, not only the first.
+            let found =
+                bettong::repair(&args.store.dir, Options::default(), RepairOptions::new().dry_run(true))?;
             let mut report = VerifyReport::default();
-            report.faults.push(error);
+            report.faults = if found.faults.is_empty() { vec![error] } else { found.faults };
             report
         }
         Err(fault) => return Err(fault),

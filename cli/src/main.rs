@@ -8,7 +8,7 @@
 //! | words | `fault signal units text random payload` |
 //! | streams | `out figures progress` |
 //! | ground | `process store range value_files` |
-//! | commands | `access scan inspect gc demo bench transfer completions` |
+//! | commands | `access scan inspect mend gc demo bench transfer completions` |
 //! | door | `main` |
 
 #![forbid(unsafe_code)]
@@ -29,6 +29,7 @@ mod value_files;
 mod access;
 mod scan;
 mod inspect;
+mod mend;
 mod gc;
 mod demo;
 mod bench;
@@ -81,6 +82,7 @@ enum Command {
     Export(transfer::ExportArgs),
     Stats(inspect::StatsArgs),
     Verify(inspect::VerifyArgs),
+    Repair(mend::RepairArgs),
     Compact(inspect::CompactArgs),
     Gc(gc::GcArgs),
     Bench(bench::BenchArgs),
@@ -110,6 +112,7 @@ fn run(command: &Command, out: &mut Out) -> Result<()> {
         Command::Export(args) => transfer::export(args, out),
         Command::Stats(args) => inspect::stats(args, out),
         Command::Verify(args) => inspect::verify(args, out),
+        Command::Repair(args) => mend::repair(args, out),
         Command::Compact(args) => inspect::compact(args, out),
         Command::Gc(args) => gc::gc(args, out),
         Command::Bench(args) => bench::run(args, out),

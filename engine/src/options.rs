@@ -43,6 +43,7 @@ pub enum Compression {
 /// # Ok::<(), bettong::Error>(())
 /// ```
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Options {
     pub(crate) env: Env,
     pub(crate) name: String,

@@ -22,7 +22,7 @@ fn wrong_usage_is_2() {
 #[test]
 fn a_place_without_a_database_is_3() {
     let place = Place::new();
-    for name in ["get", "scan", "count", "export", "stats", "verify", "compact", "gc"] {
+    for name in ["get", "scan", "count", "export", "stats", "verify", "repair", "compact", "gc"] {
         let args = if name == "get" { vec![name, "k"] } else { vec![name] };
         place.run(&args).expect(3);
     }
@@ -47,6 +47,35 @@ fn a_flipped_byte_is_4() {
     assert_eq!(json["sound"], false);
     assert!(json["faults"][0]["path"].as_str().unwrap().contains(".sst"), "{json}");
     place.run(&["count"]).expect(4);
+}
+
+/// F17, F45: a repair says what it would do, does it, and says what was lost.
+#[test]
+fn a_repair_makes_a_damaged_database_open_again() {
+    let place = Place::new();
+    let lines = pairs(1000);
+    run_with(["import", "-d", arg(&place.db()), "-"], lines.as_bytes()).expect(0);
+    assert!(place.run(&["repair"]).expect(0).text().starts_with("sound"));
+    let current = fs::read(place.db().join("CURRENT")).unwrap();
+    fs::write(place.db().join("CURRENT"), "rubbish").unwrap();
+    assert!(place.run(&["verify"]).expect(4).text().contains("CURRENT is damaged"));
+    place.run(&["count"]).expect(4);
+    assert!(place.run(&["repair", "--dry-run"]).expect(0).text().contains("would be repaired"));
+    assert_ne!(fs::read(place.db().join("CURRENT")).unwrap(), current);
+    place.run(&["repair"]).expect(0);
+    assert_eq!(fs::read(place.db().join("quarantine/CURRENT")).unwrap(), b"rubbish");
+    assert_eq!(place.run(&["count"]).expect(0).text().trim(), "1000");
+
+    let table = place.tables().pop().unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 0x10;
+    fs::write(&table, bytes).unwrap();
+    let json = place.run(&["repair", "--json"]).expect(4).json();
+    let lost = json["losses"][0]["entries"].as_u64().unwrap();
+    assert!(lost > 0 && lost < 1000, "{json}");
+    assert_eq!(place.run(&["count"]).expect(0).text().trim(), (1000 - lost).to_string());
+    assert!(place.run(&["verify"]).expect(0).text().starts_with("sound"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::evidence::Evidence;
 use super::logs::{self, LogRemains};
 use super::quarantine;
 use super::report::{Loss, RepairOptions, RepairReport};
-use super::tables::{SavedEntry, TableRemains};
+use super::tables::{Head, SavedEntry, TableRemains};
 use super::values::AllValues;
 use crate::context::FileContext;
 use crate::env::Dir;
@@ -67,6 +67,7 @@ use crate::values::usage::{Usage, UsageByFile, ValueFileMeta};
 /// - [`Error::Locked`] if the database is open;
 /// - [`Error::UnsupportedVersion`] if a newer version wrote any of its files;
 /// - [`Error::InvalidOptions`]; [`Error::Io`] and [`Error::NoSpace`] as the operating system says.
+#[expect(clippy::needless_pass_by_value, reason = "as `Db::open` takes them")]
 pub fn repair(path: impl AsRef<Path>, options: Options, how: RepairOptions) -> Result<RepairReport> {
     options.validate()?;
     let path = path.as_ref();
@@ -560,32 +561,6 @@ impl Out {
         Out { level, table_bytes, builder: None, any: false }
     }
 }
-
-/// The next entry of a source; the smallest key is the greatest, for the heap.
-struct Head {
-    entry: SavedEntry,
-    source: usize,
-}
-
-impl Ord for Head {
-    fn cmp(&self, other: &Head) -> std::cmp::Ordering {
-        other.entry.key().cmp(&self.entry.key()).then(other.source.cmp(&self.source))
-    }
-}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Head) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Head) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Head {}
 
 fn pointer_of(entry: &SavedEntry) -> Option<ValuePointer> {
     Stored::pointer(entry.trailer.kind(), &entry.stored)

@@ -31,6 +31,32 @@ impl SavedEntry {
     }
 }
 
+/// The next entry of a source; the smallest key is the greatest, for the heap.
+pub(super) struct Head {
+    pub(super) entry: SavedEntry,
+    pub(super) source: usize,
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Head) -> std::cmp::Ordering {
+        other.entry.key().cmp(&self.entry.key()).then(other.source.cmp(&self.source))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Head) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Head) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head {}
+
 /// Walks what can be read of one table, in order.
 #[derive(Debug)]
 pub(super) struct TableRemains {
