@@ -146,7 +146,7 @@ fn f17_to_f48_after_a_repair_everything_outside_of_the_damage_reads_right() {
     let (disk, model, history) = built();
     let mut kinds = BTreeSet::new();
     for path in data_files(&disk) {
-        kinds.insert(path.extension().map_or("none".into(), |extension| extension.to_owned()));
+        kinds.insert(path.extension().map_or("none".into(), ToOwned::to_owned));
         let bytes = disk.read(&path).unwrap();
         for (what, damage) in damages(&bytes) {
             let case = format!("{}: {what}", path.display());
