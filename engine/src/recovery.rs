@@ -168,8 +168,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     report.tables_time = phases.next();
     set_gauges(recorder, &report);
 
-    let reused = planted("sequence_number_reused");
-    let last_seq = if reused { SeqNo(state.last_seq.0 / 2) } else { state.last_seq };
+    let last_seq = last_seq(&state);
     let next_seq = last_seq.plus(1);
     let segment = Arc::new(segment);
     let syncs = SyncQueue::new();
@@ -501,6 +500,11 @@ fn count_flush(recorder: &Recorder, input: u64, dropped: u64, written: u64) {
     recorder.add(Counter::LevelInputBytes.at(0), input);
     recorder.add(Counter::LevelWrittenBytes.at(0), written);
     recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Flush as usize), written);
+}
+
+/// The last sequence number that is taken.
+fn last_seq(state: &ManifestState) -> SeqNo {
+    if planted("sequence_number_reused") { SeqNo(state.last_seq.0 / 2) } else { state.last_seq }
 }
 
 fn new_number(state: &mut ManifestState) -> FileNumber {

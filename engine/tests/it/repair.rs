@@ -255,7 +255,7 @@ fn f79_a_repair_can_be_interrupted_anywhere() {
     }
 }
 
-/// F51: a repair refuses what a newer version wrote, and a place without a database.
+/// A repair refuses what a newer version wrote, and a place without a database.
 #[test]
 fn a_place_without_a_database_is_no_case_for_a_repair() {
     let disk = SimDisk::new(9);
