@@ -416,7 +416,7 @@ impl Db {
     /// if let Some(error) = db.background_error() {
     ///     eprintln!("{error}, for {:?}", error.age);
     /// }
-    /// # Ok::<(), bettong::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn background_error(&self) -> Option<BackgroundError> {
         self.inner.engine.condition.present()
