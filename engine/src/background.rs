@@ -8,11 +8,8 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 
 use bettong_metrics::{Counter, Event, EventKind, Gauge, Histogram};
-use parking_lot::Mutex;
 
 use crate::commit::{RotationReason, rotate_now};
 use crate::compaction::pick::{pick, pick_all, pick_all_garbage};
@@ -28,6 +25,7 @@ use crate::key::SeqNo;
 use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::pacer::{Pacer, WritePace};
 use crate::pressure::Pressure;
+use crate::sync::{JoinHandle, Mutex, Ordering};
 use crate::values::usage::Usage;
 use crate::work::{Trouble, WorkState};
 

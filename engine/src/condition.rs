@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bettong_metrics::{Counter, Gauge, Recorder};
-use parking_lot::Mutex;
 
 use crate::env::Clock;
 use crate::error::{Error, ErrorKind};
+use crate::sync::Mutex;
 
 /// How bad a fault of background work is, mildest first. Reads go on in all four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

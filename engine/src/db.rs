@@ -31,6 +31,7 @@ use crate::read::scan::{Scan, ScanRange};
 use crate::recovery::{self, RecoveryReport};
 use crate::report::{Report, Untimed, UntimedStop};
 use crate::stats::Stats;
+use crate::sync::Mutex;
 use crate::value::Value;
 use crate::verify::{self, VerifyReport};
 use crate::view::View;
@@ -70,7 +71,7 @@ struct Inner {
     engine: Arc<Engine>,
     background: Background,
     report: RecoveryReport,
-    lock: parking_lot::Mutex<Option<Box<dyn Lock>>>,
+    lock: Mutex<Option<Box<dyn Lock>>>,
 }
 
 impl Db {
@@ -105,7 +106,7 @@ impl Db {
         }
         let background = Background::start(engine.clone())?;
         announce_open(&engine, &opened.report);
-        let lock = parking_lot::Mutex::new(Some(opened.lock));
+        let lock = Mutex::new(Some(opened.lock));
         Ok(Db { inner: Arc::new(Inner { engine, background, report: opened.report, lock }) })
     }
 

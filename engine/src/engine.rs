@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bettong_metrics::{
     Counter, Event, EventKind, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, TableState,
     Ticks, ValueFileStanding, ValueFileState,
 };
-use parking_lot::Mutex;
 
 use crate::condition::{Condition, Origin};
 use crate::context::FileContext;
@@ -34,6 +32,7 @@ use crate::pressure::{CurrentPressure, Pressure};
 use crate::publish::Publisher;
 use crate::snapshot_list::SnapshotList;
 use crate::state::Gate;
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
 use crate::table::builder::BuiltTable;
 use crate::timed_mutex::TimedMutex;
 use crate::values::file::ValueFile;

@@ -1,12 +1,10 @@
 //! Time for values that expire: it never goes back, whatever the system's clock does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::env::Clock;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 
 /// The time by which values expire, in nanoseconds since 1970.
 ///

@@ -1,10 +1,8 @@
 //! What the gauges say of a view: the levels, the memtables, what presses on writes.
 
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bettong_metrics::{Gauge, Recorder, Ticks};
-use parking_lot::Mutex;
 
 use crate::levels::shape::Shape;
 use crate::levels::space::Space;
@@ -13,6 +11,7 @@ use crate::memtable::Memtable;
 use crate::metric::{DiskFile, SLOWDOWN, STOP, StallCause};
 use crate::options::{LEVELS, Options};
 use crate::pressure::Pressure;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::table::filter;
 use crate::view::View;
 

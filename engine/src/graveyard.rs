@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use parking_lot::Mutex;
-
 use crate::env::names::FileName;
+use crate::sync::Mutex;
 
 /// Files that no version needs. Those that readers still hold are known with their sizes; the others wait to be removed by
 /// whoever passes.

@@ -24,7 +24,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | words | `error coding checksum key metric report timed_mutex header` |
+//! | words | `sync error coding checksum key metric report timed_mutex header` |
 //! | ground | `value env options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
@@ -38,6 +38,7 @@
 compile_error!("Bettong needs a 64-bit target: file offsets and lengths are used as memory sizes");
 
 mod limits;
+mod sync;
 pub mod error;
 mod coding;
 mod checksum;

@@ -1,13 +1,11 @@
 //! How fast background work may go when nothing presses, and how fast writes may when something does.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use bettong_metrics::Counter;
-use parking_lot::Mutex;
 
 use crate::engine::Engine;
 use crate::metric::{BACKGROUND, FOREGROUND};
 use crate::pressure::Pressure;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// Compaction never goes slower than this, in bytes of keys and values a second.
 const COMPACTION_LEAST: u64 = 64 << 20;

@@ -3,11 +3,10 @@
 //! Pressure is graded: from the first threshold of a cause on, writes are paced, and the rate falls as the second comes
 //! nearer; at the second they stop. It is computed when the view changes, not when a write looks at it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::levels::space::Space;
 use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::options::Options;
+use crate::sync::{AtomicU64, Ordering};
 use crate::view::View;
 
 /// Slowest pace, as a fraction of the configured one.

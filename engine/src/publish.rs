@@ -3,11 +3,8 @@
 //! Writers insert into the memtable side by side and may finish in any order; a write becomes visible when all before it
 //! are complete, so what readers see is always a prefix.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-use parking_lot::{Condvar, Mutex};
-
 use crate::key::SeqNo;
+use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, Ordering, spin_loop};
 
 /// Rounds of looking before a writer goes to sleep: its predecessor has only to finish an insert.
 const SPINS: usize = 200;
@@ -59,7 +56,7 @@ impl Publisher {
             if self.visible() >= seq {
                 return;
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
         self.sleep_until(seq);
     }

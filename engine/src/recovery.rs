@@ -12,7 +12,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use bettong_metrics::{
@@ -51,6 +50,7 @@ use crate::record::reader::End;
 use crate::replaying::Replaying;
 use crate::snapshot_list::{Horizons, SnapshotList};
 use crate::state::Gate;
+use crate::sync::{AtomicBool, AtomicUsize};
 use crate::table::builder::{TableBuilder, TableShape};
 use crate::timed_mutex::TimedMutex;
 use crate::values::file::ValueFile;

@@ -1,12 +1,10 @@
 //! Which old states are still being read.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::Mutex;
 
 use crate::expiry::ExpiryClock;
 use crate::key::SeqNo;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// The sequence numbers that snapshots read at, how many read at each, and the earliest time at which one of them looks.
 #[derive(Debug, Default)]

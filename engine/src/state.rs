@@ -1,12 +1,11 @@
 //! Whether the database takes writes, and why not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use bettong_metrics::{Event, EventKind, Gauge, Recorder};
-use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
+use crate::sync::{AtomicU8, Mutex, Ordering};
 
 const OPEN: u8 = 0;
 const READ_ONLY: u8 = 1;

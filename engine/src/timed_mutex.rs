@@ -3,9 +3,9 @@
 //! A lock that is free is taken by one compare-and-swap, as without this; only who finds it held takes time stamps.
 
 use bettong_metrics::{Counter, Recorder};
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::metric::LockLabel;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A mutex whose contended waits are timed.
 #[derive(Debug)]

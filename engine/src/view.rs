@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use parking_lot::Mutex;
 
 use crate::context::FileContext;
 use crate::env::names::FileName;
 use crate::error::{Error, Result};
 use crate::levels::version::Version;
 use crate::memtable::Memtable;
+use crate::sync::{Mutex, others_may_run};
 use crate::values::file::ValueFile;
 use crate::values::pointer::ValuePointer;
 
@@ -62,11 +62,13 @@ impl CurrentView {
     /// The view, for the length of one read.
     #[inline]
     pub(crate) fn load(&self) -> Guard<Arc<View>> {
+        others_may_run();
         self.view.load()
     }
 
     /// The view, to keep.
     pub(crate) fn keep(&self) -> Arc<View> {
+        others_may_run();
         self.view.load_full()
     }
 
@@ -74,6 +76,7 @@ impl CurrentView {
     pub(crate) fn change(&self, change: impl FnOnce(&View) -> View) {
         let _changing = self.changing.lock();
         let next = change(&self.view.load());
+        others_may_run();
         self.view.store(Arc::new(next));
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bettong_metrics::Recorder;
-use parking_lot::{Condvar, MutexGuard};
 
 use crate::env::names::FileNumber;
 use crate::error::Error;
 use crate::metric::LockLabel;
+use crate::sync::{Condvar, MutexGuard};
 use crate::timed_mutex::TimedMutex;
 
 /// The board that workers and stalled writers share: a state, and a bell that rings whenever it changes.

@@ -17,6 +17,7 @@ use bettong_metrics::planted;
 
 use super::Clock;
 use super::file::{DirEntry, File, FileSystem, Lock, Mapping, Space};
+use crate::sync::{Builder, JoinHandle};
 
 #[derive(Debug)]
 pub(super) struct RealDisk;
@@ -200,9 +201,6 @@ impl Clock for RealClock {
 }
 
 /// Starts a named thread.
-pub(crate) fn spawn(
-    name: &str,
-    body: impl FnOnce() + Send + 'static,
-) -> io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(body)
+pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    Builder::new().name(name.to_owned()).spawn(body)
 }

@@ -1,10 +1,8 @@
 //! The version in force, and the only way to the next one: through the manifest.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use bettong_metrics::{Counter, Gauge};
-use parking_lot::Mutex;
 
 use super::edit::VersionEdit;
 use super::manifest::{ManifestState, ManifestWriter};
@@ -17,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::expiry::ExpiryClock;
 use crate::header::Birth;
 use crate::metric::{LockLabel, WriteOrigin};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::timed_mutex::TimedMutex;
 use crate::values::file::ValueFile;
 

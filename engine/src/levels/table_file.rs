@@ -1,6 +1,5 @@
 //! A table as the tree knows it: its description, its reader once somebody needs it, and its end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bettong_metrics::{Counter, Gauge};
@@ -11,6 +10,7 @@ use crate::error::Result;
 use crate::expiry::Expiring;
 use crate::key::SeqNo;
 use crate::metric::{HIT, MISS};
+use crate::sync::{AtomicBool, Ordering};
 use crate::table::builder::BuiltTable;
 use crate::table::reader::{TableIdentity, TableReader};
 use crate::values::usage::UsageByFile;

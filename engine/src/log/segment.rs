@@ -1,13 +1,12 @@
 //! One file of the commit log.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use bettong_metrics::Ticks;
 
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
 use crate::error::Result;
 use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
+use crate::sync::{AtomicU64, Ordering};
 
 /// A log segment that is open for appending.
 #[derive(Debug)]

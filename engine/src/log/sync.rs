@@ -11,12 +11,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bettong_metrics::{Ticks, planted};
-use parking_lot::{Condvar, Mutex};
 
 use super::segment::{LogPosition, Segment};
 use crate::env::names::FileNumber;
 use crate::error::{Error, Result};
 use crate::header::HEADER_BYTES;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Which parts of the log are durable.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl SyncQueue {
             led = Some(SyncRound { writers: state.waiting });
             let targets: Vec<_> =
                 state.open.iter().map(|segment| (segment.clone(), segment.written())).collect();
-            let result = parking_lot::MutexGuard::unlocked(&mut state, || {
+            let result = MutexGuard::unlocked(&mut state, || {
                 let targets = if planted("no_log_sync") { &[] } else { targets.as_slice() };
                 targets.iter().try_for_each(|(segment, _)| sync(segment))
             });

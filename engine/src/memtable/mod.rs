@@ -7,7 +7,6 @@ mod arena;
 mod skiplist;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use skiplist::{NodeRef, SkipList};
 
@@ -15,6 +14,7 @@ use crate::env::names::FileNumber;
 use crate::error::Result;
 use crate::iter::internal::InternalIterator;
 use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Owner, Value};
 use crate::values::file::ValueFile;
 

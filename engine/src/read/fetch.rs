@@ -1,6 +1,5 @@
 //! Values that a scan has come past: read when they are asked for, and ahead of that where all are.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bettong_metrics::{Counter, Recorder};
@@ -8,6 +7,7 @@ use bettong_metrics::{Counter, Recorder};
 use crate::context::FileContext;
 use crate::error::Result;
 use crate::metric::ValuePurpose;
+use crate::sync::{AtomicU64, Ordering};
 use crate::value::Value;
 use crate::values::file::ValueFile;
 use crate::values::pointer::ValuePointer;

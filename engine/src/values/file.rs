@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bettong_metrics::{Counter, Event, EventKind, Histogram};
@@ -19,6 +18,7 @@ use crate::key::Kind;
 use crate::metric::{FileLabel, ReadOrigin, ValuePurpose, WriteOrigin};
 use crate::record::reader::{Entry, decode_entry, split_entry};
 use crate::report::Report;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::value::Value;
 use crate::values::stored::EXPIRY_BYTES;
 

@@ -16,7 +16,9 @@ fn root() -> PathBuf {
 /// The names of all functions in all sources: a test that is renamed and not looked up here would be lost.
 fn functions() -> BTreeSet<String> {
     let crates = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
-    let folders = crates.flat_map(|dir| [dir.join("src"), dir.join("tests"), dir.join("fuzz_targets")]);
+    let folders = crates
+        .chain([root().join("engine/shuttle")])
+        .flat_map(|dir| [dir.join("src"), dir.join("tests"), dir.join("fuzz_targets")]);
     let files = folders.flat_map(|dir| sources(&dir));
     let texts = files.map(|file| fs::read_to_string(file).unwrap());
     let name = |line: &str| Some(line.trim_start().strip_prefix("fn ")?.split_once('(')?.0.to_owned());

@@ -188,13 +188,13 @@ impl FileSystem for Mounted {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let mut volume = self.check(IoOp::Create, path)?;
         let inode = volume.create(path)?;
-        Ok(self.handle(&volume, inode, path))
+        Ok(self.handle(&mut volume, inode, path))
     }
 
     fn open(&self, path: &Path, _write: bool) -> io::Result<Arc<dyn File>> {
-        let volume = self.check(IoOp::Open, path)?;
+        let mut volume = self.check(IoOp::Open, path)?;
         let inode = volume.find(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(self.handle(&volume, inode, path))
+        Ok(self.handle(&mut volume, inode, path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -255,7 +255,8 @@ impl Mounted {
         Ok(volume)
     }
 
-    fn handle(&self, volume: &Volume, inode: u64, path: &Path) -> Arc<dyn File> {
+    fn handle(&self, volume: &mut Volume, inode: u64, path: &Path) -> Arc<dyn File> {
+        volume.opened(inode);
         Arc::new(SimFile { disk: self.disk.clone(), inode, path: path.to_path_buf(), life: volume.life })
     }
 }
@@ -299,6 +300,15 @@ impl SimFile {
         }
         let fault = volume.check(op, &self.path)?;
         body(&mut volume, fault)
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut volume = self.disk.0.lock();
+        if volume.life == self.life {
+            volume.closed(self.inode);
+        }
     }
 }
 

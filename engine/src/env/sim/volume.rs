@@ -28,6 +28,8 @@ pub(super) struct Volume {
     locks: BTreeSet<PathBuf>,
     ids: Dice,
     next_inode: u64,
+    /// How many handles each file has: it lives for as long as one of them, as on a real disk.
+    handles: HashMap<u64, u64>,
     /// Grows with each crash; handles of an earlier life are dead.
     pub(super) life: u64,
     pub(super) faults: Faults,
@@ -47,6 +49,7 @@ impl Volume {
             locks: BTreeSet::new(),
             ids: Dice::new(seed),
             next_inode: 1,
+            handles: HashMap::new(),
             life: 0,
             faults: Faults::default(),
             capacity: u64::MAX,
@@ -99,6 +102,19 @@ impl Volume {
         self.names.insert(path.to_path_buf(), inode);
         self.changes.push(Change::Add { name: path.to_path_buf(), inode });
         Ok(inode)
+    }
+
+    pub(super) fn opened(&mut self, inode: u64) {
+        *self.handles.entry(inode).or_default() += 1;
+    }
+
+    pub(super) fn closed(&mut self, inode: u64) {
+        if let Some(handles) = self.handles.get_mut(&inode) {
+            *handles -= 1;
+            if *handles == 0 {
+                self.handles.remove(&inode);
+            }
+        }
     }
 
     pub(super) fn find(&self, path: &Path) -> Option<u64> {
@@ -173,6 +189,7 @@ impl Volume {
     pub(super) fn kill(&mut self) {
         self.life += 1;
         self.locks.clear();
+        self.handles.clear();
         self.faults.clear();
     }
 
@@ -233,8 +250,7 @@ impl Volume {
         self.names.keys().cloned().collect()
     }
 
-    /// Drops inodes that no name, present or durable, leads to. Open handles of removed files die with them, which the
-    /// engine never notices: it maps or reads before it removes.
+    /// Drops inodes that no name, present or durable, leads to, and that nobody has open.
     fn forget_unreachable(&mut self) {
         let reachable: BTreeSet<u64> =
             self.names.values().chain(self.durable_names.values()).copied().collect();
@@ -246,6 +262,9 @@ impl Volume {
                 Change::Remove { .. } => None,
             })
             .collect();
-        self.inodes.retain(|inode, _| reachable.contains(inode) || pending.contains(inode));
+        let open = &self.handles;
+        self.inodes.retain(|inode, _| {
+            reachable.contains(inode) || pending.contains(inode) || open.contains_key(inode)
+        });
     }
 }

@@ -1,11 +1,11 @@
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::env::sim::SimDisk;
 use crate::env::{Dir, Env};
 use crate::header::Birth;
 use crate::log::segment::NewSegment;
+use crate::sync::{AtomicU64, Ordering};
 
 fn segments(n: u64) -> (SyncQueue, Vec<Arc<Segment>>) {
     let disk = SimDisk::new(1);
