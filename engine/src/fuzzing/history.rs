@@ -138,7 +138,8 @@ impl History {
                 batch.delete(&key);
                 change.push((key, None));
             } else {
-                let value = vec![what; [10, 40, 200, 900][usize::from(what & 3)]];
+                // Values that expire are told by their length from those that do not: what is found names one state.
+                let value = vec![what; [10, 40, 200, 900][usize::from(what & 3)] + usize::from(ttl)];
                 batch.set(&key, &value);
                 change.push((key, Some((value, ttl))));
             }
