@@ -59,14 +59,11 @@ impl Background {
             engine,
         };
         if background.engine.env.threads == Threads::Background {
-            let flusher = background.spawn("bettong-flush", |engine, pacer| flush_loop(&engine, &pacer));
+            let flusher = background.spawn("bettong-flush", Origin::Flush, flush_loop);
             let mut started = flusher;
             for _ in 0..background.engine.options.compaction_threads {
-                started = started.and_then(|()| {
-                    background.spawn("bettong-compact", |engine, pacer| {
-                        compaction_loop(&engine, &pacer);
-                    })
-                });
+                started = started
+                    .and_then(|()| background.spawn("bettong-compact", Origin::Compaction, compaction_loop));
             }
             if let Err(error) = started {
                 background.stop();
@@ -76,15 +73,15 @@ impl Background {
         Ok(background)
     }
 
-    fn spawn(&self, name: &str, body: impl FnOnce(Arc<Engine>, Arc<Pacer>) + Send + 'static) -> Result<()> {
+    fn spawn(&self, name: &str, origin: Origin, body: fn(&Engine, &Pacer)) -> Result<()> {
         let (engine, pacer) = (self.engine.clone(), self.pacer.clone());
         let handle = spawn(name, move || {
             // Jobs are guarded one by one; this is for what lies between them. Nobody may wait for a worker that is gone.
             let worked = guarded(&engine, || {
-                body(engine.clone(), pacer);
+                body(&engine, &pacer);
                 Ok(true)
             });
-            settle(&engine, Origin::Flush, worked).ok();
+            settle(&engine, origin, worked).ok();
         });
         let handle =
             handle.map_err(|error| Error::io("start a thread for", self.engine.dir.path(), error))?;
@@ -133,7 +130,10 @@ impl Background {
             return settle(engine, Origin::Flush, result);
         }
         let plan = engine.work.change(|state| next_plan(engine, state));
-        let Some(plan) = plan else { return Ok(false) };
+        let Some(plan) = plan else {
+            engine.work.change(|state| forget_trouble(engine, Origin::Compaction, state));
+            return Ok(false);
+        };
         let result = guarded(engine, || run::run(engine, &plan, |_| true)).map(|_| true);
         let origin = release(engine, &plan, &result);
         engine.bury_files();
@@ -321,6 +321,12 @@ impl Background {
             state.compacting -= 1;
         });
         engine.bury_files();
+        if let Err(error) = &result
+            && Severity::of(Origin::Compaction, error) == Severity::Soft
+        {
+            // Whoever asked for it is told, and nobody tries again: nothing is the matter with the database.
+            return result;
+        }
         let mut done = None;
         settle(engine, Origin::Compaction, result.map(|value| done.insert(value)).map(|_| true))?;
         done.ok_or(Error::Closed)
@@ -437,8 +443,14 @@ fn wait_until(engine: &Engine, job: Origin, mut due: impl FnMut(&mut WorkState) 
         let trouble = trouble_of(job, &mut state);
         let retry_at = trouble.retry_at_nanos;
         let blocked = trouble.blocked.is_some() && now < retry_at;
-        if !blocked && !engine.gate.is_read_only() && due(&mut state) {
-            return true;
+        if !blocked && !engine.gate.is_read_only() {
+            if due(&mut state) {
+                return true;
+            }
+            if job == Origin::Flush || state.compacting == 0 {
+                // Nothing is left of the work that failed.
+                forget_trouble(engine, job, &mut state);
+            }
         }
         if blocked {
             engine.work.wait_for(&mut state, retry_at - now);
@@ -464,12 +476,26 @@ fn trouble_of(origin: Origin, state: &mut WorkState) -> &mut Trouble {
     if origin == Origin::Flush { &mut state.flush } else { &mut state.compaction }
 }
 
+/// The work that failed has succeeded, or is not due any more. A merge may collect, and a collection merges: they clear each other's
+/// faults.
+fn forget_trouble(engine: &Engine, origin: Origin, state: &mut WorkState) {
+    if trouble_of(origin, state).blocked.take().is_none() {
+        return;
+    }
+    match origin {
+        Origin::Compaction | Origin::Collection => {
+            engine.condition.clear(Origin::Compaction);
+            engine.condition.clear(Origin::Collection);
+        }
+        _ => engine.condition.clear(origin),
+    }
+}
+
 /// Decides what the outcome of a job means for the database: go on, try again, leave damage alone, or refuse writes.
 fn settle(engine: &Engine, origin: Origin, result: Result<bool>) -> Result<bool> {
     let error = match result {
         Ok(done) => {
-            engine.work.change(|state| trouble_of(origin, state).blocked = None);
-            engine.condition.clear(origin);
+            engine.work.change(|state| forget_trouble(engine, origin, state));
             return Ok(done);
         }
         // Cancelled: the database is being closed.

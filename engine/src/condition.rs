@@ -36,7 +36,7 @@ pub enum Severity {
 
 impl Severity {
     /// How bad `error` is for what met it.
-    fn of(origin: Origin, error: &Error) -> Severity {
+    pub(crate) fn of(origin: Origin, error: &Error) -> Severity {
         match (origin, error.kind()) {
             (_, ErrorKind::Corruption | ErrorKind::Unsupported) => Severity::Unrecoverable,
             (Origin::Flush, ErrorKind::NoSpace | ErrorKind::Io) => Severity::Hard,

@@ -319,8 +319,10 @@ impl Opening<'_> {
         recorder: &Recorder,
         report: &mut RecoveryReport,
     ) -> Result<(VersionSet, Segment)> {
-        let highest =
-            self.files.iter().filter_map(|(name, _)| name.number()).max().map_or(0, |number| number.0);
+        // A name with a number that no database reaches must not be the reason that one does.
+        let numbers = self.files.iter().filter_map(|(name, _)| name.number());
+        let credible = numbers.filter(|number| number.0 <= FileNumber::MAX.0 / 2);
+        let highest = credible.max().map_or(0, |number| number.0);
         state.next_file.0 = state.next_file.0.max(highest + 1);
         let old_logs: Vec<FileNumber> = state.logs.keys().copied().collect();
         let set = match found {

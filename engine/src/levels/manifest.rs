@@ -131,6 +131,8 @@ pub(crate) struct FoundManifest {
     /// Its length up to the last whole edit.
     pub(crate) length: u64,
     snapshot_end: u64,
+    /// Where its last whole edit begins.
+    last_edit: u64,
 }
 
 /// Reads the manifest that `CURRENT` names, or `None` where there is no database.
@@ -193,7 +195,7 @@ pub(crate) fn salvage(dir: &Dir, number: FileNumber) -> Result<Readable> {
 fn read_edits(bytes: &[u8], number: FileNumber, id: u64, path: &Path, most: u64) -> Readable {
     let mut reader = GroupReader::new(bytes, path, id, 0);
     let (mut state, mut gone, mut snapshot_end) = (ManifestState::default(), BTreeSet::new(), 0);
-    let mut edits = 0;
+    let (mut edits, mut last_edit) = (0, HEADER_BYTES);
     let mut fault = loop {
         let offset = reader.position();
         if edits == most {
@@ -207,6 +209,7 @@ fn read_edits(bytes: &[u8], number: FileNumber, id: u64, path: &Path, most: u64)
                     return Readable { fault, ..read_edits(bytes, number, id, path, edits) };
                 }
                 edits += 1;
+                last_edit = offset;
                 gone.extend(edit.removed_tables.iter().map(|(_, table)| *table));
                 gone.extend(edit.removed_logs.iter().chain(&edit.removed_values));
             }
@@ -229,7 +232,8 @@ fn read_edits(bytes: &[u8], number: FileNumber, id: u64, path: &Path, most: u64)
     let torn = matches!(reader.end(), Some(End::Open { torn_bytes }) if torn_bytes > 0);
     let current = FileHeader::is_current(bytes);
     let length = reader.position();
-    Readable { found: FoundManifest { number, state, torn, current, id, length, snapshot_end }, gone, fault }
+    let found = FoundManifest { number, state, torn, current, id, length, snapshot_end, last_edit };
+    Readable { found, gone, fault }
 }
 
 fn next_edit(reader: &mut GroupReader<'_>, path: &Path) -> Result<Option<VersionEdit>> {
@@ -310,6 +314,11 @@ impl ManifestWriter {
     pub(crate) fn reopen(dir: &Dir, found: &FoundManifest) -> Result<ManifestWriter> {
         let file = dir.open(FileName::Manifest(found.number), true)?;
         let (id, end) = (found.id, found.length);
+        // The sync of the last edit may have failed, and then no later one saves what it dropped: only writing it again does.
+        let mut last_edit = vec![0; (end - found.last_edit) as usize];
+        file.read_at(found.last_edit, &mut last_edit)?;
+        file.write_at(found.last_edit, &last_edit)?;
+        file.sync()?;
         Ok(ManifestWriter {
             number: found.number,
             file,
