@@ -104,6 +104,10 @@ struct VerifyDocument {
     tables: u64,
     bytes: u64,
     entries: u64,
+    values: u64,
+    value_bytes: u64,
+    logs: u64,
+    log_bytes: u64,
     seconds: f64,
     faults: Vec<FaultDocument>,
 }
@@ -160,6 +164,10 @@ fn print_json(out: &mut Out, report: &VerifyReport, seconds: f64) -> Result<()> 
         tables: report.tables,
         bytes: report.bytes,
         entries: report.entries,
+        values: report.values,
+        value_bytes: report.value_bytes,
+        logs: report.logs,
+        log_bytes: report.log_bytes,
         seconds,
         faults: report.faults.iter().map(FaultDocument::from).collect(),
     };
@@ -180,7 +188,11 @@ fn print_report(out: &mut Out, report: &VerifyReport, seconds: f64) -> Result<()
     };
     let (tables, entries) = (units::count(report.tables), units::count(report.entries));
     let size = out.sizes().show(report.bytes);
-    out.line(format_args!("{verdict}: {tables} tables, {size}, {entries} entries read in {seconds:.2} s"))
+    let (values, value_size) = (units::count(report.values), out.sizes().show(report.value_bytes));
+    let (logs, log_size) = (units::count(report.logs), out.sizes().show(report.log_bytes));
+    out.line(format_args!(
+        "{verdict}: {tables} tables, {size}, {entries} entries; {values} values apart, {value_size}; {logs} logs, {log_size}; read in {seconds:.2} s"
+    ))
 }
 
 /// Merge everything into one level

@@ -397,8 +397,8 @@ impl Db {
         })
     }
 
-    /// Reads every table and every separated value, and checks all checksums, orders, filters, counts, and what is known of the
-    /// use of value files. The log is checked when it is replayed.
+    /// Reads the manifest, the logs of what is in memory, every table and every separated value, and checks all checksums, orders,
+    /// filters, counts, and what is known of the use of value files. Reads and writes go on meanwhile.
     ///
     /// # Errors
     /// [`Error::Closed`]. Damage is no error of this call: it is what the report lists.

@@ -191,6 +191,29 @@ pub(crate) fn salvage(dir: &Dir, number: FileNumber) -> Result<Readable> {
     Ok(read_edits(&bytes, number, header.id, &path, u64::MAX))
 }
 
+/// Checks that `CURRENT` names manifest `number`, and that its first `length` bytes are edits that read.
+///
+/// # Errors
+/// [`Error::Corruption`] if not.
+pub(crate) fn check(dir: &Dir, number: FileNumber, length: u64) -> Result<()> {
+    let path = dir.path_of(FileName::Manifest(number));
+    if read_current(dir, dir.open(FileName::Current, false)?.len()?)? != number {
+        return Err(Error::corruption(
+            &dir.path_of(FileName::Current),
+            0,
+            "the line names another manifest than the one in force",
+        ));
+    }
+    let file = dir.open(FileName::Manifest(number), false)?;
+    let bytes = file.contents(length.min(file.len()?), false)?;
+    let header = FileHeader::decode(&bytes, FileKind::Manifest, number, &path)?;
+    let found = replay(&bytes, number, header.id, &path)?;
+    if found.length < length {
+        return Err(Error::corruption(&path, found.length, "an edit that was synced does not read"));
+    }
+    Ok(())
+}
+
 /// Reads at most so many edits.
 fn read_edits(bytes: &[u8], number: FileNumber, id: u64, path: &Path, most: u64) -> Readable {
     let mut reader = GroupReader::new(bytes, path, id, 0);

@@ -110,6 +110,11 @@ impl VersionSet {
         self.facts.lock().logs.clone()
     }
 
+    /// The manifest in force, and how much of it is durable.
+    pub(crate) fn manifest(&self) -> (FileNumber, u64) {
+        self.facts.lock().manifest
+    }
+
     pub(crate) fn manifest_number(&self) -> FileNumber {
         self.facts.lock().manifest.0
     }

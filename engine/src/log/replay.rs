@@ -141,6 +141,20 @@ impl LogFile {
         Ok(Replayed { end: reader.end().unwrap_or(End::Sealed), length, promised: reader.promised() })
     }
 
+    /// Reads every record up to `length`, which is known to have been written.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] at the first that does not read.
+    pub(crate) fn check(&self, length: u64) -> Result<()> {
+        let missing = || {
+            Error::corruption(&self.path, self.bytes.len() as u64, "the log is shorter than what was written")
+        };
+        let bytes = self.bytes.get(..length as usize).ok_or_else(missing)?;
+        let mut reader = GroupReader::new(bytes, &self.path, self.id, length).recycled(self.recycled);
+        while reader.next()?.is_some() {}
+        Ok(())
+    }
+
     fn reader(&self, promised: u64) -> GroupReader<'_> {
         GroupReader::new(&self.bytes, &self.path, self.id, promised).recycled(self.recycled)
     }

@@ -40,6 +40,10 @@ impl LogWriter {
         LogWriter { segment, pending: Vec::new(), pending_offset: HEADER_BYTES }
     }
 
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
     /// Whether the segment has no room for so many bytes more.
     pub(crate) fn is_full_for(&self, bytes: u64) -> bool {
         self.end().offset + bytes > self.segment.capacity
