@@ -1,7 +1,8 @@
 //! Rules that make operations of the simulated disk fail.
 
 use std::io;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// The operations a rule can match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +127,8 @@ impl Rule {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faults {
     rules: Vec<Rule>,
+    /// Bytes that the disk cannot read.
+    bad: Vec<(PathBuf, Range<u64>)>,
     operations: u64,
     power_lost: bool,
 }
@@ -135,8 +138,20 @@ impl Faults {
         self.rules.push(rule);
     }
 
+    pub(super) fn spoil(&mut self, path: &Path, bytes: Range<u64>) {
+        self.bad.push((path.to_path_buf(), bytes));
+    }
+
+    /// Whether none of these bytes lies in a bad sector.
+    pub(super) fn check_sectors(&self, path: &Path, bytes: &Range<u64>) -> io::Result<()> {
+        let meets = |bad: &Range<u64>| bad.start < bytes.end && bytes.start < bad.end;
+        let bad = self.bad.iter().any(|(of, bad)| of == path && meets(bad));
+        if bad { Err(io::Error::from_raw_os_error(libc::EIO)) } else { Ok(()) }
+    }
+
     pub(super) fn clear(&mut self) {
         self.rules.clear();
+        self.bad.clear();
         self.power_lost = false;
     }
 

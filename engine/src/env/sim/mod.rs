@@ -27,6 +27,7 @@ mod inode;
 mod volume;
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -97,7 +98,13 @@ impl SimDisk {
         self.0.lock().faults.add(rule);
     }
 
-    /// Removes all rules, and restores power that a rule cut.
+    /// Makes a part of a file, by the name it has now, unreadable: every read that touches it fails with `EIO`, until
+    /// [`SimDisk::heal`].
+    pub fn spoil(&self, path: &Path, bytes: Range<u64>) {
+        self.0.lock().faults.spoil(path, bytes);
+    }
+
+    /// Removes all rules and bad sectors, and restores power that a rule cut.
     pub fn heal(&self) {
         self.0.lock().faults.clear();
     }
@@ -315,6 +322,7 @@ impl Drop for SimFile {
 impl File for SimFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         self.with(IoOp::Read, |volume, fault| {
+            volume.faults.check_sectors(&self.path, &(offset..offset + buf.len() as u64))?;
             let n = volume.inode(self.inode)?.read_at(offset, buf);
             match fault {
                 Some(Fault::Short) if n > 1 => Ok(n / 2),
@@ -374,6 +382,8 @@ impl File for SimFile {
 
     fn map(&self, len: u64) -> io::Result<Mapping> {
         self.with(IoOp::Map, |volume, fault| {
+            // The machine would end the process with a signal, at the first touch.
+            volume.faults.check_sectors(&self.path, &(0..len))?;
             let bytes = volume.inode(self.inode)?.bytes().get(..len as usize);
             let mut bytes = bytes.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec();
             if let (Some(Fault::Flip), Some(byte)) = (fault, bytes.get_mut(len as usize / 2)) {
