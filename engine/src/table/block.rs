@@ -193,7 +193,7 @@ impl BlockCursor {
     fn go_on(&mut self, block: Block<'_>, offset: usize) -> Result<(), Damaged> {
         self.at = None;
         let entry = block.entry(offset)?;
-        // Pointers come with the value log; until then nobody writes one.
+        // A later version may know more kinds; what this one does not know, it cannot read.
         let known = entry.trailer.kind().is_some();
         if entry.shared > self.key.len() || !known {
             return Err(Damaged);
