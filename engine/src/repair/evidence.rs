@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::reading::is_bad_sector;
 use crate::env::Dir;
 use crate::env::names::{FileName, FileNumber};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::inventory;
-use crate::levels::manifest::{self, ManifestState, Readable};
+use crate::levels::manifest::{self, FoundManifest, ManifestState, Readable};
 
 /// The files, and what can be read of the manifest.
 #[derive(Debug, Default)]
@@ -28,42 +29,46 @@ impl Evidence {
     /// Reads `CURRENT` and manifests, and looks at every header.
     ///
     /// # Errors
-    /// [`Error::UnsupportedVersion`] if any file has a newer format.
+    /// [`Error::UnsupportedVersion`] if any file has a newer format; [`Error::Io`] if one cannot be read: a manifest that is whole must
+    /// not be taken for a damaged one because of a fault that passes.
     pub(super) fn gather(dir: &Dir) -> Result<Evidence> {
         let mut evidence = Evidence { files: dir.list()?, ..Evidence::default() };
         for (name, len) in &evidence.files {
             refuse_newer(dir, *name, *len)?;
         }
-        let named = evidence.current(dir);
-        let current = named.filter(|number| evidence.len_of(FileName::Manifest(*number)).is_some());
+        let named = evidence.current(dir)?;
         let mut numbers: Vec<FileNumber> =
             evidence.files.iter().filter_map(|(name, _)| manifest_of(*name)).collect();
         numbers.sort_unstable();
         let newest = numbers.last().copied();
         // The one in force; failing that, the newest that can be read.
-        numbers.extend(current);
+        let in_force = named.and_then(|named| numbers.binary_search(&named).ok());
+        if let Some(current) = in_force.map(|at| numbers.remove(at)) {
+            numbers.push(current);
+        }
         for number in numbers.into_iter().rev() {
             // One that is older than the one in force does not say everything.
             let first_choice = named.or(newest).is_some_and(|named| number >= named);
-            let read = manifest::salvage(dir, number);
-            let Ok(Readable { found, gone, fault }) = read.map_err(|fault| evidence.note(number, fault))
-            else {
-                continue;
+            let Readable { found, gone, fault } = match manifest::salvage(dir, number) {
+                Ok(readable) => readable,
+                Err(fault @ Error::Corruption { .. }) => {
+                    evidence.note(number, fault);
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            if found.state.next_file.0 == 1 && fault.is_some() {
-                evidence.faults.extend(fault);
-                continue;
-            }
-            let lost = if fault.is_none() {
-                inventory::check_orphans(dir, &found, &evidence.files).err()
-            } else {
-                None
+            let has_edits = found.state.next_file.0 > 1;
+            let fault = match fault {
+                None => lost_edits(dir, &found, &evidence.files)?,
+                damaged => damaged,
             };
-            evidence.whole = first_choice && fault.is_none() && lost.is_none();
-            if fault.is_some() {
-                evidence.damaged.insert(FileName::Manifest(number));
+            evidence.whole = first_choice && fault.is_none();
+            if let Some(fault) = fault {
+                evidence.note(number, fault);
+                if !has_edits {
+                    continue;
+                }
             }
-            evidence.faults.extend(fault.into_iter().chain(lost));
             evidence.gone = gone;
             evidence.state = found.state;
             break;
@@ -71,32 +76,31 @@ impl Evidence {
         Ok(evidence)
     }
 
+    /// What is damaged goes to quarantine.
     fn note(&mut self, number: FileNumber, fault: Error) {
-        let name = FileName::Manifest(number);
-        if self.files.iter().any(|(other, _)| *other == name) && self.damaged.insert(name) {
-            self.faults.push(fault);
-        }
+        self.damaged.insert(FileName::Manifest(number));
+        self.faults.push(fault);
     }
 
     /// The manifest that `CURRENT` names; it may be missing.
-    fn current(&mut self, dir: &Dir) -> Option<FileNumber> {
+    fn current(&mut self, dir: &Dir) -> Result<Option<FileNumber>> {
         let len = self.len_of(FileName::Current);
-        let read = len.map(|len| manifest::read_current(dir, len));
         let missing = || Error::corruption(&dir.path_of(FileName::Current), 0, "the file is missing");
-        match read.unwrap_or_else(|| Err(missing())) {
-            Ok(number) if self.len_of(FileName::Manifest(number)).is_some() => Some(number),
+        match len.map_or_else(|| Err(missing()), |len| manifest::read_current(dir, len)) {
             Ok(number) => {
-                let path = dir.path_of(FileName::Manifest(number));
-                self.faults.push(Error::corruption(&path, 0, "the file is missing, though CURRENT names it"));
-                Some(number)
-            }
-            Err(fault) => {
-                self.faults.push(fault);
-                if len.is_some() {
-                    self.damaged.insert(FileName::Current);
+                if self.len_of(FileName::Manifest(number)).is_none() {
+                    let path = dir.path_of(FileName::Manifest(number));
+                    let what = "the file is missing, though CURRENT names it";
+                    self.faults.push(Error::corruption(&path, 0, what));
                 }
-                None
+                Ok(Some(number))
             }
+            Err(fault @ Error::Corruption { .. }) => {
+                self.faults.push(fault);
+                self.damaged.extend(len.map(|_| FileName::Current));
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -139,8 +143,34 @@ fn decode(bytes: &[u8], name: FileName, path: &Path) -> Result<FileHeader> {
 }
 
 fn refuse_newer(dir: &Dir, name: FileName, len: u64) -> Result<()> {
+    let is_table = match name {
+        FileName::Table(_) => true,
+        FileName::Log(_) | FileName::Value(_) | FileName::Manifest(_) => false,
+        _ => return Ok(()),
+    };
     match header_of(dir, name, len) {
-        Err(error @ (Error::UnsupportedVersion { .. } | Error::Io { .. })) => Err(error),
-        _ => Ok(()),
+        Ok(_) | Err(Error::Corruption { .. }) => Ok(()),
+        // The footer says as well who a table is.
+        Err(error) if is_table && is_bad_sector(&error) => Ok(()),
+        Err(error) => Err(error),
     }
+}
+
+/// Whether files prove that edits are missing at the end.
+fn lost_edits(dir: &Dir, found: &FoundManifest, files: &[(FileName, u64)]) -> Result<Option<Error>> {
+    match inventory::check_orphans(dir, found, files) {
+        Ok(()) => {}
+        Err(fault @ Error::Corruption { .. }) => return Ok(Some(fault)),
+        Err(error) => return Err(error),
+    }
+    // A file goes only once the edit that lets it go is durable: one that looks as if its writing had been cut off was in force.
+    let tables = found.state.tables.iter().flat_map(|tables| tables.keys());
+    let mut named = tables
+        .map(|number| FileName::Table(*number))
+        .chain(found.state.logs.keys().map(|number| FileName::Log(*number)));
+    let is_missing = |name: FileName| !files.iter().any(|(other, _)| *other == name);
+    let was_in_force = found.torn && named.any(is_missing);
+    let path = dir.path_of(FileName::Manifest(found.number));
+    let what = "an edit at its end does not read, and was in force: files that it let go are gone";
+    Ok(was_in_force.then(|| Error::corruption(&path, found.length, what)))
 }

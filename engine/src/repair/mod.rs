@@ -10,6 +10,7 @@
 //! `docs/design/2026-11-21-errors-and-repair.md` says what a repair cannot know.
 
 pub(crate) mod report;
+mod reading;
 mod evidence;
 mod values;
 mod tables;

@@ -255,6 +255,31 @@ fn f79_a_repair_can_be_interrupted_anywhere() {
     }
 }
 
+fn files_with(disk: &SimDisk, part: &str) -> Vec<PathBuf> {
+    data_files(disk).into_iter().filter(|path| path.to_string_lossy().contains(part)).collect()
+}
+
+/// F44: a damaged manifest is kept in quarantine whatever is wrong with it: one whose first edit did not read was not. And where damage of the last
+/// edit makes it look as if that had never been in force, the files that it let go prove that it was: the table of the last flush was not
+/// looked at, and the log it was written from was gone.
+#[test]
+fn f44_a_damaged_manifest_goes_to_quarantine_wherever_the_damage_is() {
+    let (disk, model, _) = built();
+    let path = files_with(&disk, "MANIFEST").pop().unwrap();
+    let bytes = disk.read(&path).unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    for at in (0..used(&bytes)).step_by(7) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        let copy = apply(&disk, &path, Some(&damaged));
+        let report = mend(&copy, RepairOptions::new()).unwrap();
+        assert_eq!(contents(&sim_db(&copy, options()).unwrap()), model, "byte {at}: {report:?}");
+        assert!(report.manifest_whole || report.quarantined.contains(&name), "byte {at}: {report:?}");
+        // Only the very last edit looks like one that was being written.
+        assert!(!report.manifest_whole || report.was_sound(), "byte {at}: {report:?}");
+    }
+}
+
 /// A repair refuses what a newer version wrote, and a place without a database.
 #[test]
 fn a_place_without_a_database_is_no_case_for_a_repair() {
