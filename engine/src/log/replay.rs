@@ -63,21 +63,23 @@ impl LogFile {
         Ok(LogFile { path, file, bytes, id, born_at, recycled: header.recycled, header_reads: true })
     }
 
-    /// The segment with `number`, whatever its header says. Its id is the one that is given, or that of the header.
+    /// The segment with `number` and these bytes, whatever its header says. Its id is the one that is given, or that of the header.
     ///
     /// # Errors
     /// If there is no way to tell who it is.
-    pub(crate) fn open_damaged(dir: &Dir, number: FileNumber, id: Option<u64>) -> Result<LogFile> {
-        let name = FileName::Log(number);
-        let path = dir.path_of(name);
-        let file = dir.open(name, false)?;
-        let bytes = file.contents(file.len()?, false)?;
+    pub(crate) fn of_damaged(
+        file: DataFile,
+        bytes: Vec<u8>,
+        number: FileNumber,
+        id: Option<u64>,
+    ) -> Result<LogFile> {
+        let path = file.path().to_path_buf();
         let header = FileHeader::decode(&bytes, FileKind::Log, number, &path);
         let born_at = header.as_ref().map_or(0, |header| header.birth.at_nanos);
         let recycled = header.as_ref().is_ok_and(|header| header.recycled);
         let header_reads = header.is_ok();
         let id = id.map_or_else(|| header.map(|header| header.id), Ok)?;
-        Ok(LogFile { path, file, bytes, id, born_at, recycled, header_reads })
+        Ok(LogFile { path, file, bytes: Mapping::owned(bytes), id, born_at, recycled, header_reads })
     }
 
     /// Hands each group that can be made out to `apply`, with its offset and length.

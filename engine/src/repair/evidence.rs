@@ -104,6 +104,12 @@ impl Evidence {
         }
     }
 
+    /// The id of a file with values, or of a log that tables may point into, if an edit that can be read says it.
+    pub(super) fn id_of_values(&self, number: FileNumber) -> Option<u64> {
+        let of_values = self.state.values.get(&number).map(|(meta, _)| meta.id);
+        of_values.or_else(|| self.state.logs.get(&number).copied())
+    }
+
     pub(super) fn len_of(&self, name: FileName) -> Option<u64> {
         self.files.iter().find(|(other, _)| *other == name).map(|(_, len)| *len)
     }

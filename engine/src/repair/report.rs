@@ -68,7 +68,7 @@ pub struct RepairReport {
     pub faults: Vec<Error>,
     /// Files that stay as they are.
     pub kept: Vec<String>,
-    /// Files that were moved to `quarantine/`.
+    /// Files of which there is a copy in `quarantine/`. Those that the database does not use any more are gone from their place.
     pub quarantined: Vec<String>,
     /// Tables written from what could be read.
     pub tables_written: u64,

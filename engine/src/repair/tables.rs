@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 
+use super::reading;
 use super::report::Loss;
 use crate::checksum;
-use crate::env::Dir;
-use crate::env::file::Mapping;
 use crate::env::names::{FileName, FileNumber};
+use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{InternalKey, SeqNo, Trailer};
 use crate::table::block::{Block, BlockCursor, check_order};
-use crate::table::format::{self, BLOCK_TRAILER_BYTES, BlockHandle, FOOTER_BYTES, Footer};
+use crate::table::format::{self, BLOCK_TRAILER_BYTES, BlockHandle, FOOTER_BYTES, FOOTER_MAGIC, Footer};
 use crate::table::index::Index;
+use crate::table::properties::Properties;
 
 /// Where the file id lies in a footer.
 const FOOTER_ID_AT: usize = 72;
@@ -31,40 +32,22 @@ impl SavedEntry {
     }
 }
 
-/// The next entry of a source; the smallest key is the greatest, for the heap.
-pub(super) struct Head {
-    pub(super) entry: SavedEntry,
-    pub(super) source: usize,
-}
+/// Where blocks lie, with the last user key of each where there is an index.
+type Blocks = VecDeque<(BlockHandle, Option<Vec<u8>>)>;
 
-impl Ord for Head {
-    fn cmp(&self, other: &Head) -> std::cmp::Ordering {
-        other.entry.key().cmp(&self.entry.key()).then(other.source.cmp(&self.source))
-    }
-}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Head) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Head) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Head {}
-
-/// Walks what can be read of one table, in order.
+/// Walks what can be read of one table, in order, a block at a time.
 #[derive(Debug)]
 pub(super) struct TableRemains {
     pub(super) number: FileNumber,
-    bytes: Mapping,
-    id: u64,
-    /// The blocks that are left to read, with the last user key of each where there is an index.
-    blocks: VecDeque<(BlockHandle, Option<Vec<u8>>)>,
+    file: DataFile,
+    len: u64,
+    pub(super) id: u64,
+    /// What the table says of itself, if footer, index and this can be read.
+    pub(super) properties: Option<Properties>,
+    /// Whether the file has an end such as only a finished table has.
+    pub(super) finished: bool,
+    /// The blocks that are left to read.
+    blocks: Blocks,
     entries: VecDeque<SavedEntry>,
     last: Option<SavedEntry>,
     pub(super) losses: Vec<Loss>,
@@ -77,53 +60,82 @@ impl TableRemains {
     ///
     /// # Errors
     /// [`Error::Corruption`] if there is no way to tell which table it is; [`Error::Io`].
-    pub(super) fn open(dir: &Dir, number: FileNumber, id: Option<u64>, mapped: bool) -> Result<TableRemains> {
-        let name = FileName::Table(number);
-        let (path, file) = (dir.path_of(name), dir.open(name, false)?);
-        let len = file.len()?;
-        let bytes = file.contents(len, mapped && len > 0)?;
-        let header =
-            || FileHeader::decode(&bytes, FileKind::Table, number, &path).ok().map(|header| header.id);
-        let footer = bytes.len().checked_sub(FOOTER_BYTES as usize);
-        let of_footer = || {
-            let id = footer.and_then(|at| bytes.get(at + FOOTER_ID_AT..))?.first_chunk::<8>()?;
-            let id = u64::from_le_bytes(*id);
-            Footer::decode(bytes.get(footer?..)?, id, len, &path).ok().map(|_| id)
+    pub(super) fn open(dir: &Dir, number: FileNumber, id: Option<u64>) -> Result<TableRemains> {
+        let file = dir.open(FileName::Table(number), false)?;
+        let (path, len) = (file.path(), file.len()?);
+        let header = reading::read(&file, 0, HEADER_BYTES)?;
+        let header = header.and_then(|bytes| FileHeader::decode(&bytes, FileKind::Table, number, path).ok());
+        let end = match len.checked_sub(FOOTER_BYTES) {
+            Some(at) => reading::read(&file, at, FOOTER_BYTES)?.unwrap_or_default(),
+            None => Vec::new(),
         };
-        let id = id.or_else(header).or_else(of_footer);
-        let id = id.ok_or(Error::corruption(&path, 0, "neither header nor footer of the table reads"))?;
-        let footer = footer.and_then(|at| Footer::decode(bytes.get(at..)?, id, len, &path).ok());
-        let indexed = footer.and_then(|footer| indexed_blocks(&bytes, id, footer));
+        let footer_of = |id| Footer::decode(&end, id, len, path).ok();
+        let own_id = || end.get(FOOTER_ID_AT..)?.first_chunk::<8>().map(|id| u64::from_le_bytes(*id));
+        let id =
+            id.or(header.map(|header| header.id)).or_else(|| own_id().filter(|id| footer_of(*id).is_some()));
+        let id = id.ok_or(Error::corruption(path, 0, "neither header nor footer of the table reads"))?;
+        let finished = end.ends_with(&FOOTER_MAGIC) || own_id() == Some(id);
+        let footer = footer_of(id);
         let mut remains = TableRemains {
             number,
+            len,
             id,
+            properties: None,
+            finished,
             blocks: VecDeque::new(),
             entries: VecDeque::new(),
             last: None,
             losses: Vec::new(),
             read: 0,
             newest: SeqNo(0),
-            bytes,
+            file,
         };
-        remains.blocks = indexed.unwrap_or_else(|| remains.blocks_by_checksum());
+        let indexed = footer.map_or(Ok(None), |footer| remains.indexed_blocks(footer))?;
+        match (indexed, footer) {
+            (Some(blocks), Some(footer)) => {
+                remains.blocks = blocks;
+                let section = remains.section(footer.properties)?;
+                remains.properties = section.and_then(|(bytes, _)| Properties::decode(&bytes));
+            }
+            _ => remains.blocks = remains.blocks_by_checksum()?,
+        }
         Ok(remains)
     }
 
+    /// The bytes of a block or section, checked, and their compression.
+    fn section(&self, handle: BlockHandle) -> Result<Option<(Vec<u8>, u8)>> {
+        // The length sizes an allocation.
+        if !handle.fits(self.len) {
+            return Ok(None);
+        }
+        let stored = reading::read(&self.file, handle.offset, handle.stored_len())?;
+        let checked = stored.as_ref().and_then(|stored| format::check_block(stored, self.id, handle.offset));
+        Ok(checked.map(|(bytes, compression)| (bytes.to_vec(), compression)))
+    }
+
+    fn indexed_blocks(&self, footer: Footer) -> Result<Option<Blocks>> {
+        let Some((index, _)) = self.section(footer.index)? else { return Ok(None) };
+        let Some(index) = Index::parse(&index) else { return Ok(None) };
+        let block = |at| index.get(at).map(|(last, handle)| (handle, Some(last.user.to_vec())));
+        Ok((0..index.len()).map(block).collect())
+    }
+
     /// Without an index: blocks lie one behind the other, and each ends where a checksum says so.
-    fn blocks_by_checksum(&mut self) -> VecDeque<(BlockHandle, Option<Vec<u8>>)> {
+    fn blocks_by_checksum(&mut self) -> Result<Blocks> {
+        let (bytes, _) = reading::contents(&self.file, self.len)?;
         let mut blocks = VecDeque::new();
         let mut at = HEADER_BYTES as usize;
-        while let Some(end) =
-            self.bytes.get(at..).and_then(|rest| checksum::find_end(rest, self.id, at as u64))
+        while let Some(end) = bytes.get(at..).and_then(|rest| checksum::find_end(rest, self.id, at as u64))
+            && let Ok(len) = u32::try_from(end - 1)
         {
-            blocks.push_back((BlockHandle { offset: at as u64, len: end as u32 - 1 }, None));
+            blocks.push_back((BlockHandle { offset: at as u64, len }, None));
             at += end + BLOCK_TRAILER_BYTES as usize - 1;
         }
         let what =
             "no index: what lies behind the last block that can be told is lost, if anything does".into();
-        let bytes = (self.bytes.len() - at.min(self.bytes.len())) as u64;
+        let bytes = (bytes.len() - at.min(bytes.len())) as u64;
         self.losses.push(Loss { file: self.name(), what, bytes, ..Loss::default() });
-        blocks
+        Ok(blocks)
     }
 
     fn name(&self) -> String {
@@ -131,10 +143,10 @@ impl TableRemains {
     }
 
     /// The next entry that can be read.
-    pub(super) fn next(&mut self) -> Option<SavedEntry> {
+    pub(super) fn next(&mut self) -> Result<Option<SavedEntry>> {
         while self.entries.is_empty() {
-            let (handle, end) = self.blocks.pop_front()?;
-            match self.block(handle) {
+            let Some((handle, end)) = self.blocks.pop_front() else { return Ok(None) };
+            match self.block(handle)? {
                 Some(entries) => {
                     self.last = entries.back().cloned();
                     self.entries = entries;
@@ -142,10 +154,10 @@ impl TableRemains {
                 None => self.lose(handle, end),
             }
         }
-        let entry = self.entries.pop_front()?;
+        let Some(entry) = self.entries.pop_front() else { return Ok(None) };
         self.read += 1;
         self.newest = self.newest.max(entry.trailer.seq());
-        Some(entry)
+        Ok(Some(entry))
     }
 
     fn lose(&mut self, handle: BlockHandle, end: Option<Vec<u8>>) {
@@ -163,9 +175,12 @@ impl TableRemains {
     }
 
     /// The entries of a block, if it is whole and follows the one before.
-    fn block(&self, handle: BlockHandle) -> Option<VecDeque<SavedEntry>> {
-        let stored = self.bytes.get(handle.offset as usize..)?.get(..handle.stored_len() as usize)?;
-        let (bytes, compression) = format::check_block(stored, self.id, handle.offset)?;
+    fn block(&self, handle: BlockHandle) -> Result<Option<VecDeque<SavedEntry>>> {
+        let Some((bytes, compression)) = self.section(handle)? else { return Ok(None) };
+        Ok(self.entries_of(&bytes, compression))
+    }
+
+    fn entries_of(&self, bytes: &[u8], compression: u8) -> Option<VecDeque<SavedEntry>> {
         let plain = format::decompress(bytes, compression)?;
         let block = Block::parse(&plain).ok()?;
         check_order(block, |_| {}).ok()?;
@@ -183,14 +198,4 @@ impl TableRemains {
             .is_none_or(|last| entries.front().is_some_and(|first| last.key() < first.key()));
         follows.then_some(entries)
     }
-}
-
-fn indexed_blocks(bytes: &[u8], id: u64, footer: Footer) -> Option<VecDeque<(BlockHandle, Option<Vec<u8>>)>> {
-    let start = footer.index.offset as usize;
-    let stored = bytes.get(start..)?.get(..footer.index.stored_len() as usize)?;
-    let (index, _) = format::check_block(stored, id, footer.index.offset)?;
-    let index = Index::parse(index)?;
-    (0..index.len())
-        .map(|at| index.get(at).map(|(last, handle)| (handle, Some(last.user.to_vec()))))
-        .collect()
 }

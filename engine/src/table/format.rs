@@ -20,7 +20,8 @@ pub(crate) const LZ4: u8 = 1;
 /// LZ4 cannot shrink bytes by more than this, so a length beyond it is damage.
 const LZ4_RATIO_MAX: usize = 255;
 
-const FOOTER_MAGIC: [u8; 8] = *b"BTGTABLE";
+/// The end of a footer, and so of a finished table.
+pub(crate) const FOOTER_MAGIC: [u8; 8] = *b"BTGTABLE";
 const FOOTER_CHECKSUM_OFFSET: usize = 84;
 
 /// Where a block or section lies; its trailer follows.
