@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::quarantine;
+use super::reading;
 use super::rebuild::Rebuild;
 use super::report::RepairReport;
 use crate::env::names::{FileName, FileNumber};
@@ -64,6 +65,10 @@ impl Rebuild<'_> {
         self.report.faults.extend(quarantine::keep(self.dir, &set_aside)?);
         for meta in used.iter().filter(|meta| headers.contains(&meta.number)) {
             self.rewrite_header(meta)?;
+        }
+        let is_new = |meta: &&ValueFileMeta| !self.evidence.state.values.contains_key(&meta.number);
+        for meta in used.iter().filter(is_new) {
+            reading::write_again(&self.dir.open(self.values.name_of(meta.number), true)?, meta.bytes)?;
         }
         if self.tables.iter().any(|(_, table)| table.expiring.entries > 0) {
             self.time = self.time.max(self.options.env.clock.unix_nanos());

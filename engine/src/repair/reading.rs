@@ -1,4 +1,4 @@
-//! Reads from a disk that may have bad sectors.
+//! Reads from a disk that may have bad sectors, and that may not have got all that was written.
 //!
 //! Always with `pread`: in a mapping, a sector that cannot be read ends the process with `SIGBUS`. `EIO`, again and again, means that
 //! these bytes are lost. Any other error says nothing about them: it ends the repair.
@@ -63,6 +63,18 @@ pub(super) fn contents(file: &DataFile, len: u64) -> Result<(Vec<u8>, Vec<Range<
         Ok(())
     })?;
     Ok((all, bad))
+}
+
+/// Makes the first `len` bytes of a file durable that no manifest has named: the process that wrote them may have been killed before its sync.
+/// They are written once more, for if that sync failed the system may take them for clean, and do nothing when it is asked again.
+pub(super) fn write_again(file: &DataFile, len: u64) -> Result<()> {
+    for at in (0..len).step_by(PIECE_BYTES as usize) {
+        // Where a sector is bad there is nothing to write.
+        if let Some(bytes) = read(file, at, PIECE_BYTES.min(len - at))? {
+            file.write_at(at, &bytes)?;
+        }
+    }
+    file.sync()
 }
 
 fn read_sectors(file: &DataFile, from: u64, bytes: &mut [u8]) -> Result<Vec<Range<u64>>> {

@@ -442,6 +442,24 @@ fn f79_a_log_that_tables_point_into_is_not_removed() {
     assert!(db.verify().unwrap().is_sound());
 }
 
+/// What a repair makes a value file may be in memory alone: the process that wrote it was killed. It has to be durable before the new manifest
+/// names it, or a power cut takes the values with it.
+#[test]
+fn f79_a_log_that_becomes_a_value_file_survives_a_power_cut() {
+    let (disk, mut model) = killed_with_values(false);
+    model.insert(b"torn".to_vec(), vec![9; 700]);
+    // Recovery writes the log again before a manifest may name it.
+    killed_at(&disk, Rule::new(Fault::PowerCut).on(IoOp::Write).path(".log"), || {
+        sim_db(&disk, options()).unwrap_err();
+    });
+    assert!(!files_with(&disk, ".sst").is_empty());
+    lose_the_manifest(&disk);
+    let report = mend(&disk, RepairOptions::new()).unwrap();
+    assert!(report.kept.iter().any(|name| name == "000002.log"), "{report:?}");
+    disk.crash(1, 0);
+    assert_eq!(contents(&sim_db(&disk, options()).unwrap()), model);
+}
+
 /// The same, and the header of the log is damaged: the edits that can be read know its id.
 #[test]
 fn f79_a_log_with_a_damaged_header_is_known_by_the_edits_that_can_be_read() {
