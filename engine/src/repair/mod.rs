@@ -1,6 +1,6 @@
 //! Makes a directory that does not open a database again, out of what can be read.
 //!
-//! 1. Read `CURRENT`, the manifest, every table, the values that tables point to, and the logs: [`evidence`], [`tables`], [`logs`].
+//! 1. Read `CURRENT`, the manifest, every table, the values that tables point to, and the logs: `evidence`, `tables`, `logs`.
 //! 2. If the manifest says what belongs to the database, what it names stays where it is. Of a damaged table the blocks that can be
 //!    read are written to a new table in its place; of damaged logs every record that can be read goes to new tables.
 //! 3. If it does not, all tables and logs there are are merged into new tables: of each key the newest entry counts.
