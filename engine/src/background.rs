@@ -131,7 +131,9 @@ impl Background {
         }
         let plan = engine.work.change(|state| next_plan(engine, state));
         let Some(plan) = plan else {
-            engine.work.change(|state| forget_trouble(engine, Origin::Compaction, state));
+            if engine.work.change(|state| forget_trouble(engine, Origin::Compaction, state)) {
+                engine.announce();
+            }
             return Ok(false);
         };
         let result = guarded(engine, || run::run(engine, &plan, |_| true)).map(|_| true);
@@ -447,9 +449,15 @@ fn wait_until(engine: &Engine, job: Origin, mut due: impl FnMut(&mut WorkState) 
             if due(&mut state) {
                 return true;
             }
-            if job == Origin::Flush || state.compacting == 0 {
-                // Nothing is left of the work that failed.
-                forget_trouble(engine, job, &mut state);
+            // Nothing is left of the work that failed, unless another thread does it.
+            let nobody_tries = job == Origin::Flush || state.compacting == 0;
+            if nobody_tries && forget_trouble(engine, job, &mut state) {
+                // Writers may wait by a pressure from before it failed, and no more work will compute it anew.
+                drop(state);
+                engine.announce();
+                engine.work.ring();
+                state = engine.work.lock();
+                continue;
             }
         }
         if blocked {
@@ -477,10 +485,10 @@ fn trouble_of(origin: Origin, state: &mut WorkState) -> &mut Trouble {
 }
 
 /// The work that failed has succeeded, or is not due any more. A merge may collect, and a collection merges: they clear each other's
-/// faults.
-fn forget_trouble(engine: &Engine, origin: Origin, state: &mut WorkState) {
+/// faults. Says whether there was one.
+fn forget_trouble(engine: &Engine, origin: Origin, state: &mut WorkState) -> bool {
     if trouble_of(origin, state).blocked.take().is_none() {
-        return;
+        return false;
     }
     match origin {
         Origin::Compaction | Origin::Collection => {
@@ -489,6 +497,7 @@ fn forget_trouble(engine: &Engine, origin: Origin, state: &mut WorkState) {
         }
         _ => engine.condition.clear(origin),
     }
+    true
 }
 
 /// Decides what the outcome of a job means for the database: go on, try again, leave damage alone, or refuse writes.

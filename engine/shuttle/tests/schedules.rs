@@ -126,7 +126,7 @@ fn get(db: &Db, key: &[u8]) -> Option<Vec<u8>> {
 
 /// Writes until an error, or `commits` times. Every second commit is synced.
 fn write(db: &Db, writer: usize, commits: u64, progress: &Progress) -> Option<Error> {
-    for number in 1..=commits {
+    for number in progress.acknowledged[writer].load(Ordering::SeqCst) + 1..=commits {
         let seen = match look(db) {
             Ok(seen) => seen.map(|(number, _)| number),
             Err(error) => return Some(error),
@@ -240,6 +240,48 @@ fn g6_a_failed_sync_acknowledges_nobody_in_any_schedule() {
         let most = load(&progress.begun);
         rig.end();
         Cut { disk: copy, least, most }.check();
+    });
+}
+
+/// Flushes, compactions, or the making of logs fail for a while, under writers that try again: none of them waits for ever, and
+/// nothing refused is there.
+#[test]
+fn g7_g8_after_faults_that_pass_everybody_goes_on_in_any_schedule() {
+    explore(|| {
+        let rig = Rig::new();
+        let progress = Arc::new(Progress::default());
+        let (part, op) =
+            [(".sst", IoOp::Create), (".sst", IoOp::Write), (".log", IoOp::Create), (".val", IoOp::Create)]
+                [thread_rng().gen_range(0..4)];
+        let errno = [5, 28, 24][thread_rng().gen_range(0..3)];
+        rig.disk.inject(
+            Rule::new(Fault::Errno(errno)).on(op).path(part).nth(thread_rng().gen_range(0..4)).forever(),
+        );
+        let spawn = |writer| {
+            let (db, progress) = (rig.db.clone(), progress.clone());
+            thread::spawn(move || {
+                while write(&db, writer, 8, &progress).is_some() {
+                    thread::yield_now();
+                }
+            })
+        };
+        let writers: Vec<_> = (0..WRITERS).map(spawn).collect();
+        let collector = rig.db.clone();
+        let collector = thread::spawn(move || drop(collector.collect_garbage()));
+        for _ in 0..thread_rng().gen_range(0..400) {
+            thread::yield_now();
+        }
+        rig.disk.heal();
+        for writer in writers {
+            writer.join().expect("a writer");
+        }
+        collector.join().expect("the collector");
+        rig.db.flush().expect("the disk is sound again");
+        assert!(rig.db.background_error().is_none_or(|fault| fault.resumes_by_itself()));
+        let (least, most) = (load(&progress.acknowledged), load(&progress.begun));
+        assert_eq!(least, [8; WRITERS]);
+        let disk = rig.end();
+        Cut { disk: disk.crashed_copy(1, 0), least, most }.check();
     });
 }
 
