@@ -4,10 +4,7 @@
 //! are complete, so what readers see is always a prefix.
 
 use crate::key::SeqNo;
-use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, Ordering, spin_loop};
-
-/// Rounds of looking before a writer goes to sleep: its predecessor has only to finish an insert.
-const SPINS: usize = 200;
+use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, Ordering, SPINS, spin_loop};
 
 /// The newest visible sequence number, and who waits for it to grow.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! Locks, atomics and threads, in one place: with `--cfg shuttle` they are those of Shuttle, which runs the engine on one real thread
-//! and chooses at each of them who goes on (`engine/shuttle`).
+//! and chooses at each of them who goes on (`engine/shuttle`); `engine/loom` has its own, for one module.
 //!
 //! The atomics of memtable nodes and of checked blocks are not among them: they lie in raw memory, or order nothing else.
 
@@ -15,6 +15,9 @@ mod machine {
     pub(crate) use std::thread::{Builder, JoinHandle};
 
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+
+    /// Rounds of looking before a thread goes to sleep, where it waits for no more than a few instructions of another.
+    pub(crate) const SPINS: usize = 200;
 
     /// Says where others may come between, at what Shuttle knows nothing of. Here they always may.
     #[inline]

@@ -20,6 +20,9 @@ pub(crate) struct MutexGuard<'a, T> {
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(shuttle::sync::Condvar);
 
+/// One look, and the next thread has its turn.
+pub(crate) const SPINS: usize = 1;
+
 /// A place for others to come between, at what Shuttle knows nothing of.
 pub(crate) fn others_may_run() {
     AtomicU8::new(0).load(Ordering::SeqCst);

@@ -17,7 +17,7 @@ fn root() -> PathBuf {
 fn functions() -> BTreeSet<String> {
     let crates = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
     let folders = crates
-        .chain([root().join("engine/shuttle")])
+        .chain(["engine/shuttle", "engine/loom"].map(|dir| root().join(dir)))
         .flat_map(|dir| [dir.join("src"), dir.join("tests"), dir.join("fuzz_targets")]);
     let files = folders.flat_map(|dir| sources(&dir));
     let texts = files.map(|file| fs::read_to_string(file).unwrap());

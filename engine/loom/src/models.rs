@@ -1,0 +1,83 @@
+//! The models of `publish`.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
+
+use crate::key::SeqNo;
+use crate::publish::Publisher;
+
+/// What writers insert before they publish: a race on an entry is what Loom reports.
+struct Memtable([UnsafeCell<u64>; 2]);
+
+// SAFETY: whether the entries may be shared is what the models find out: Loom checks every access.
+unsafe impl Sync for Memtable {}
+
+struct Shared {
+    memtable: Memtable,
+    publisher: Publisher,
+}
+
+impl Shared {
+    fn new() -> Arc<Shared> {
+        let memtable = Memtable([UnsafeCell::new(0), UnsafeCell::new(0)]);
+        Arc::new(Shared { memtable, publisher: Publisher::new(SeqNo(0)) })
+    }
+
+    /// Inserts entry `seq`, from 1 on, and publishes it.
+    fn write(&self, seq: u64) {
+        // SAFETY: Loom checks it.
+        self.memtable.0[seq as usize - 1].with_mut(|entry| unsafe { *entry = seq });
+        self.publisher.publish(SeqNo(seq), SeqNo(seq));
+    }
+
+    /// Reads every entry that is visible.
+    fn read(&self) -> SeqNo {
+        let visible = self.publisher.visible();
+        for seq in 1..=visible.0 {
+            // SAFETY: Loom checks it.
+            let found = self.memtable.0[seq as usize - 1].with(|entry| unsafe { *entry });
+            assert_eq!(found, seq, "visible, and not there");
+        }
+        visible
+    }
+}
+
+fn check(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
+/// Two writers finish in any order: what a reader sees is a prefix, with its entries, and does not shrink.
+///
+/// Seen to be noticed: `visible` read, and the number stored, with relaxed ordering; a publication that does not wait for the one before.
+pub fn what_is_visible_is_there_and_a_prefix() {
+    check(|| {
+        let shared = Shared::new();
+        let writers = [2, 1].map(|seq| {
+            let shared = shared.clone();
+            thread::spawn(move || shared.write(seq))
+        });
+        let first = shared.read();
+        assert!(shared.read() >= first);
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        assert_eq!(shared.read(), SeqNo(2));
+    });
+}
+
+/// A writer that goes to sleep because its predecessor is not done is always woken: Loom would find nobody left to run.
+///
+/// Seen to be noticed: the sleepers looked at before the number is stored.
+pub fn no_sleeper_is_forgotten() {
+    check(|| {
+        let shared = Shared::new();
+        let second = {
+            let shared = shared.clone();
+            thread::spawn(move || shared.write(2))
+        };
+        shared.write(1);
+        second.join().unwrap();
+        assert_eq!(shared.read(), SeqNo(2));
+    });
+}

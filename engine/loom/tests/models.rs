@@ -1,0 +1,11 @@
+//! Runs the models.
+
+#[test]
+fn what_is_visible_is_there_and_a_prefix() {
+    bettong_loom::models::what_is_visible_is_there_and_a_prefix();
+}
+
+#[test]
+fn no_sleeper_is_forgotten() {
+    bettong_loom::models::no_sleeper_is_forgotten();
+}
