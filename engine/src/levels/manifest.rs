@@ -377,7 +377,7 @@ impl ManifestWriter {
     /// Appends an edit and makes it durable.
     ///
     /// # Errors
-    /// [`Error::NoSpace`]: nothing was written. Any other: the edit may or may not survive, and nothing may be appended
+    /// [`Error::NoSpace`]: nothing was written that counts. Any other: the edit may or may not survive, and nothing may be appended
     /// any more.
     pub(crate) fn append(&mut self, edit: &VersionEdit) -> Result<u64> {
         let mut bytes = Vec::new();
@@ -398,9 +398,13 @@ impl ManifestWriter {
             self.file.preallocate(room)?;
             self.reserved = room;
         }
-        let written = self.file.write_at(self.end, &bytes).and_then(|()| self.file.sync());
-        // Room was reserved: a full disk now is as much in doubt as any other fault, and must not look like a retry.
-        written.map_err(|error| Error::ReadOnly(Arc::new(error)))?;
+        // A limit on the sizes of files, or a file system that copies what it writes, has no room even where it was reserved. What was
+        // written then is no edit, and the next one goes over it. A sync is in doubt whatever it says.
+        self.file.write_at(self.end, &bytes).map_err(|error| match error {
+            full @ Error::NoSpace { .. } => full,
+            other => Error::ReadOnly(Arc::new(other)),
+        })?;
+        self.file.sync().map_err(|error| Error::ReadOnly(Arc::new(error)))?;
         self.end += len;
         Ok(len)
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bettong::env::Env;
 use bettong::env::sim::{Fault, IoOp, Rule, SimDisk};
-use bettong::{Db, Durability, Error, ErrorKind, Options};
+use bettong::{Db, Durability, Error, ErrorKind, Options, WriteOptions};
 
 use crate::support::{contents, sim_db, small_options};
 
@@ -214,6 +214,42 @@ fn f55_quotas_and_limits_are_a_full_disk() {
         assert!(db.get(b"k").unwrap().is_none(), "a write that failed is not there");
         db.set(b"k", b"w").unwrap();
         assert_eq!(db.get(b"k").unwrap().unwrap(), b"w");
+    }
+}
+
+/// F55: the limit on the sizes of files ends in the middle of an edit of the manifest. What was written of it is no edit, so nothing is in
+/// doubt: the work is tried again, and a power cut meanwhile leaves what was there.
+///
+/// Before, the database was read-only until it was opened again, though the disk had only been full.
+#[test]
+fn f55_an_edit_that_finds_no_room_is_written_later() {
+    for (errno, short) in [(27, false), (27, true), (28, true)] {
+        let disk = SimDisk::new(12);
+        let db = sim_db(&disk, small_options()).unwrap();
+        let synced = WriteOptions::new().durability(Durability::Sync);
+        let fill = |range: std::ops::Range<u32>| {
+            range.into_iter().try_for_each(|n| db.set_with(n.to_be_bytes(), [7; 100], synced))
+        };
+        fill(0..30).unwrap();
+        let rule = |fault| Rule::new(fault).on(IoOp::Write).path("MANIFEST");
+        if short {
+            disk.inject(rule(Fault::Short));
+        }
+        disk.inject(rule(Fault::Errno(errno)).nth(u64::from(short)).forever());
+        let error = db.flush().unwrap_err();
+        assert!(error.is_retryable(), "{error:?}");
+        fill(30..40).unwrap();
+        for keep in [0, 50, 100] {
+            let cut = disk.crashed_copy(keep.into(), keep);
+            assert_eq!(contents(&sim_db(&cut, small_options()).unwrap()).len(), 40);
+        }
+        disk.heal();
+        db.flush().unwrap();
+        assert_eq!(db.background_error().map(|error| error.severity), None);
+        let cut = disk.crashed_copy(1, 0);
+        assert_eq!(contents(&sim_db(&cut, small_options()).unwrap()).len(), 40);
+        db.close().unwrap();
+        assert!(sim_db(&disk, small_options()).unwrap().verify().unwrap().is_sound());
     }
 }
 
