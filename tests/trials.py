@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import random
@@ -159,7 +160,10 @@ def mount(source, target, kind, flags=0, options=""):
     encoded = [text.encode() for text in (source, target, kind)]
     if LIBC.mount(*encoded, flags, options.encode()) != 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"mount {kind} on {target}: {os.strerror(code)}")
+        what = f"mount {kind} on {target}: {os.strerror(code)}"
+        # A container's root may have no right to mount, and a kernel no such file system.
+        need(code not in (errno.EPERM, errno.EACCES, errno.ENODEV), f"the right to {what}")
+        raise OSError(code, what)
 
 
 def umount(target, flags=0):
@@ -187,7 +191,12 @@ def on_disk():
 
 
 def on_memory():
-    return "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
+    """A folder in memory, if there is one with enough room; containers have little."""
+    path = "/dev/shm"
+    if not os.path.isdir(path) or not os.access(path, os.W_OK):
+        return None
+    room = os.statvfs(path)
+    return path if room.f_bavail * room.f_frsize > 1 << 29 else None
 
 
 @contextlib.contextmanager
