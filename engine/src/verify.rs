@@ -4,7 +4,6 @@ use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::{Error, Result};
 use crate::iter::internal::InternalIterator;
-use crate::levels::manifest;
 use crate::levels::table_file::TableFile;
 use crate::log::replay::LogFile;
 use crate::metric::{ReadOrigin, ValuePurpose};
@@ -84,17 +83,6 @@ fn try_verify_values(
     Err(Error::corruption(&path, 0, "the table does not use of the value files what the manifest says"))
 }
 
-/// Checks `CURRENT` and the manifest that it names. A manifest may follow another one meanwhile.
-fn verify_manifest(engine: &Engine, report: &mut VerifyReport) {
-    loop {
-        let (number, length) = engine.set.manifest();
-        let checked = manifest::check(&engine.dir, number, length);
-        if number == engine.set.manifest_number() {
-            return report.faults.extend(checked.err());
-        }
-    }
-}
-
 /// Checks the logs of what is in memory, up to where the operating system has them. One that a flush makes superfluous
 /// meanwhile is left out.
 fn verify_logs(engine: &Engine, report: &mut VerifyReport) {
@@ -120,7 +108,7 @@ fn verify_logs(engine: &Engine, report: &mut VerifyReport) {
 /// Checks the manifest, the logs, and every table of the present version with the values that it points to.
 pub(crate) fn verify(engine: &Engine) -> VerifyReport {
     let mut report = VerifyReport::default();
-    verify_manifest(engine, &mut report);
+    report.faults.extend(engine.set.check_manifest().err());
     verify_logs(engine, &mut report);
     let view = engine.view.keep();
     for (level, table) in view.version.tables() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use bettong_metrics::{Counter, Gauge};
 
 use super::edit::VersionEdit;
-use super::manifest::{ManifestState, ManifestWriter};
+use super::manifest::{self, ManifestState, ManifestWriter};
 use super::table_file::TableFile;
 use super::version::Version;
 use crate::context::FileContext;
@@ -110,9 +110,14 @@ impl VersionSet {
         self.facts.lock().logs.clone()
     }
 
-    /// The manifest in force, and how much of it is durable.
-    pub(crate) fn manifest(&self) -> (FileNumber, u64) {
-        self.facts.lock().manifest
+    /// Reads `CURRENT` and the manifest. No edit is written meanwhile: while one manifest follows another, `CURRENT` names the new one
+    /// before anybody else knows of it.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] if they are not as they were written.
+    pub(crate) fn check_manifest(&self) -> Result<()> {
+        let inner = self.inner.lock();
+        manifest::check(&self.files.dir, inner.manifest.number(), inner.manifest.bytes())
     }
 
     pub(crate) fn manifest_number(&self) -> FileNumber {
