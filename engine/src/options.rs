@@ -58,12 +58,14 @@ pub struct Options {
     pub(crate) max_immutable_memtables: usize,
     pub(crate) cache_bytes: usize,
     pub(crate) mapped_reads: bool,
+    pub(crate) mapped_log: bool,
     pub(crate) verify_always: bool,
     pub(crate) verify_at_open: bool,
     pub(crate) table_bytes: u64,
     pub(crate) block_bytes: usize,
     pub(crate) restart_interval: usize,
     pub(crate) filter_bits_per_key: usize,
+    pub(crate) point_index: bool,
     pub(crate) compression: [Compression; LEVELS],
     pub(crate) level_base_bytes: u64,
     pub(crate) level_fanout: u64,
@@ -92,12 +94,14 @@ impl Default for Options {
             max_immutable_memtables: 2,
             cache_bytes: 64 << 20,
             mapped_reads: true,
+            mapped_log: true,
             verify_always: false,
             verify_at_open: false,
             table_bytes: 64 << 20,
             block_bytes: 4 << 10,
             restart_interval: 8,
             filter_bits_per_key: 10,
+            point_index: true,
             compression: compression_below(2),
             level_base_bytes: 256 << 20,
             level_fanout: 10,
@@ -154,6 +158,10 @@ setters! {
     /// reads shorter by a copy and a system call; without them a disk that fails under a mapped page gives a typed error
     /// instead of SIGBUS.
     mapped_reads: bool;
+    /// Whether the log is written through a memory mapping, which saves a system call for each write, where the file system keeps the room
+    /// that is reserved for a file: ext4, XFS and tmpfs. Elsewhere, and with false, each write is a call. Default: true. What is written is as safe
+    /// either way. On a failing disk a mapped log can end the process with SIGBUS, where a call would return an error.
+    mapped_log: bool;
     /// Whether a mapped block's checksum is verified at every read instead of at its first. Default: false. Costs about
     /// 0.3 µs per block of 4 KiB.
     verify_always: bool;
@@ -188,10 +196,16 @@ setters! {
     /// Bytes of a table's data block before compression. Default 4 KiB, from 128 B to 1 MiB. Larger: a smaller index and better
     /// compression; more to search and to read for one key.
     block_bytes: usize;
-    /// Entries between two whole keys in a block. Default 8, from 1 to 128. Smaller: faster look-ups; larger: smaller blocks where keys share prefixes.
+    /// Entries between two whole keys in a block, at most: keys are whole wherever leaving out what they share would save less than an eighth of
+    /// the entry. Default 8, from 1 to 128. Smaller: faster look-ups; larger: smaller blocks where keys share prefixes.
     restart_interval: usize;
-    /// Filter bits a key. Default 10 (about 1 % false positives), from 0 (no filter) to 32.
+    /// Filter bits a key. Default 10 (about 1 % false positives), from 0 (no filter) to 32. Where a table has a point index that is mapped, gets ask
+    /// that instead.
     filter_bits_per_key: usize;
+    /// Whether tables have a point index, which leads from the hash of a key to its entry. Default: true. It takes about 8 bytes a key in the
+    /// file, and a get finds its entry with one look at it; without, filter and index take less, and a get searches. Used with mapped reads. Switch it
+    /// off where even the indexes of all data are larger than memory.
+    point_index: bool;
     /// Compression by level. Default: none on L0 and L1, where data stays briefly, LZ4 below.
     compression: [Compression; LEVELS];
     /// Bytes of the first level below L0 that holds data. Default 256 MiB, at least 4 KiB. The levels below it are each
@@ -230,11 +244,16 @@ impl Options {
     }
 
     /// Default options for those who trust neither disk nor memory: every write is synced, everything is checked when the database
-    /// is opened, and checksums are verified whenever something is read. Tables are read with `pread`, so that a disk that fails under
+    /// is opened, and checksums are verified whenever something is read. Files are read and written with system calls, so that a disk that fails under
     /// a page is a typed error and not SIGBUS, and no block is cached, so that no bit can flip in one. (That compaction checks the order
     /// of what it merges, and every read of a value its key, is so with any options.) Reads cost several times as much.
     pub fn paranoid() -> Options {
-        Options::durable().mapped_reads(false).cache_bytes(0).verify_always(true).verify_at_open(true)
+        Options::durable()
+            .mapped_reads(false)
+            .mapped_log(false)
+            .cache_bytes(0)
+            .verify_always(true)
+            .verify_at_open(true)
     }
 
     /// Default options within about 24 MiB of memory.
@@ -304,7 +323,7 @@ impl Options {
 
     /// The options as names and values, for the `OPTIONS` file and the JSON snapshot.
     pub(crate) fn describe(&self) -> Vec<(String, String)> {
-        let pairs: [(&str, &dyn fmt::Debug); 28] = [
+        let pairs: [(&str, &dyn fmt::Debug); 30] = [
             ("name", &self.name),
             ("instrumentation", &self.instrumentation),
             ("slow_threshold", &self.slow_threshold),
@@ -317,12 +336,14 @@ impl Options {
             ("max_immutable_memtables", &self.max_immutable_memtables),
             ("cache_bytes", &self.cache_bytes),
             ("mapped_reads", &self.mapped_reads),
+            ("mapped_log", &self.mapped_log),
             ("verify_always", &self.verify_always),
             ("verify_at_open", &self.verify_at_open),
             ("table_bytes", &self.table_bytes),
             ("block_bytes", &self.block_bytes),
             ("restart_interval", &self.restart_interval),
             ("filter_bits_per_key", &self.filter_bits_per_key),
+            ("point_index", &self.point_index),
             ("compression", &self.compression),
             ("level_base_bytes", &self.level_base_bytes),
             ("level_fanout", &self.level_fanout),

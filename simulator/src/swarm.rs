@@ -21,6 +21,8 @@ pub struct Swarm {
     pub block_bytes: usize,
     pub restart_interval: usize,
     pub filter_bits_per_key: usize,
+    #[serde(default = "yes")]
+    pub point_index: bool,
     pub cache_bytes: usize,
     pub l0_compaction_tables: usize,
     pub mapped_reads: bool,
@@ -43,6 +45,11 @@ pub enum Timing {
     Sampled,
     /// [`Instrumentation::Full`].
     Full,
+}
+
+/// Seeds that are kept from before there was a choice.
+fn yes() -> bool {
+    true
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +83,7 @@ impl Swarm {
             ttl_seconds: dice.pick(&[None, None, None, None, Some(0), Some(10), Some(1000)]),
             // Histograms are large, and their memory is made anew at each opening.
             timing: dice.pick(&[Timing::None, Timing::None, Timing::None, Timing::Sampled, Timing::Full]),
+            point_index: dice.percent(70),
         }
     }
 
@@ -104,6 +112,7 @@ impl Swarm {
             .block_bytes(self.block_bytes)
             .restart_interval(self.restart_interval)
             .filter_bits_per_key(self.filter_bits_per_key)
+            .point_index(self.point_index)
             .cache_bytes(self.cache_bytes)
             .l0_compaction_tables(self.l0_compaction_tables)
             .mapped_reads(self.mapped_reads)

@@ -17,7 +17,7 @@ use crate::options::Compression;
 use crate::table::builder::{TableBuilder, TableShape};
 use crate::table::cursor::TableCursor;
 use crate::table::properties::Properties;
-use crate::table::reader::{ReadContext, TableIdentity, TableReader};
+use crate::table::reader::{Prospect, ReadContext, TableIdentity, TableReader};
 use crate::values::pointer::ValuePointer;
 use crate::values::stored::with_pointer;
 
@@ -83,6 +83,7 @@ fn build(choice: u8) -> Built {
         block_bytes: if choice & 1 == 0 { 128 } else { 400 },
         restart_interval: 1 + usize::from(choice >> 1 & 3),
         filter_bits_per_key: if choice & 8 == 0 { 10 } else { 0 },
+        point_index: choice & 9 != 1,
         compression: if choice & 16 == 0 { Compression::None } else { Compression::Lz4 },
         keyspace: 0,
     };
@@ -132,7 +133,8 @@ fn check_written(reader: &Arc<TableReader>, written: &[Entry]) {
         "backwards, entries are missing, and nothing is said"
     );
     for (user, trailer, stored) in written {
-        assert_ne!(reader.may_contain(key::hash(user)), Some(false), "the filter denies a key that is there");
+        let denied = matches!(reader.prospect(key::hash(user)), Prospect::Denied);
+        assert!(!denied, "the filter denies a key that is there");
         match get(reader, InternalKey::new(user, *trailer)) {
             Ok(found) => assert_eq!(found.as_ref(), Some(&(*trailer, stored.clone())), "a wrong value"),
             Err(error) => rig::assert_typed(&error),
@@ -169,7 +171,8 @@ fn check_any(reader: &Arc<TableReader>) {
 }
 
 fn get(reader: &TableReader, key: InternalKey<'_>) -> Result<Option<(Trailer, Vec<u8>)>> {
-    let found = reader.get(key, CONTEXT, reader.recorder())?;
+    let hash = key::hash(key.user);
+    let found = reader.get(key, (hash, reader.prospect(hash)), CONTEXT, reader.recorder())?;
     Ok(found.map(|(trailer, value)| (trailer, value.into_bytes())))
 }
 

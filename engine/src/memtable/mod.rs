@@ -1,19 +1,21 @@
 //! The memtable: the newest writes, in memory, in order.
 //!
 //! A skip list (Pugh 1990) in one arena. Writers that have reserved their bytes insert concurrently without locks; readers
-//! never wait. Everything is freed at once when the last reader lets go.
+//! never wait. Beside it a hash index, for gets. Everything is freed at once when the last reader lets go.
 
 mod arena;
 mod skiplist;
+mod index;
 
 use std::sync::Arc;
 
+use index::{HashIndex, Known, Other};
 use skiplist::{NodeRef, SkipList};
 
 use crate::env::names::FileNumber;
 use crate::error::Result;
 use crate::iter::internal::InternalIterator;
-use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Owner, Value};
 use crate::values::file::ValueFile;
@@ -24,6 +26,7 @@ pub(crate) use skiplist::Reservation;
 #[derive(Debug)]
 pub(crate) struct Memtable {
     list: SkipList,
+    index: HashIndex,
     log: FileNumber,
     /// The values that were large enough to stay in the log.
     values: Arc<ValueFile>,
@@ -40,8 +43,10 @@ impl Owner for Memtable {}
 impl Memtable {
     /// An empty memtable of `capacity` bytes for the writes in the log segment `values`.
     pub(crate) fn new(capacity: usize, values: &Arc<ValueFile>) -> Memtable {
+        let list = SkipList::new(capacity);
         Memtable {
-            list: SkipList::new(capacity),
+            index: HashIndex::new(list.capacity()),
+            list,
             log: values.number,
             values: values.clone(),
             pointers: AtomicU64::new(0),
@@ -90,7 +95,15 @@ impl Memtable {
 
     /// Inserts one entry into reserved room. Each key and sequence number is inserted once.
     pub(crate) fn insert(&self, room: &mut Reservation, key: InternalKey<'_>, value: &[u8]) {
-        self.list.insert(room, key, value);
+        let node = self.list.insert(room, key, value);
+        self.index.put(key::hash(key.user), node, |other| {
+            let other = self.list.node(other).key();
+            match other.user == key.user {
+                false => Other::Key,
+                true if other.trailer < key.trailer => Other::Older,
+                true => Other::Newer,
+            }
+        });
         if key.trailer.kind() != Some(Kind::Value) {
             self.count_rare(key.trailer.kind());
         }
@@ -107,15 +120,25 @@ impl Memtable {
         }
     }
 
-    /// The newest entry of `user` at or before `seq`.
+    /// The newest entry of `user`, whose hash that is, at or before `seq`.
     #[inline]
-    pub(crate) fn get(&self, user: &[u8], seq: SeqNo) -> Option<(Trailer, &[u8])> {
-        self.find(user, seq).map(|node| (node.key().trailer, node.value()))
+    pub(crate) fn get(&self, user: &[u8], hash: u64, seq: SeqNo) -> Option<(Trailer, &[u8])> {
+        let newest = match self.index.find(hash, |node| self.list.node(node).key().user == user) {
+            Known::Absent => return None,
+            Known::Newest(node) => Some(self.list.node(node)).filter(|node| node.key().trailer.seq() <= seq),
+            Known::Unsure => None,
+        };
+        // Newer than the read, or not in the index: the list knows.
+        let node = match newest {
+            Some(node) => node,
+            None => self.search(user, seq)?,
+        };
+        Some((node.key().trailer, node.value()))
     }
 
-    /// A function of its own: the search wants all registers, and what is around it in a get must not take any from it.
+    #[cold]
     #[inline(never)]
-    fn find(&self, user: &[u8], seq: SeqNo) -> Option<skiplist::Node<'_>> {
+    fn search(&self, user: &[u8], seq: SeqNo) -> Option<skiplist::Node<'_>> {
         let node = self.list.seek(InternalKey::seek(user, seq))?;
         (node.key().user == user).then_some(node)
     }
@@ -141,6 +164,11 @@ impl Memtable {
     /// Bytes of all keys and values.
     pub(crate) fn payload_bytes(&self) -> u64 {
         self.payload.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the index of keys, which are not part of the others.
+    pub(crate) fn index_bytes(&self) -> usize {
+        self.index.bytes()
     }
 
     /// Bytes taken of the arena.

@@ -41,7 +41,7 @@ pub(crate) struct Reservation {
 
 /// A node's place, for cursors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NodeRef(u32);
+pub(super) struct NodeRef(pub(super) u32);
 
 /// A node that can be read.
 #[derive(Clone, Copy)]
@@ -64,6 +64,10 @@ impl SkipList {
         node_len(HEIGHT_MAX, 0, 0) + bytes
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        self.arena.capacity()
+    }
+
     pub(super) fn used_bytes(&self) -> usize {
         self.arena.used_bytes()
     }
@@ -82,7 +86,7 @@ impl SkipList {
         Some(Reservation { next, end: next + bytes })
     }
 
-    pub(super) fn insert(&self, room: &mut Reservation, key: InternalKey<'_>, value: &[u8]) {
+    pub(super) fn insert(&self, room: &mut Reservation, key: InternalKey<'_>, value: &[u8]) -> NodeRef {
         let height = height_of(key.trailer.seq());
         let offset = room.next;
         room.next += node_len(height, key.user.len(), value.len());
@@ -102,6 +106,7 @@ impl SkipList {
         for (level, (before, after)) in splice.into_iter().enumerate().take(height) {
             self.link(offset, level, key, prefix, (before, after));
         }
+        NodeRef((offset / UNIT_BYTES) as u32)
     }
 
     fn write_node(&self, offset: usize, height: usize, key: InternalKey<'_>, value: &[u8]) {

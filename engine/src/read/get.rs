@@ -14,7 +14,7 @@ use crate::levels::table_file::TableFile;
 use crate::metric::{HIT, LevelCells, ReadOrigin, ValuePurpose};
 use crate::read::point::ReadPoint;
 use crate::report::{ReportGet, Untimed, UntimedStop};
-use crate::table::reader::ReadContext;
+use crate::table::reader::{Prospect, ReadContext};
 use crate::value::Value;
 use crate::values::stored::{EXPIRY_BYTES, Place, Stored};
 use crate::view::View;
@@ -24,6 +24,8 @@ use crate::view::View;
 struct Search<'a> {
     view: &'a View,
     user: &'a [u8],
+    /// Of `user`.
+    hash: u64,
     seq: SeqNo,
 }
 
@@ -55,11 +57,12 @@ pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoi
     // behind its reference: that leaves a register for what the instrumentation remembers.
     let begun = if engine.gate.is_closed() { None } else { engine.recorder.begin(Operation::Get) };
     let Some(begun) = begun else { return get_timed(engine, view, user, point) };
-    let Some((trailer, value)) = view.active.get(user, point.seq) else {
-        return get_beyond(engine, view, user, point, begun);
+    let search = Search { view, user, hash: key::hash(user), seq: point.seq };
+    let Some((trailer, value)) = view.active.get(user, search.hash, point.seq) else {
+        return get_beyond(engine, search, point, begun);
     };
     if trailer.kind() != Some(Kind::Value) {
-        return get_unusual(engine, view, user, point, (trailer, value), begun);
+        return get_unusual(engine, search, point, (trailer, value), begun);
     }
     begun.end_in_memtable(Some(value.len() as u64));
     Ok(Some(view.active.lend(value)))
@@ -69,7 +72,7 @@ pub(crate) fn get(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoi
 #[inline(never)]
 fn get_timed(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<Option<Value>> {
     let timer = engine.recorder.start(Operation::Get);
-    let search = Search { view, user, seq: point.seq };
+    let search = Search { view, user, hash: key::hash(user), seq: point.seq };
     let found = engine.gate.check_read().and_then(|()| search.all(&timer));
     noting(engine, found.and_then(|hit| conclude(engine, search, point, hit, &timer)))
 }
@@ -82,7 +85,7 @@ fn noting<T>(engine: &Engine, found: Result<T>) -> Result<T> {
 /// Whether `user` has a value in `view`. A separated one is not read.
 pub(crate) fn contains(engine: &Engine, view: &Arc<View>, user: &[u8], point: ReadPoint) -> Result<bool> {
     let timer = engine.recorder.start(Operation::Get);
-    let search = Search { view, user, seq: point.seq };
+    let search = Search { view, user, hash: key::hash(user), seq: point.seq };
     let found = engine.gate.check_read().and_then(|()| search.all(&timer)).and_then(|hit| {
         let Some(Hit { trailer, stored, source }) = hit else {
             timer.served(GetSource::Miss, false);
@@ -100,12 +103,10 @@ pub(crate) fn contains(engine: &Engine, view: &Arc<View>, user: &[u8], point: Re
 #[inline(never)]
 fn get_beyond(
     engine: &Engine,
-    view: &Arc<View>,
-    user: &[u8],
+    search: Search<'_>,
     point: ReadPoint,
     begun: Begun<'_>,
 ) -> Result<Option<Value>> {
-    let search = Search { view, user, seq: point.seq };
     match search.beyond(Untimed(&begun)) {
         Ok(Some(hit)) if !hit.is_usual() => resolve_begun(engine, search, point, &hit, begun),
         Ok(hit) => {
@@ -127,8 +128,7 @@ fn get_beyond(
 #[inline(never)]
 fn get_unusual(
     engine: &Engine,
-    view: &Arc<View>,
-    user: &[u8],
+    search: Search<'_>,
     point: ReadPoint,
     (trailer, stored): (Trailer, &[u8]),
     begun: Begun<'_>,
@@ -137,8 +137,7 @@ fn get_unusual(
         begun.end_in_memtable(None);
         return Ok(None);
     }
-    let search = Search { view, user, seq: point.seq };
-    let hit = Hit { trailer, stored: view.active.lend(stored), source: GetSource::Memtable };
+    let hit = Hit { trailer, stored: search.view.active.lend(stored), source: GetSource::Memtable };
     resolve_begun(engine, search, point, &hit, begun)
 }
 
@@ -190,7 +189,7 @@ impl Hit {
 impl Search<'_> {
     /// Searches all there is.
     fn all(self, timer: &OperationTimer<'_>) -> Result<Option<Hit>> {
-        match self.view.active.get(self.user, self.seq) {
+        match self.view.active.get(self.user, self.hash, self.seq) {
             Some((trailer, value)) => {
                 Ok(Some(Hit { trailer, stored: self.view.active.lend(value), source: GetSource::Memtable }))
             }
@@ -202,7 +201,7 @@ impl Search<'_> {
     #[inline]
     fn beyond<R: ReportGet>(self, report: R) -> std::result::Result<Option<Hit>, Stopped<R::Stop>> {
         for memtable in &self.view.immutables {
-            if let Some((trailer, value)) = memtable.get(self.user, self.seq) {
+            if let Some((trailer, value)) = memtable.get(self.user, self.hash, self.seq) {
                 let stored = memtable.lend(value);
                 return Ok(Some(Hit { trailer, stored, source: GetSource::Immutable }));
             }
@@ -218,7 +217,6 @@ impl Search<'_> {
         from: Progress,
         report: R,
     ) -> std::result::Result<Option<Hit>, Stopped<R::Stop>> {
-        let hash = key::hash(self.user);
         for (at, level) in self.view.version.levels.iter().enumerate() {
             if level.tables.is_empty() || at < from.level {
                 continue;
@@ -226,9 +224,9 @@ impl Search<'_> {
             let begin = if at == from.level { from } else { Progress { level: at, ..Progress::default() } };
             let found = if at == 0 {
                 let covering = level.tables.iter().filter(|table| table.meta.covers(self.user));
-                self.find_first(covering, hash, begin, report)?
+                self.find_first(covering, begin, report)?
             } else {
-                self.find_first(level.table_for(self.user).into_iter(), hash, begin, report)?
+                self.find_first(level.table_for(self.user).into_iter(), begin, report)?
             };
             if let Some((trailer, stored)) = found {
                 return Ok(Some(Hit { trailer, stored, source: GetSource::Level(at) }));
@@ -242,7 +240,6 @@ impl Search<'_> {
     fn find_first<'t, R: ReportGet>(
         self,
         tables: impl Iterator<Item = &'t Arc<TableFile>>,
-        hash: u64,
         from: Progress,
         report: R,
     ) -> std::result::Result<Found, Stopped<R::Stop>> {
@@ -260,9 +257,9 @@ impl Search<'_> {
                 report.leave_fast_path().map_err(stopped)?;
                 table.reader().map_err(|error| stopped(error.into()))?
             };
-            let filtered = reader.may_contain(hash);
+            let prospect = reader.prospect(self.hash);
             report.mark(Stage::Filter);
-            if filtered == Some(false) {
+            if matches!(prospect, Prospect::Denied) {
                 count_open(open.is_some(), report);
                 report.add(cells.filter_negative, 1);
                 at.tables += 1;
@@ -270,7 +267,8 @@ impl Search<'_> {
             }
             report.table_checked();
             let context = ReadContext { level: at.level, origin: ReadOrigin::Get };
-            let found = reader.get(InternalKey::seek(self.user, self.seq), context, report);
+            let sought = InternalKey::seek(self.user, self.seq);
+            let found = reader.get(sought, (self.hash, prospect), context, report);
             if found.as_ref().is_err_and(R::starts_over) {
                 return found.map_err(stopped);
             }
@@ -280,7 +278,7 @@ impl Search<'_> {
             }
             at = Progress { tables: at.tables + 1, probed: true, ..at };
             let found = found.map_err(|stop| Stopped(stop, at))?;
-            if filtered.is_some() {
+            if !matches!(prospect, Prospect::Unknown) {
                 // A key whose only versions are newer than the snapshot counts as false: the filter cannot know better.
                 let outcome =
                     if found.is_some() { cells.filter_true_positive } else { cells.filter_false_positive };

@@ -79,6 +79,46 @@ impl<'a> Block<'a> {
     }
 }
 
+/// The newest version of a user key in the run of entries from one restart to the next, which begins at `offset` of a block: its trailer, and
+/// its value as a range of the block's bytes.
+///
+/// No key is put together. Keys ascend, so how many bytes the last one had in common with `user` says all: one that shares more with
+/// it lies before `user`, too, and one that shares less lies behind it.
+#[inline]
+pub(crate) fn find_in_run(block: &[u8], offset: usize, user: &[u8]) -> Result<Option<FoundEntry>, Damaged> {
+    let bytes = Block { entries: block, restarts: &[] };
+    let mut entry = bytes.entry(offset)?;
+    let (mut matched, mut key_len) = (0, 0);
+    loop {
+        if entry.shared > key_len || entry.trailer.kind().is_none() {
+            return Err(Damaged);
+        }
+        key_len = entry.shared + entry.suffix.len();
+        let rest = user.get(matched..).ok_or(Damaged)?;
+        if entry.shared == matched && entry.suffix == rest {
+            let value = entry.next - entry.value.len()..entry.next;
+            return Ok(Some((entry.trailer, value)));
+        }
+        if entry.shared < matched {
+            return Ok(None);
+        }
+        if entry.shared == matched {
+            if entry.suffix > rest {
+                return Ok(None);
+            }
+            matched += entry.suffix.iter().zip(rest).take_while(|(a, b)| a == b).count();
+        }
+        // The next entry is a restart if it shares nothing; behind the last one lie the restarts, of which the first is 0.
+        if block.get(entry.next).is_none_or(|shared| *shared == 0) {
+            return Ok(None);
+        }
+        entry = bytes.entry(entry.next)?;
+    }
+}
+
+/// An entry's trailer, and where its value is.
+pub(crate) type FoundEntry = (Trailer, std::ops::Range<usize>);
+
 struct RawEntry<'a> {
     shared: usize,
     trailer: Trailer,

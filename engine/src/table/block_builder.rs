@@ -6,9 +6,17 @@
 //! restart offsets  4 each: entries with shared = 0
 //! restarts         4
 //! ```
+//!
+//! A key that shares bytes with the one before leaves them out, up to the next restart. Where that would save less than an eighth of
+//! the entry the key is whole, and so a restart as well: it is found without reading what lies before it.
 
 use crate::coding::put_varint;
 use crate::key::InternalKey;
+
+/// What leaving bytes of a key out has to save: one of so many of its entry.
+const WORTH_SHARING: usize = 8;
+/// What a restart takes.
+const RESTART_BYTES: usize = 4;
 
 /// A data block in the making.
 #[derive(Debug)]
@@ -31,15 +39,15 @@ impl BlockBuilder {
         }
     }
 
-    /// Adds an entry; keys come in order.
-    pub(crate) fn add(&mut self, key: InternalKey<'_>, value: &[u8]) {
-        let shared = if self.restarts.is_empty() || self.since_restart == self.restart_interval {
+    /// Adds an entry; keys come in order. Returns the restart at or before it.
+    pub(crate) fn add(&mut self, key: InternalKey<'_>, value: &[u8]) -> usize {
+        let mut shared = common_prefix(&self.last_key, key.user);
+        let worth_it = shared * WORTH_SHARING > key.user.len() + value.len() + RESTART_BYTES * WORTH_SHARING;
+        if self.restarts.is_empty() || self.since_restart == self.restart_interval || !worth_it {
             self.restarts.push(self.bytes.len() as u32);
             self.since_restart = 0;
-            0
-        } else {
-            common_prefix(&self.last_key, key.user)
-        };
+            shared = 0;
+        }
         let unshared = key.user.get(shared..).unwrap_or_default();
         put_varint(&mut self.bytes, shared as u64);
         put_varint(&mut self.bytes, unshared.len() as u64);
@@ -50,6 +58,7 @@ impl BlockBuilder {
         self.last_key.truncate(shared);
         self.last_key.extend_from_slice(unshared);
         self.since_restart += 1;
+        self.restarts.last().map_or(0, |restart| *restart as usize)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

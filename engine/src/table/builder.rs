@@ -6,6 +6,7 @@ use super::block_builder::BlockBuilder;
 use super::filter;
 use super::format::{self, BlockHandle, Footer};
 use super::index::IndexBuilder;
+use super::point_index::PointIndexBuilder;
 use super::properties::Properties;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
@@ -20,8 +21,8 @@ use crate::values::usage::UsageByFile;
 
 /// Bytes gathered before they are handed to the operating system.
 const WRITE_BYTES: usize = 256 << 10;
-/// The filter's lines begin at a multiple of this, so that each is one cache line of a mapped table.
-const FILTER_ALIGN: u64 = 64;
+/// Filter and point index begin at a multiple of this, so that each of their lines is one cache line of a mapped table.
+const LINE_ALIGN: u64 = 64;
 
 /// How a table is to be built.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,7 @@ pub(crate) struct TableShape {
     pub(crate) block_bytes: usize,
     pub(crate) restart_interval: usize,
     pub(crate) filter_bits_per_key: usize,
+    pub(crate) point_index: bool,
     pub(crate) compression: Compression,
     pub(crate) keyspace: u32,
 }
@@ -40,6 +42,7 @@ impl TableShape {
             block_bytes: options.block_bytes,
             restart_interval: options.restart_interval,
             filter_bits_per_key: options.filter_bits_per_key,
+            point_index: options.point_index,
             compression: options.compression.get(level).copied().unwrap_or(Compression::None),
             keyspace,
         }
@@ -70,6 +73,8 @@ pub(crate) struct TableBuilder {
     buffer_offset: u64,
     block: BlockBuilder,
     index: IndexBuilder,
+    points: Option<PointIndexBuilder>,
+    /// Of the user keys, for filter and point index.
     hashes: Vec<u64>,
     last_user: Vec<u8>,
     last_trailer: Trailer,
@@ -100,6 +105,7 @@ impl TableBuilder {
             buffer_offset: 0,
             block: BlockBuilder::new(shape.restart_interval),
             index: IndexBuilder::default(),
+            points: shape.point_index.then(|| PointIndexBuilder::new(shape.block_bytes)),
             hashes: Vec::new(),
             last_user: Vec::new(),
             last_trailer: Trailer(0),
@@ -125,7 +131,7 @@ impl TableBuilder {
         }
         let new_user = first || key.user != self.last_user.as_slice();
         if new_user {
-            if self.shape.filter_bits_per_key > 0 {
+            if self.shape.filter_bits_per_key > 0 || self.points.is_some() {
                 self.hashes.push(key::hash(key.user));
             }
             self.last_user.clear();
@@ -136,7 +142,10 @@ impl TableBuilder {
         }
         self.last_trailer = key.trailer;
         self.count(key, value);
-        self.block.add(key, value);
+        let restart = self.block.add(key, value);
+        if let Some(points) = self.points.as_mut().filter(|_| new_user) {
+            points.add(restart);
+        }
         if self.block.len() >= self.shape.block_bytes { self.end_block() } else { Ok(()) }
     }
 
@@ -183,16 +192,16 @@ impl TableBuilder {
             self.end_block()?;
         }
         self.properties.largest = std::mem::take(&mut self.last_user);
+        let blocks_end = self.offset();
         let filter_bytes = filter::build(&self.hashes, self.shape.filter_bits_per_key);
-        let padding = self.offset().next_multiple_of(FILTER_ALIGN) - self.offset();
-        self.buffer.resize(self.buffer.len() + padding as usize, 0);
-        let filter =
-            if filter_bytes.is_empty() { BlockHandle::default() } else { self.put_section(&filter_bytes) };
+        let filter = self.put_lines(&filter_bytes);
+        let points = self.points.take().map(|points| points.finish(&self.hashes, blocks_end));
+        let point_index = self.put_lines(&points.unwrap_or_default());
         let index_bytes = std::mem::take(&mut self.index).finish();
         let index = self.put_section(&index_bytes);
         let properties_bytes = self.properties.encode();
         let properties = self.put_section(&properties_bytes);
-        let footer = Footer { properties, index, filter, point_index: BlockHandle::default() };
+        let footer = Footer { properties, index, filter, point_index };
         let encoded = footer.encode(self.id, FORMAT_VERSION, self.offset());
         self.buffer.extend_from_slice(&encoded);
         self.hand_over()?;
@@ -246,9 +255,22 @@ impl TableBuilder {
         self.buffer.extend_from_slice(bytes);
         format::put_block_trailer(&mut self.buffer, start, compression, self.id, offset);
         self.index.add(InternalKey::new(&self.last_user, self.last_trailer), handle);
+        if let Some(points) = &mut self.points {
+            points.end_block(offset, compression != format::STORED);
+        }
         self.block.clear();
         self.properties.data_blocks += 1;
         if self.buffer.len() >= WRITE_BYTES { self.hand_over() } else { Ok(()) }
+    }
+
+    /// Puts a section of lines; without bytes there is none.
+    fn put_lines(&mut self, bytes: &[u8]) -> BlockHandle {
+        if bytes.is_empty() {
+            return BlockHandle::default();
+        }
+        let padding = self.offset().next_multiple_of(LINE_ALIGN) - self.offset();
+        self.buffer.resize(self.buffer.len() + padding as usize, 0);
+        self.put_section(bytes)
     }
 
     fn put_section(&mut self, bytes: &[u8]) -> BlockHandle {
@@ -267,4 +289,4 @@ impl TableBuilder {
     }
 }
 
-const _: () = assert!(HEADER_BYTES.is_multiple_of(FILTER_ALIGN));
+const _: () = assert!(HEADER_BYTES.is_multiple_of(LINE_ALIGN));

@@ -12,8 +12,6 @@
 //! 64  lines    64 each
 //! ```
 
-use bettong_metrics::planted;
-
 use crate::coding::Decoder;
 
 const LINE_BYTES: usize = 64;
@@ -77,9 +75,6 @@ impl Filter {
     /// Whether the key with this hash may be in the table. `false` is certain.
     #[inline]
     pub(crate) fn may_contain(self, bytes: &[u8], hash: u64) -> bool {
-        if planted("filter_misses_keys") && hash.is_multiple_of(61) {
-            return false;
-        }
         let start = HEADER + line_of(hash, self.lines) * LINE_BYTES;
         let Some(line) = bytes.get(start..).and_then(|rest| rest.first_chunk::<LINE_BYTES>()) else {
             return true;

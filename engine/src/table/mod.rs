@@ -1,12 +1,13 @@
 //! Tables (SSTables): immutable sorted files. See `docs/formats/table.md`.
 //!
 //! ```text
-//! header 64 | data block … data block | filter | index | properties | footer 96
+//! header 64 | data block … data block | filter | point index | index | properties | footer 96
 //! ```
 
 pub(crate) mod format;
 pub(crate) mod properties;
 pub(crate) mod filter;
+pub(crate) mod point_index;
 pub(crate) mod block;
 pub(crate) mod block_builder;
 pub(crate) mod index;

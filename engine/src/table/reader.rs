@@ -1,16 +1,19 @@
 //! Reads a table: a key, a block, or all of it.
 
+mod verify;
+
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bettong_metrics::{Counter, Event, EventKind, Histogram, Recorder, Stage, Stopwatch};
+use bettong_metrics::{Counter, Event, EventKind, Histogram, Recorder, Stage, Stopwatch, planted};
 
 use super::block::{self, Block, BlockCursor, Damaged};
 use super::filter::Filter;
 use super::format::{self, BLOCK_TRAILER_BYTES, BlockHandle, FOOTER_BYTES, Footer};
 use super::index::Index;
+use super::point_index::{Candidates, PointIndex, Position};
 use super::properties::Properties;
 use crate::cache::BlockKey;
 use crate::context::FileContext;
@@ -19,7 +22,7 @@ use crate::env::file::Mapping;
 use crate::env::names::{FileName, FileNumber};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
-use crate::key::{self, InternalKey, Trailer};
+use crate::key::{InternalKey, Trailer};
 use crate::metric::{FileLabel, LevelCells, ReadOrigin};
 use crate::report::Report;
 use crate::value::Value;
@@ -48,6 +51,7 @@ pub(crate) struct TableReader {
     source: Source,
     index: Section,
     filter: Option<(Filter, Section)>,
+    points: Option<(PointIndex, Section)>,
     properties: Properties,
     /// One bit for each block: its checksum was good when it was first touched in the mapping.
     verified: Box<[AtomicU64]>,
@@ -57,6 +61,19 @@ pub(crate) struct TableReader {
 enum Source {
     Mapped(Arc<Mapping>),
     File(DataFile),
+}
+
+/// What is known of a key before the table is looked into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Prospect {
+    /// It is not there.
+    Denied,
+    /// It may be at one of these places.
+    At(Candidates),
+    /// It may be there.
+    Somewhere,
+    /// There is nothing to ask.
+    Unknown,
 }
 
 /// A checked section: part of the mapping, or read into memory.
@@ -152,22 +169,43 @@ impl TableReader {
             let filter = Filter::decode(&bytes);
             Some((filter.ok_or(fault(footer.filter.offset, "the filter is of no known kind"))?, bytes))
         };
+        // Searched in place, or not at all: in memory it would take much.
+        let points = if footer.point_index.len == 0 || !context.mapped {
+            None
+        } else {
+            let bytes = section(footer.point_index, "the point index's checksum does not match")?;
+            let points = PointIndex::decode(&bytes).filter(|points| points.blocks() == blocks);
+            let fault = fault(footer.point_index.offset, "the point index is of no known kind");
+            Some((points.ok_or(fault)?, bytes))
+        };
         let properties = section(footer.properties, "the properties' checksum does not match")?;
         let properties = Properties::decode(&properties)
             .ok_or(fault(footer.properties.offset, "the properties contradict themselves"))?;
         let verified = (0..blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let context = context.clone();
-        Ok(TableReader { context, path: path.into(), identity, source, index, filter, properties, verified })
+        let path = path.into();
+        Ok(TableReader { context, path, identity, source, index, filter, points, properties, verified })
     }
 
     pub(crate) fn properties(&self) -> &Properties {
         &self.properties
     }
 
-    /// Whether a user key with this hash may be in the table; `None` if the table has no filter.
+    /// What there is to know of a user key with this hash.
     #[inline]
-    pub(crate) fn may_contain(&self, hash: u64) -> Option<bool> {
-        self.filter.as_ref().map(|(filter, bytes)| filter.may_contain(bytes, hash))
+    pub(crate) fn prospect(&self, hash: u64) -> Prospect {
+        if planted("filter_misses_keys") && hash.is_multiple_of(61) {
+            return Prospect::Denied;
+        }
+        if let Some((points, bytes)) = &self.points {
+            let candidates = points.candidates(bytes, hash);
+            return if candidates.is_empty() { Prospect::Denied } else { Prospect::At(candidates) };
+        }
+        match &self.filter {
+            Some((filter, bytes)) if filter.may_contain(bytes, hash) => Prospect::Somewhere,
+            Some(_) => Prospect::Denied,
+            None => Prospect::Unknown,
+        }
     }
 
     /// Bytes of memory held outside of mappings: filter and index of a table that is not mapped.
@@ -188,8 +226,99 @@ impl TableReader {
         if matches!(self.source, Source::File(_)) { self.index.len() } else { 0 }
     }
 
-    /// The first entry at or after `key`, if it has the same user key.
+    /// The first entry at or after `key`, if it has the same user key. `prospect` is that of the key's hash.
+    #[inline]
     pub(crate) fn get<R: Report>(
+        &self,
+        key: InternalKey<'_>,
+        (hash, prospect): (u64, Prospect),
+        context: ReadContext,
+        report: R,
+    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
+        match (&self.points, prospect) {
+            (_, Prospect::Denied) => Ok(None),
+            (Some((points, bytes)), Prospect::At(candidates)) => {
+                let sought = (hash, candidates, key.user);
+                let newest = self.find_newest((*points, bytes), sought, context, report)?;
+                match newest {
+                    // Newer than the read: what came before it lies behind it.
+                    Some((trailer, _)) if trailer > key.trailer => self.search(key, context, report),
+                    found => Ok(found),
+                }
+            }
+            _ => self.search(key, context, report),
+        }
+    }
+
+    /// The newest version of a user key, which is at one of its candidates or nowhere.
+    #[inline]
+    fn find_newest<R: Report>(
+        &self,
+        (points, bytes): (PointIndex, &[u8]),
+        (hash, mut candidates, user): (u64, Candidates, &[u8]),
+        context: ReadContext,
+        report: R,
+    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
+        while let Some(position) = candidates.next(points, bytes, hash) {
+            let place = points.block(bytes, position.block).ok_or_else(|| self.damaged_index())?;
+            report.mark(Stage::Index);
+            let found = self.find_at(position, place, user, context, report)?;
+            report.mark(Stage::Data);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The newest version of a user key in the run at `position` of the block at `place`.
+    #[inline]
+    fn find_at<R: Report>(
+        &self,
+        position: Position,
+        (offset, stored_len, compressed): (u64, u64, bool),
+        user: &[u8],
+        context: ReadContext,
+        report: R,
+    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
+        let len = stored_len.checked_sub(BLOCK_TRAILER_BYTES).ok_or_else(|| self.damaged_index())?;
+        let handle = BlockHandle { offset, len: len as u32 };
+        if !handle.fits(self.identity.bytes) {
+            return Err(self.damaged_index().into());
+        }
+        if let (Source::Mapped(map), false) = (&self.source, compressed) {
+            let block = self.mapped_block(map, position.block, handle, context, report)?;
+            let found = self.sound(block::find_in_run(block, position.offset, user), position.block)?;
+            let Some((trailer, range)) = found else { return Ok(None) };
+            let value = block.get(range).unwrap_or_default();
+            // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
+            return Ok(Some((trailer, unsafe { Value::lent(value, || map.clone()) })));
+        }
+        let stored = || self.source.read(handle.offset, handle.stored_len());
+        let block = self.cached(handle, context, report, stored)?;
+        let found = self.sound(block::find_in_run(&block, position.offset, user), position.block)?;
+        Ok(found.map(|(trailer, range)| (trailer, block.lend(range))))
+    }
+
+    /// A block that lies in the mapping as it is, checked.
+    #[inline]
+    fn mapped_block<'a, R: Report>(
+        &self,
+        map: &'a Mapping,
+        at: usize,
+        handle: BlockHandle,
+        context: ReadContext,
+        report: R,
+    ) -> std::result::Result<&'a [u8], R::Stop> {
+        let stored =
+            map.get(handle.offset as usize..).and_then(|rest| rest.get(..handle.stored_len() as usize));
+        let stored = stored.ok_or_else(|| self.damaged_index())?;
+        self.verify_mapped(stored, at, handle, context, report)?;
+        Ok(stored.get(..handle.len as usize).unwrap_or_default())
+    }
+
+    /// Searches for an entry by its key.
+    fn search<R: Report>(
         &self,
         key: InternalKey<'_>,
         context: ReadContext,
@@ -277,7 +406,7 @@ impl TableReader {
     #[inline]
     fn verify_mapped<R: Report>(
         &self,
-        stored: &BlockBytes,
+        stored: &[u8],
         at: usize,
         handle: BlockHandle,
         context: ReadContext,
@@ -338,7 +467,7 @@ impl TableReader {
 
     fn check<'a>(
         &self,
-        stored: &'a BlockBytes,
+        stored: &'a [u8],
         handle: BlockHandle,
         context: ReadContext,
     ) -> Result<(&'a [u8], u8)> {
@@ -350,52 +479,6 @@ impl TableReader {
             count_damage(recorder, self.identity.number, &error);
             error
         })
-    }
-
-    /// Reads everything and checks what a single read does not: order across blocks, counts, filter, bounds.
-    pub(crate) fn verify(&self, level: usize) -> Result<u64> {
-        let context = ReadContext { level, origin: ReadOrigin::Verify };
-        let index = self.index()?;
-        let mut entries = 0;
-        let mut last: Option<(Vec<u8>, Trailer)> = None;
-        for at in 0..index.len() {
-            let (bound, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
-            let fault = |what| Error::corruption(&self.path, handle.offset, what);
-            if !handle.fits(self.identity.bytes) {
-                return Err(self.damaged_index());
-            }
-            let stored = self.source.read(handle.offset, handle.stored_len())?;
-            self.check(&stored, handle, context)?;
-            let bytes = self.block(index, at, context, &self.context.recorder)?;
-            let mut missed = false;
-            let mut cursor = BlockCursor::new();
-            let parsed = self.sound(Block::parse(&bytes), at)?;
-            self.sound(cursor.seek_to_first(parsed), at)?;
-            let before = last.as_ref().map(|(user, trailer)| InternalKey::new(user, *trailer));
-            if before >= cursor.key() {
-                return Err(fault("a block's keys do not follow those of the block before"));
-            }
-            let mut newest = None;
-            entries += self.sound(
-                block::check_order(parsed, |key| {
-                    missed |= self.may_contain(key::hash(key.user)) == Some(false);
-                    newest = Some((key.user.to_vec(), key.trailer));
-                }),
-                at,
-            )?;
-            if missed {
-                return Err(fault("the filter denies a key that is there"));
-            }
-            last = newest;
-            if last.as_ref().map(|(user, trailer)| InternalKey::new(user, *trailer)) != Some(bound) {
-                return Err(fault("the index names another last key than the block has"));
-            }
-        }
-        let largest = last.map(|(user, _)| user).unwrap_or_default();
-        if entries != self.properties.entries || largest != self.properties.largest {
-            return Err(Error::corruption(&self.path, 0, "the table does not hold what its properties say"));
-        }
-        Ok(entries)
     }
 }
 

@@ -1,0 +1,136 @@
+//! From the hash of a key to its newest entry: a get asks this, and walks the list only where it is told to.
+//!
+//! Open addressing over slots of four bytes: a link to a node, and in the bits that links of this memtable do not need, bits of the
+//! hash. A slot is filled once and from then on leads to the same key, to ever newer versions of it. Since no slot becomes free again, a key
+//! lies before the first free slot of its row or not in the memtable, whoever inserts meanwhile. Rows end after [`ROW`] slots: a key
+//! that finds no place is not in the index, and whoever sees a full row walks the list. So a memtable of unusually small entries
+//! becomes slower, and nothing else.
+
+use std::sync::atomic::Ordering;
+
+use super::arena::{Arena, UNIT_BYTES};
+use super::skiplist::NodeRef;
+
+/// Bytes of a memtable for each slot: entries of a hundred bytes fill a third of the slots, and the smallest there are nearly all.
+const BYTES_PER_SLOT: usize = 48;
+/// Slots that are looked at for a key: two cache lines.
+const ROW: usize = 32;
+const SLOT_BYTES: usize = 4;
+
+/// The index.
+#[derive(Debug)]
+pub(super) struct HashIndex {
+    slots: Arena,
+    len: usize,
+    link_bits: u32,
+}
+
+/// What a node is to the one that is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Other {
+    /// It has another key.
+    Key,
+    /// It is an older version.
+    Older,
+    /// It is a newer version.
+    Newer,
+}
+
+/// What the index knows of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// This is its newest version.
+    Newest(NodeRef),
+    /// It is not in the memtable.
+    Absent,
+    /// Nothing.
+    Unsure,
+}
+
+impl HashIndex {
+    /// An index for nodes in the first `capacity` bytes of an arena.
+    pub(super) fn new(capacity: usize) -> HashIndex {
+        let len = (capacity / BYTES_PER_SLOT).max(1);
+        let link_bits = (capacity / UNIT_BYTES + 1).next_power_of_two().ilog2();
+        HashIndex { slots: Arena::new(len * SLOT_BYTES), len, link_bits }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.len * SLOT_BYTES
+    }
+
+    /// Leads the key with this hash to `node`, unless it leads to a newer version. `compare` says what a node is to this one. The node is complete.
+    pub(super) fn put(&self, hash: u64, node: NodeRef, compare: impl Fn(NodeRef) -> Other) {
+        let wanted = self.slot_of(hash, node);
+        for at in self.row(hash) {
+            let slot = self.slot(at);
+            let mut found = slot.load(Ordering::Acquire);
+            loop {
+                let other = if found == 0 { Other::Older } else { self.compare(found, wanted, &compare) };
+                match other {
+                    Other::Key => break,
+                    Other::Newer => return,
+                    Other::Older => {}
+                }
+                // Release: whoever meets the link sees the node.
+                match slot.compare_exchange(found, wanted, Ordering::Release, Ordering::Acquire) {
+                    Ok(_) => return,
+                    Err(now) => found = now,
+                }
+            }
+        }
+    }
+
+    fn compare(&self, found: u32, wanted: u32, compare: impl Fn(NodeRef) -> Other) -> Other {
+        if self.tag(found) == self.tag(wanted) { compare(self.link(found)) } else { Other::Key }
+    }
+
+    /// The newest version of the key with this hash; `is_it` says whether a node has this key.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, is_it: impl Fn(NodeRef) -> bool) -> Known {
+        let tag = self.tag_of(hash);
+        for at in self.row(hash) {
+            let found = self.slot(at).load(Ordering::Acquire);
+            if found == 0 {
+                return Known::Absent;
+            }
+            if self.tag(found) == tag && is_it(self.link(found)) {
+                return Known::Newest(self.link(found));
+            }
+        }
+        Known::Unsure
+    }
+
+    /// The upper half of the hash picks where the row begins.
+    #[inline]
+    fn row(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let (len, first) = (self.len, (((hash >> 32) * self.len as u64) >> 32) as usize);
+        (first..first + ROW).map(move |at| if at < len { at } else { at % len })
+    }
+
+    #[inline]
+    fn slot(&self, at: usize) -> &std::sync::atomic::AtomicU32 {
+        // SAFETY: there are `len` slots of four bytes, which are touched as atomics only.
+        unsafe { self.slots.atomic(at * SLOT_BYTES) }
+    }
+
+    fn slot_of(&self, hash: u64, node: NodeRef) -> u32 {
+        (u64::from(self.tag_of(hash)) << self.link_bits) as u32 | node.0
+    }
+
+    /// As many of the lower bits of the hash as there is room for.
+    #[inline]
+    fn tag_of(&self, hash: u64) -> u32 {
+        self.tag((hash as u32) << (self.link_bits & 31))
+    }
+
+    #[inline]
+    fn tag(&self, slot: u32) -> u32 {
+        slot.checked_shr(self.link_bits).unwrap_or(0)
+    }
+
+    #[inline]
+    fn link(&self, slot: u32) -> NodeRef {
+        NodeRef(slot & ((1u64 << self.link_bits) - 1) as u32)
+    }
+}

@@ -1,0 +1,350 @@
+//! A point index: from the hash of a key straight to where its entry lies.
+//!
+//! A filter says whether a table may hold a key, the index in which block, and the block has to be searched: some twenty cache
+//! misses for one key. A hash table in the file answers all three with one cache line, and denies better than the filter does. Its
+//! buckets are such lines, with one-byte tags in front that are compared all at once (the layout of Google's Swiss tables).
+//!
+//! ```text
+//! 0   kind          1   1
+//! 1   offset bits   1   of a position, the lower: where in its block; the higher: the block's number
+//! 2   reserved      2   zero
+//! 4   buckets       4
+//! 8   blocks        4
+//! 12  padding      52   zero
+//! 64  buckets      64 each
+//!     blocks        4 each: where the block lies; the highest bit says that it is compressed
+//!
+//! bucket:
+//! 0   tags         12   one byte of the key's hash, not 0; 0: a free slot, as are all behind it
+//! 12  overflowed    1   1: keys that belong here lie in the next bucket (behind the last comes the first)
+//! 13  reserved      3   zero
+//! 16  slots        12 × 4   a position (28 bits), and 4 bits more of the hash
+//! ```
+//!
+//! Each user key has one slot, whatever the number of its versions. The position is that of the last restart at or before the
+//! newest version: the key is one of the entries from there up to the next restart.
+
+use crate::coding::Decoder;
+
+const BUCKET_BYTES: usize = 64;
+const HEADER: usize = 64;
+const KIND_TAGGED_BUCKETS: u8 = 1;
+const SLOTS: usize = 12;
+const OVERFLOWED: usize = SLOTS;
+const FIRST_SLOT: usize = 16;
+const POSITION_BITS: u32 = 28;
+/// Blocks lie below this: the highest bit of their place has another meaning.
+const BLOCK_OFFSET_END: u64 = 1 << 31;
+const COMPRESSED: u32 = 1 << 31;
+/// Keys for each ten buckets: 7 slots of 10. Fuller, more keys are not in their own bucket; emptier, the index takes more room.
+const KEYS_PER_TEN_BUCKETS: usize = 84;
+
+/// Where an entry is to be looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) block: usize,
+    /// Of a restart, in the block.
+    pub(crate) offset: usize,
+}
+
+/// A point index in the making.
+#[derive(Debug)]
+pub(crate) struct PointIndexBuilder {
+    offset_bits: u32,
+    positions: Vec<u32>,
+    blocks: Vec<u32>,
+    /// Whether the table turned out too large.
+    given_up: bool,
+}
+
+impl PointIndexBuilder {
+    /// For a table whose entries begin before `block_bytes` of their block.
+    pub(crate) fn new(block_bytes: usize) -> PointIndexBuilder {
+        let offset_bits = block_bytes.next_power_of_two().ilog2().min(POSITION_BITS);
+        PointIndexBuilder { offset_bits, positions: Vec::new(), blocks: Vec::new(), given_up: false }
+    }
+
+    /// Adds the next user key, the `restart` before whose entry lies in the block that is not complete yet.
+    pub(crate) fn add(&mut self, restart: usize) {
+        let block = self.blocks.len() as u64;
+        let position = block << self.offset_bits | restart as u64;
+        if restart >= 1 << self.offset_bits || position >= 1 << POSITION_BITS {
+            self.given_up = true;
+        }
+        self.positions.push(position as u32);
+    }
+
+    /// The block is complete and lies at `offset`.
+    pub(crate) fn end_block(&mut self, offset: u64, compressed: bool) {
+        self.given_up |= offset >= BLOCK_OFFSET_END;
+        self.blocks.push(offset as u32 | if compressed { COMPRESSED } else { 0 });
+    }
+
+    /// The index of the keys with these hashes, one for each that was added; `end` is where the last block and its trailer end. Empty
+    /// if there is no key, or the table is too large for it.
+    pub(crate) fn finish(mut self, hashes: &[u64], end: u64) -> Vec<u8> {
+        self.end_block(end, false);
+        if self.given_up || hashes.is_empty() {
+            return Vec::new();
+        }
+        let buckets = (hashes.len() * 10).div_ceil(KEYS_PER_TEN_BUCKETS);
+        let mut bytes = vec![KIND_TAGGED_BUCKETS, self.offset_bits as u8, 0, 0];
+        bytes.extend_from_slice(&(buckets as u32).to_le_bytes());
+        bytes.extend_from_slice(&(self.blocks.len() as u32).to_le_bytes());
+        bytes.resize(HEADER + buckets * BUCKET_BYTES, 0);
+        let (all, _) = bytes.split_at_mut(HEADER).1.as_chunks_mut::<BUCKET_BYTES>();
+        for (hash, position) in hashes.iter().zip(&self.positions) {
+            put(all, *hash, *position);
+        }
+        self.blocks.iter().for_each(|block| bytes.extend_from_slice(&block.to_le_bytes()));
+        bytes
+    }
+}
+
+fn put(buckets: &mut [[u8; BUCKET_BYTES]], hash: u64, position: u32) {
+    let home = bucket_of(hash, buckets.len() as u32);
+    let (before, from_home) = buckets.split_at_mut(home);
+    for bucket in from_home.iter_mut().chain(before) {
+        let (tags, slots) = bucket.split_at_mut(FIRST_SLOT);
+        let free = tags.iter().take(SLOTS).position(|tag| *tag == 0);
+        let place = free.and_then(|free| tags.get_mut(free).zip(slots.as_chunks_mut::<4>().0.get_mut(free)));
+        if let Some((tag, slot)) = place {
+            *tag = tag_of(hash);
+            *slot = (check_of(hash) << POSITION_BITS | position).to_le_bytes();
+            return;
+        }
+        if let Some(overflowed) = tags.get_mut(OVERFLOWED) {
+            *overflowed = 1;
+        }
+    }
+}
+
+/// How a point index is laid out; read once when the table is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PointIndex {
+    buckets: u32,
+    blocks: u32,
+    offset_bits: u32,
+}
+
+impl PointIndex {
+    /// Reads the layout of the index that `bytes` hold; `None` for damage or an unknown kind.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<PointIndex> {
+        let mut fields = Decoder::new(bytes);
+        let known = fields.u8()? == KIND_TAGGED_BUCKETS;
+        let offset_bits = u32::from(fields.u8()?);
+        fields.bytes(2)?;
+        let (buckets, blocks) = (fields.u32()?, fields.u32()?);
+        let len = HEADER as u64 + u64::from(buckets) * BUCKET_BYTES as u64 + u64::from(blocks) * 4;
+        let sound = buckets > 0 && blocks > 1 && offset_bits <= POSITION_BITS && bytes.len() as u64 == len;
+        (known && sound).then_some(PointIndex { buckets, blocks, offset_bits })
+    }
+
+    /// The number of data blocks.
+    pub(crate) fn blocks(self) -> usize {
+        self.blocks as usize - 1
+    }
+
+    /// Where a key with this hash may be. That it is nowhere is certain.
+    #[inline]
+    pub(crate) fn candidates(self, bytes: &[u8], hash: u64) -> Candidates {
+        let at = bucket_of(hash, self.buckets);
+        let left = matching(bytes, at, hash);
+        let mut candidates = Candidates { at, left, looked_at: 1 };
+        candidates.skip_exhausted(self, bytes, hash);
+        candidates
+    }
+
+    /// Where block `at` lies, how long it is with its trailer, and whether it is compressed.
+    #[inline]
+    pub(crate) fn block(self, bytes: &[u8], at: usize) -> Option<(u64, u64, bool)> {
+        let blocks = bytes.get(HEADER + self.buckets as usize * BUCKET_BYTES..)?;
+        let place = |at: usize| Some(u32::from_le_bytes(*blocks.get(at * 4..)?.first_chunk::<4>()?));
+        let (this, next) = (place(at)?, place(at + 1)?);
+        let (start, end) = (this & !COMPRESSED, next & !COMPRESSED);
+        Some((u64::from(start), u64::from(end.checked_sub(start)?), this & COMPRESSED != 0))
+    }
+}
+
+/// The slots that may be a key's: those of its bucket, and of the next ones where that one is full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidates {
+    at: usize,
+    /// A bit for each matching slot of the bucket that was not taken yet.
+    left: u16,
+    looked_at: u32,
+}
+
+impl Candidates {
+    /// Whether there are none.
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.left == 0
+    }
+
+    /// The next place to look at.
+    #[inline]
+    pub(crate) fn next(&mut self, index: PointIndex, bytes: &[u8], hash: u64) -> Option<Position> {
+        if self.left == 0 {
+            return None;
+        }
+        let slot = self.slot(bytes)?;
+        self.left &= self.left - 1;
+        self.skip_exhausted(index, bytes, hash);
+        let position = (slot & ((1 << POSITION_BITS) - 1)) as usize;
+        let offset = position & ((1 << index.offset_bits) - 1);
+        Some(Position { block: position >> index.offset_bits, offset })
+    }
+
+    /// The first slot that is left.
+    #[inline]
+    fn slot(self, bytes: &[u8]) -> Option<u32> {
+        let at = FIRST_SLOT + self.left.trailing_zeros() as usize * 4;
+        Some(u32::from_le_bytes(*bucket(bytes, self.at)?.get(at..)?.first_chunk::<4>()?))
+    }
+
+    /// Goes on until the first slot that is left is one to look at.
+    #[inline]
+    fn skip_exhausted(&mut self, index: PointIndex, bytes: &[u8], hash: u64) {
+        loop {
+            while self.left != 0 {
+                if self.slot(bytes).is_some_and(|slot| slot >> POSITION_BITS == check_of(hash)) {
+                    return;
+                }
+                self.left &= self.left - 1;
+            }
+            let overflowed = bucket(bytes, self.at).is_some_and(|bucket| bucket.get(OVERFLOWED) == Some(&1));
+            if !overflowed || self.looked_at >= index.buckets {
+                return;
+            }
+            self.looked_at += 1;
+            self.at = (self.at + 1) % index.buckets as usize;
+            self.left = matching(bytes, self.at, hash);
+        }
+    }
+}
+
+#[inline]
+fn bucket(bytes: &[u8], at: usize) -> Option<&[u8; BUCKET_BYTES]> {
+    bytes.get(HEADER + at * BUCKET_BYTES..)?.first_chunk::<BUCKET_BYTES>()
+}
+
+/// The slots of bucket `at` whose tags are those of the hash.
+#[inline]
+fn matching(bytes: &[u8], at: usize, hash: u64) -> u16 {
+    let Some(tags) = bucket(bytes, at).and_then(|bucket| bucket.first_chunk::<SLOTS>()) else { return 0 };
+    let tag = tag_of(hash);
+    let mut matching = 0;
+    for (slot, found) in tags.iter().enumerate() {
+        matching |= u16::from(*found == tag) << slot;
+    }
+    matching
+}
+
+/// The upper half of the hash picks the bucket.
+#[inline]
+fn bucket_of(hash: u64, buckets: u32) -> usize {
+    (((hash >> 32) * u64::from(buckets)) >> 32) as usize
+}
+
+/// The lower half tells keys of a bucket apart: by eight bits,
+#[inline]
+fn tag_of(hash: u64) -> u8 {
+    (hash as u8).max(1)
+}
+
+/// and by four more.
+#[inline]
+fn check_of(hash: u64) -> u32 {
+    (hash >> 8) as u32 & 0xf
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key;
+
+    fn hashes(range: std::ops::Range<u64>) -> Vec<u64> {
+        range.map(|i| key::hash(&i.to_be_bytes())).collect()
+    }
+
+    /// The index of keys that lie at 0, 10, 20, … of blocks of 100 bytes.
+    fn index_of(hashes: &[u64]) -> (PointIndex, Vec<u8>) {
+        let mut builder = PointIndexBuilder::new(100);
+        for at in 0..hashes.len() {
+            builder.add(at % 10 * 10);
+            if at % 10 == 9 || at + 1 == hashes.len() {
+                builder.end_block(64 + at as u64 / 10 * 105, at % 20 == 19);
+            }
+        }
+        let bytes = builder.finish(hashes, 1 << 30);
+        (PointIndex::decode(&bytes).unwrap(), bytes)
+    }
+
+    fn positions(index: PointIndex, bytes: &[u8], hash: u64) -> Vec<Position> {
+        let mut candidates = index.candidates(bytes, hash);
+        std::iter::from_fn(|| candidates.next(index, bytes, hash)).collect()
+    }
+
+    #[test]
+    fn every_key_is_where_it_was_put_and_few_others_are_anywhere() {
+        for n in [1, 2, 13, 100, 10_000, 100_000] {
+            let keys = hashes(0..n);
+            let (index, bytes) = index_of(&keys);
+            for (at, hash) in keys.iter().enumerate() {
+                let there = Position { block: at / 10, offset: at % 10 * 10 };
+                assert!(positions(index, &bytes, *hash).contains(&there), "{at} of {n}");
+            }
+        }
+        let (index, bytes) = index_of(&hashes(0..100_000));
+        let others = hashes(100_000..300_000);
+        let found = others.iter().filter(|hash| !index.candidates(&bytes, **hash).is_empty()).count();
+        let rate = found as f64 / others.len() as f64;
+        assert!(rate < 0.004, "twelve bits of hash give one of 400 in a bucket of nine, not {rate}");
+    }
+
+    #[test]
+    fn keys_that_all_hash_to_one_bucket_spill_over_the_end() {
+        let (index, bytes) = index_of(&vec![u64::MAX; 50]);
+        assert_eq!(positions(index, &bytes, u64::MAX).len(), 50);
+        assert!(positions(index, &bytes, u64::MAX - 1).is_empty(), "another tag");
+    }
+
+    #[test]
+    fn blocks_are_where_they_were_put() {
+        let (index, bytes) = index_of(&hashes(0..100));
+        assert_eq!(index.blocks(), 10);
+        assert_eq!(index.block(&bytes, 0), Some((64, 105, false)));
+        assert_eq!(index.block(&bytes, 1), Some((169, 105, true)));
+        assert_eq!(index.block(&bytes, 9).map(|(start, len, _)| start + len), Some(1 << 30));
+        assert_eq!(index.block(&bytes, 10), None);
+    }
+
+    #[test]
+    fn a_table_that_is_too_large_has_none() {
+        let mut builder = PointIndexBuilder::new(1 << 20);
+        builder.add(0);
+        assert!(builder.finish(&[7], BLOCK_OFFSET_END).is_empty(), "a block too far");
+        let mut builder = PointIndexBuilder::new(1 << 20);
+        (0..257).for_each(|at| builder.end_block(64 + at, false));
+        builder.add(0);
+        assert!(builder.finish(&[7], 1 << 20).is_empty(), "too many blocks");
+        assert!(PointIndexBuilder::new(4096).finish(&[], 64).is_empty(), "no key");
+    }
+
+    #[test]
+    fn a_damaged_layout_is_refused_and_damaged_buckets_end() {
+        let keys = hashes(0..100);
+        let (_, bytes) = index_of(&keys);
+        assert!(PointIndex::decode(&bytes[..bytes.len() - 1]).is_none());
+        for (at, value) in [(0, 9), (1, 29), (4, 0), (7, 0x7f), (8, 0)] {
+            let mut damaged = bytes.clone();
+            damaged[at] = value;
+            assert!(PointIndex::decode(&damaged).is_none(), "byte {at}");
+        }
+        let mut damaged = bytes;
+        damaged[HEADER..].fill(1);
+        let index = PointIndex::decode(&damaged).unwrap();
+        keys.iter().for_each(|hash| assert!(positions(index, &damaged, *hash).len() <= 12 * 12));
+    }
+}
