@@ -212,7 +212,8 @@ pub(crate) fn rotate(
     let capacity = engine.options.memtable_bytes.max(Memtable::capacity_for(needed));
     let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &engine.files));
     let memtable = Arc::new(Memtable::new(capacity, &values));
-    commit.writer = LogWriter::new(segment);
+    let full = std::mem::replace(&mut commit.writer, LogWriter::new(segment));
+    engine.segments.put_aside(full);
     engine.view.change(|view| {
         let mut immutables = vec![view.active.clone()];
         immutables.extend(view.immutables.iter().cloned());

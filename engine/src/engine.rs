@@ -130,6 +130,21 @@ pub(crate) struct Segments {
     /// Whether the last log was mostly values that stay in it.
     mostly_values: AtomicBool,
     recycled: Mutex<Vec<FileNumber>>,
+    /// Logs that are full, but mapped still: giving that up takes a millisecond, which no writer should wait for.
+    full: Mutex<Vec<LogWriter>>,
+}
+
+impl Segments {
+    /// A log is full.
+    pub(crate) fn put_aside(&self, full: LogWriter) {
+        self.full.lock().push(full);
+    }
+
+    /// Gives up the mappings of full logs.
+    pub(crate) fn unmap_full(&self) {
+        let full = std::mem::take(&mut *self.full.lock());
+        drop(full);
+    }
 }
 
 impl Engine {
@@ -187,8 +202,8 @@ impl Engine {
     fn prepare_segment(&self) -> Result<Arc<Segment>> {
         let number = self.set.new_file_number();
         let recycled = self.segments.recycled.lock().pop();
-        let new =
-            NewSegment { number, capacity: self.next_segment_bytes(), recycled, birth: self.set.birth() };
+        let (capacity, mapped) = (self.next_segment_bytes(), self.options.mapped_log);
+        let new = NewSegment { number, capacity, recycled, mapped, birth: self.set.birth() };
         let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
         let prepared = Segment::prepare(&self.dir, new).inspect_err(|_| {
             // Under one of these names a file may be left; neither is known to the manifest.
@@ -430,7 +445,8 @@ impl Engine {
 
     fn set_memory(&self, view: &View) {
         let r = &self.recorder;
-        let immutable: usize = view.immutables.iter().map(|memtable| memtable.used_bytes()).sum();
+        let bytes_of = |memtable: &Memtable| memtable.used_bytes() + memtable.index_bytes();
+        let immutable: usize = view.immutables.iter().map(|memtable| bytes_of(memtable)).sum();
         let filters: usize = view.version.tables().map(|(_, table)| table.filter_bytes()).sum();
         r.set(Gauge::FilterBytes, filters as f64);
         let tables = view.version.tables().map(|(_, table)| table.memory_bytes());
@@ -441,7 +457,7 @@ impl Engine {
         r.set(Gauge::CacheBlockBytes.at(DATA_BLOCK), cache as f64);
         r.set(Gauge::PinnedMemtableBytes, pinned as f64);
         let components = [
-            (MemoryComponent::Memtable, view.active.used_bytes() as u64),
+            (MemoryComponent::Memtable, bytes_of(&view.active) as u64),
             (MemoryComponent::Immutable, immutable as u64),
             (MemoryComponent::BlockCache, cache),
             (MemoryComponent::Filters, (all - indexes) as u64),

@@ -59,6 +59,7 @@ fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) 
     engine.set_flushing(memtables.len());
     let job = recorder.job(plan(memtables, reason));
     let timer = recorder.timer(Histogram::FlushDuration);
+    engine.segments.unmap_full();
     // Whoever reserved room in these memtables is done inserting once the last of it is visible.
     engine.publisher.wait_for(newest);
     let result = write(engine, memtables, &job);

@@ -372,8 +372,9 @@ impl Opening<'_> {
     fn first_segment(&self, set: &VersionSet, recorder: &Recorder) -> Result<Segment> {
         let number = set.new_file_number();
         let capacity = self.options.segment_bytes();
-        let segment =
-            Segment::prepare(self.dir, NewSegment { number, capacity, recycled: None, birth: set.birth() })?;
+        let mapped = self.options.mapped_log;
+        let new = NewSegment { number, capacity, recycled: None, mapped, birth: set.birth() };
+        let segment = Segment::prepare(self.dir, new)?;
         let edit = VersionEdit {
             added_logs: vec![(number, segment.id)],
             removed_logs: set.logs(),

@@ -45,6 +45,8 @@ fn small(random: &mut Random) -> Options {
         .level_fanout(one_of([2, 4, 4, 10]))
         .l0_compaction_tables(one_of([1, 2, 4, 4]) as usize)
         .compaction_threads(one_of([1, 1, 2, 3]) as usize)
+        .mapped_log(one_of([0, 1, 1, 1]) == 1)
+        .point_index(one_of([0, 1, 1, 1]) == 1)
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ pub(crate) struct BenchArgs {
     /// Most bytes of disk for each live byte, as in 1.5 [default: the engine's]
     #[arg(long, value_name = "RATIO")]
     max_space_amplification: Option<f64>,
-    /// Read tables with pread into the block cache instead of through mappings
+    /// Read tables with pread into the block cache, and write the log with pwrite, instead of through mappings
     #[arg(long)]
     no_mmap: bool,
     /// Compression of table blocks
@@ -211,8 +211,10 @@ fn run_churn(args: &BenchArgs, out: &mut Out) -> Result<()> {
 
 impl BenchArgs {
     fn options(&self) -> Options {
-        let mut options =
-            Options::default().mapped_reads(!self.no_mmap).instrumentation(self.instrumentation.level());
+        let mut options = Options::default()
+            .mapped_reads(!self.no_mmap)
+            .mapped_log(!self.no_mmap)
+            .instrumentation(self.instrumentation.level());
         if self.compression == CompressionArg::None {
             options = options.compression([Compression::None; LEVELS]);
         }

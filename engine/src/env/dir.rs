@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use bettong_metrics::{Counter, Histogram, IoFile, IoOperation, IoTimer, Recorder, planted};
 
-use super::file::{self, File, FileSystem, Lock, Mapping, Space, uninterrupted};
+use super::file::{self, File, FileSystem, Lock, Mapping, Space, WriteMapping, uninterrupted};
 use super::names::FileName;
 use crate::error::{Error, Result};
 use crate::report::Report;
@@ -239,8 +239,18 @@ impl DataFile {
     }
 
     /// Writes to the log. Short writes are counted by `report`, and one in 64 is timed.
-    pub(crate) fn append_at(&self, offset: u64, bytes: &[u8], report: impl Report) -> Result<()> {
-        let mut write = || file::write_all_at(&*self.file, offset, bytes);
+    pub(crate) fn append_at(
+        &self,
+        offset: u64,
+        bytes: &[u8],
+        mapping: Option<&mut WriteMapping>,
+        report: impl Report,
+    ) -> Result<()> {
+        let mut mapping = mapping;
+        let mut write = || {
+            let stored = mapping.as_deref_mut().is_some_and(|mapping| mapping.store(offset, bytes));
+            if stored { Ok(()) } else { file::write_all_at(&*self.file, offset, bytes) }
+        };
         let timer = if bytes.len() < SMALL_WRITE_BYTES {
             self.recorder.io_sampled(IoOperation::Write, IoFile::Wal, &self.untimed)
         } else {
@@ -286,6 +296,11 @@ impl DataFile {
 
     pub(crate) fn truncate(&self, len: u64) -> Result<()> {
         uninterrupted(|| self.file.truncate(len)).map_err(|e| self.fault("shorten", e))
+    }
+
+    /// The file for writing as memory, where that is safe. Whoever gets none writes.
+    pub(crate) fn map_for_writing(&self, len: u64) -> Option<WriteMapping> {
+        self.file.map_for_writing(len).ok().flatten()
     }
 
     pub(crate) fn map(&self, len: u64) -> Result<Mapping> {

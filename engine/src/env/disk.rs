@@ -11,12 +11,13 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bettong_metrics::planted;
 
 use super::Clock;
-use super::file::{DirEntry, File, FileSystem, Lock, Mapping, Space};
+use super::file::{DirEntry, File, FileSystem, Lock, Mapping, Space, WriteMapping};
 use crate::sync::{Builder, JoinHandle};
 
 #[derive(Debug)]
@@ -46,13 +47,13 @@ impl FileSystem for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);
-        Ok(Arc::new(RealFile(options.open(path)?)))
+        Ok(Arc::new(RealFile::new(options.open(path)?)))
     }
 
     fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(write);
-        Ok(Arc::new(RealFile(options.open(path)?)))
+        Ok(Arc::new(RealFile::new(options.open(path)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -123,30 +124,54 @@ struct RealLock(#[expect(dead_code, reason = "held for its lock")] fs::File);
 impl Lock for RealLock {}
 
 #[derive(Debug)]
-struct RealFile(fs::File);
+struct RealFile {
+    file: fs::File,
+    /// Bytes from the front that the file system has reserved.
+    reserved: AtomicU64,
+}
+
+impl RealFile {
+    fn new(file: fs::File) -> RealFile {
+        RealFile { file, reserved: AtomicU64::new(0) }
+    }
+
+    /// Whether the file system keeps reserved room for what is written there first, and for what overwrites it: those that write every
+    /// block to a new place, and those that only look whether there is room, do not.
+    fn keeps_reserved_room(&self) -> bool {
+        const EXT: libc::c_long = 0xef53;
+        const XFS: libc::c_long = 0x5846_5342;
+        const TMPFS: libc::c_long = 0x0102_1994;
+        // SAFETY: all-zero bytes are a valid statfs, a struct of integers.
+        let mut stat: libc::statfs = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is open for as long as `self` lives, and `stat` is a statfs to write to.
+        let told = unsafe { libc::fstatfs(self.file.as_raw_fd(), &raw mut stat) };
+        told == 0 && [EXT, XFS, TMPFS].contains(&libc::c_long::from(stat.f_type))
+    }
+}
 
 impl File for RealFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        FileExt::read_at(&self.0, buf, offset)
+        FileExt::read_at(&self.file, buf, offset)
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
-        FileExt::write_at(&self.0, buf, offset)
+        FileExt::write_at(&self.file, buf, offset)
     }
 
     fn sync(&self) -> io::Result<()> {
         // fdatasync writes the length too whenever it is needed to read the bytes back.
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
-    fn preallocate(&self, len: u64) -> io::Result<()> {
-        let len = i64::try_from(len).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
+    fn preallocate(&self, bytes: u64) -> io::Result<()> {
+        let len = i64::try_from(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
         // SAFETY: the descriptor is open for as long as `self` lives.
-        if unsafe { libc::fallocate(self.0.as_raw_fd(), 0, 0, len) } == 0 {
+        if unsafe { libc::fallocate(self.file.as_raw_fd(), 0, 0, len) } == 0 {
+            self.reserved.store(bytes, Ordering::Relaxed);
             return Ok(());
         }
         let error = io::Error::last_os_error();
@@ -157,7 +182,7 @@ impl File for RealFile {
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn map(&self, len: u64) -> io::Result<Mapping> {
@@ -166,10 +191,18 @@ impl File for RealFile {
         }
         // SAFETY: only sealed files are mapped, and the directory lock keeps other engines from changing them. A foreign
         // process that truncates one can still raise SIGBUS: `Options::mapped_reads(false)` is for who fears that.
-        let map = unsafe { memmap2::MmapOptions::new().len(len as usize).map(&self.0) }?;
+        let map = unsafe { memmap2::MmapOptions::new().len(len as usize).map(&self.file) }?;
         // Only a hint, and only for files that do not fit memory: a failure changes nothing.
         map.advise(memmap2::Advice::Random).ok();
         Ok(Mapping::mapped(map))
+    }
+
+    fn map_for_writing(&self, len: u64) -> io::Result<Option<WriteMapping>> {
+        if len > self.reserved.load(Ordering::Relaxed) || !self.keeps_reserved_room() {
+            return Ok(None);
+        }
+        let map = memmap2::MmapOptions::new().len(len as usize).map_raw(&self.file)?;
+        Ok(Some(WriteMapping::new(map)))
     }
 }
 

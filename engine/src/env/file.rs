@@ -126,6 +126,38 @@ pub trait File: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// See above.
     fn map(&self, len: u64) -> io::Result<Mapping>;
+    /// Maps the first `len` bytes for writing; `None` where stores could then end in SIGBUS, since the file system does not promise the
+    /// room that was reserved, and where files are not mapped for writing at all.
+    ///
+    /// # Errors
+    /// See above.
+    fn map_for_writing(&self, _len: u64) -> io::Result<Option<WriteMapping>> {
+        Ok(None)
+    }
+}
+
+/// The reserved room of a file, as memory: what is stored is with the operating system, as if it had been written, without a system call.
+#[derive(Debug)]
+pub struct WriteMapping(memmap2::MmapRaw);
+
+impl WriteMapping {
+    pub(crate) fn new(map: memmap2::MmapRaw) -> WriteMapping {
+        WriteMapping(map)
+    }
+
+    /// Stores bytes; `false` if they do not lie within what is mapped.
+    #[inline]
+    pub(crate) fn store(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        let end = offset.checked_add(bytes.len() as u64);
+        if end.is_none_or(|end| end > self.0.len() as u64) {
+            return false;
+        }
+        // SAFETY: the range lies in the mapping.
+        let place = unsafe { self.0.as_mut_ptr().add(offset as usize) };
+        // SAFETY: nobody has a reference into the mapping: others read the file through the system.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
+        true
+    }
 }
 
 /// The bytes of a sealed file, mapped (or, in simulation, copied).

@@ -2,11 +2,12 @@
 
 use bettong_metrics::Ticks;
 
+use crate::env::file::WriteMapping;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
 use crate::error::Result;
 use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// A log segment that is open for appending.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct Segment {
     pub(crate) file: DataFile,
     /// The room that was reserved: the segment is closed before a write would need more.
     pub(crate) capacity: u64,
+    /// The file as memory, for whoever appends first, where that is wanted and safe.
+    mapping: Mutex<Option<WriteMapping>>,
     /// Bytes handed to the operating system. Stored after the write, so whoever syncs after loading it syncs them all.
     written: AtomicU64,
     /// Bytes that are durable, provided that every earlier segment is: the promise of groups to come. 0 until the first sync.
@@ -34,13 +37,15 @@ pub(crate) struct NewSegment {
     pub(crate) capacity: u64,
     /// A segment nobody needs any more, whose blocks are used again: overwriting them is cheaper than growing a file.
     pub(crate) recycled: Option<FileNumber>,
+    /// Whether it is to be written through memory.
+    pub(crate) mapped: bool,
     pub(crate) birth: Birth,
 }
 
 impl Segment {
     /// Makes a segment whose name, header and reserved room are durable when this returns.
     pub(crate) fn prepare(dir: &Dir, new: NewSegment) -> Result<Segment> {
-        let NewSegment { number, capacity, recycled, birth } = new;
+        let NewSegment { number, capacity, recycled, mapped, birth } = new;
         let name = FileName::Log(number);
         let file = match recycled {
             Some(old) => {
@@ -57,16 +62,23 @@ impl Segment {
         )?;
         file.sync()?;
         dir.sync()?;
+        let mapping = if mapped { file.map_for_writing(capacity) } else { None };
         Ok(Segment {
             number,
             id,
             file,
             capacity,
+            mapping: Mutex::new(mapping),
             written: AtomicU64::new(HEADER_BYTES),
             synced: AtomicU64::new(0),
             unsynced_since: AtomicU64::new(0),
             sync_began: AtomicU64::new(0),
         })
+    }
+
+    /// The file as memory; there is one at most, and it is taken once.
+    pub(crate) fn take_mapping(&self) -> Option<WriteMapping> {
+        self.mapping.lock().take()
     }
 
     pub(crate) fn written(&self) -> u64 {

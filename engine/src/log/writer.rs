@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::segment::{LogPosition, Segment};
+use crate::env::file::WriteMapping;
 use crate::error::Result;
 use crate::header::HEADER_BYTES;
 use crate::record::format::GroupType;
@@ -11,6 +12,9 @@ use crate::report::Report;
 
 /// Unsynced, unacknowledged-by-the-kernel bytes that [`Durability::None`](crate::Durability::None) may pile up.
 const PENDING_BYTES_MAX: usize = 64 << 10;
+/// From this length on a call is no slower than stores, each page of which is a fault: measured with values of 100 B (stores 1.2 times as
+/// fast), 1 KiB (1.15), 3 KB (1.0) and 16 KiB (0.75).
+const STORED_BYTES_MAX: usize = 2 << 10;
 /// Scratch memory kept between groups; a larger one was for a rare large batch.
 const PENDING_KEPT_BYTES: usize = 1 << 20;
 
@@ -18,6 +22,7 @@ const PENDING_KEPT_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     segment: Arc<Segment>,
+    mapping: Option<WriteMapping>,
     /// Groups encoded and not yet handed to the operating system.
     pending: Vec<u8>,
     /// Where the first pending byte belongs.
@@ -37,7 +42,12 @@ pub(crate) struct Appended {
 
 impl LogWriter {
     pub(crate) fn new(segment: Arc<Segment>) -> LogWriter {
-        LogWriter { segment, pending: Vec::new(), pending_offset: HEADER_BYTES }
+        LogWriter {
+            mapping: segment.take_mapping(),
+            segment,
+            pending: Vec::new(),
+            pending_offset: HEADER_BYTES,
+        }
     }
 
     pub(crate) fn segment(&self) -> &Segment {
@@ -91,7 +101,8 @@ impl LogWriter {
         if self.pending.is_empty() {
             return Ok(());
         }
-        self.segment.file.append_at(self.pending_offset, &self.pending, report)?;
+        let mapping = self.mapping.as_mut().filter(|_| self.pending.len() < STORED_BYTES_MAX);
+        self.segment.file.append_at(self.pending_offset, &self.pending, mapping, report)?;
         self.pending_offset += self.pending.len() as u64;
         self.pending.clear();
         self.pending.shrink_to(PENDING_KEPT_BYTES);

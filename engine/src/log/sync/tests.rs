@@ -15,8 +15,13 @@ fn segments(n: u64) -> (SyncQueue, Vec<Arc<Segment>>) {
     dir.create_all().unwrap();
     let queue = SyncQueue::new();
     let make = |number| {
-        let new =
-            NewSegment { number: FileNumber(number), capacity: 0, recycled: None, birth: Birth::default() };
+        let new = NewSegment {
+            number: FileNumber(number),
+            capacity: 0,
+            recycled: None,
+            mapped: false,
+            birth: Birth::default(),
+        };
         let segment = Arc::new(Segment::prepare(&dir, new).unwrap());
         queue.push(segment.clone());
         segment
