@@ -12,8 +12,7 @@ use crate::site::{Bounds, Site};
 use crate::store::{Store, settle};
 use crate::workload::Workload;
 
-/// How long the closed loop lasts that a share is taken of, and an open loop without a bound.
-const CLOSED_SECONDS: f64 = 1.0;
+/// How long an open loop lasts without a bound, and the closed loop that a share is taken of.
 const OPEN_SECONDS: f64 = 5.0;
 
 /// Runs a chain that keeps one database open.
@@ -48,18 +47,16 @@ impl Run<'_> {
     }
 
     fn open_loop(&mut self, workload: Workload, rate: Rate) -> Done<Figures> {
+        let seconds = self.site.bounds.seconds.unwrap_or(OPEN_SECONDS);
         let per_second = match rate {
             Rate::PerSecond(per_second) => per_second,
             Rate::Share(share) => {
-                let seconds = Some(
-                    self.site.bounds.seconds.map_or(CLOSED_SECONDS, |seconds| seconds.min(CLOSED_SECONDS)),
-                );
-                let closed = self.step(workload, Pace::Closed(Bounds { ops: None, seconds }))?;
-                closed.ops_per_second * share
+                let bounds = Bounds { ops: None, seconds: Some(seconds) };
+                share * self.step(workload, Pace::Closed(bounds))?.ops_per_second
             }
         };
-        let lasts = Duration::from_secs_f64(self.site.bounds.seconds.unwrap_or(OPEN_SECONDS));
-        let figures = self.step(workload, Pace::Open { per_second, lasts })?;
+        let figures =
+            self.step(workload, Pace::Open { per_second, lasts: Duration::from_secs_f64(seconds) })?;
         Ok(Figures { rate: Some(per_second), ..figures })
     }
 

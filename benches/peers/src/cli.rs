@@ -27,7 +27,7 @@ const SECONDS: f64 = 2.0;
 /// Every engine gets the same keys, values, settings and checks. In each round each engine in turn runs a chain of workloads in a
 /// process of its own; ratios are taken within a round. Without arguments this takes about four minutes.
 #[derive(Debug, Parser)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, args_override_self = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

@@ -18,11 +18,7 @@ struct Table<'a> {
 pub(crate) fn tables(record: &Record) -> String {
     let mut text = head(record);
     let throughput = |engine, workload| throughput(record, engine, workload);
-    let title = if record.rate.is_some() {
-        "Operations a second that were done at the rate asked for"
-    } else {
-        "Throughput"
-    };
+    let title = if record.rate.is_some() { "Operations a second: done of asked for" } else { "Throughput" };
     Table { title, cell: &throughput }.write(record, &mut text);
     let latencies = |engine, workload| latencies(record, engine, workload);
     Table { title: "Latency in ns: p50 / p99 / p99.9 (medians of the rounds)", cell: &latencies }
@@ -136,8 +132,10 @@ fn throughput(record: &Record, engine: Engine, workload: Workload) -> Option<Str
         return Some("failed".to_owned());
     }
     let spread = record.spread(engine, workload, |figures| Some(figures.ops_per_second))?;
-    let of_baseline =
-        record.ratio(engine, workload).filter(|_| engine != record.baseline && record.rate.is_none());
+    if let Some(asked) = record.spread(engine, workload, |figures| figures.rate) {
+        return Some(format!("{} of {}", short(spread.median), short(asked.median)));
+    }
+    let of_baseline = record.ratio(engine, workload).filter(|_| engine != record.baseline);
     Some(match of_baseline {
         Some(Spread { low, median, high }) => format!("{median:.2} ({low:.2}–{high:.2})"),
         None => format!("{} ({}–{})", short(spread.median), short(spread.low), short(spread.high)),
