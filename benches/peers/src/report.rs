@@ -50,9 +50,9 @@ const MEDIANS: [(&str, Figure); 6] = [
         figures.cost.write_amplification()
     }),
     ("Time to settle in s", |figures| figures.workload.writes().then_some(figures.cost.settle_seconds)),
-    ("Disk in MiB, when settled", |figures| Some(figures.cost.disk_bytes as f64 / 1048576.0)),
+    ("Disk in MiB, when settled", |figures| Some(figures.cost.disk_bytes as f64 / 1_048_576.0)),
     ("Anonymous memory in MiB, when settled", |figures| {
-        Some(figures.cost.anonymous_bytes? as f64 / 1048576.0)
+        Some(figures.cost.anonymous_bytes? as f64 / 1_048_576.0)
     }),
     ("Sets beside the readers, a second", |figures| {
         (figures.sets_beside > 0).then(|| figures.sets_beside as f64 / figures.seconds)
