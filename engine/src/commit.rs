@@ -86,7 +86,7 @@ pub(crate) fn commit<'a, R: Report>(
     report.mark(Stage::Queue);
     engine.gate.check_write()?;
     let first = commit.next_seq;
-    let needed = Memtable::bytes_needed(first, lengths);
+    let needed = Memtable::bytes_needed(lengths);
     let mut view = engine.view.load();
     let log_full = commit.writer.is_full_for(payload as u64) && !view.active.is_empty();
     if log_full || !view.active.has_room(needed) {

@@ -146,17 +146,7 @@ pub(crate) fn check_value(value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The first eight bytes of `key` as a number that orders as they do; shorter keys are padded with zeros, so equal
-/// prefixes decide nothing.
-#[inline]
-pub(crate) fn prefix(key: &[u8]) -> u64 {
-    if let Some(head) = key.first_chunk::<8>() {
-        return u64::from_be_bytes(*head);
-    }
-    key.iter().enumerate().fold(0, |word, (at, byte)| word | u64::from(*byte) << (56 - 8 * at))
-}
-
-/// The 64-bit hash of a user key that filters (and later point indexes) store: XXH3, part of the table format.
+/// The 64-bit hash of a user key that filters and point indexes store: XXH3, part of the table format.
 pub(crate) fn hash(key: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(key)
 }
@@ -182,14 +172,6 @@ mod tests {
             assert_eq!((trailer.seq(), trailer.kind()), (SeqNo::MAX, Some(kind)));
         }
         assert_eq!(Trailer(5).kind(), None);
-    }
-
-    #[test]
-    fn prefixes_order_as_their_keys_do() {
-        let keys: [&[u8]; 7] = [b"", b"a", b"ab", b"abcdefgh", b"abcdefghi", b"b", b"\xff\xff"];
-        for pair in keys.windows(2) {
-            assert!(prefix(pair[0]) <= prefix(pair[1]), "{pair:?}");
-        }
     }
 
     #[test]

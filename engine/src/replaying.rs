@@ -65,7 +65,7 @@ impl Replaying {
         let stored = stored.ok_or(fault("a record that is none of a log"))?;
         let keys = || group.entries.iter().map(|entry| entry.key);
         let lengths = keys().zip(&stored).map(|(key, (_, bytes))| (key.len(), bytes.len()));
-        let needed = Memtable::bytes_needed(*expected, lengths);
+        let needed = Memtable::bytes_needed(lengths);
         for (entry, seq) in group.entries.iter().zip(expected.0..) {
             if entry.seq != SeqNo(seq) {
                 return Err(fault("a record is not the successor of the one before it"));
@@ -89,7 +89,7 @@ impl Replaying {
     }
 
     fn room(&mut self, needed: usize, last: SeqNo) -> Option<(Arc<Memtable>, Reservation)> {
-        if let Some(memtable) = self.memtables.last()
+        if let Some(memtable) = self.memtables.last().filter(|memtable| memtable.has_room(needed))
             && let Some(room) = memtable.reserve(needed, last)
         {
             return Some((memtable.clone(), room));

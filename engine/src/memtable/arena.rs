@@ -4,11 +4,11 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-/// Offsets are multiples of this, so that a `u32` reaches 32 GiB.
+/// Offsets are multiples of this, so that links of 31 bits reach 16 GiB.
 pub(super) const UNIT_BYTES: usize = 8;
 
-/// What a `u32` of units can point to.
-const REACH_BYTES: usize = (u32::MAX as usize) * UNIT_BYTES;
+/// What links can point to: 31 bits of units.
+const REACH_BYTES: usize = (i32::MAX as usize) * UNIT_BYTES;
 
 /// Zeroed bytes, reserved from the front. Large arenas come zeroed from the operating system and cost memory only as
 /// they are touched.

@@ -1,15 +1,15 @@
-//! From the hash of a key to its newest entry: a get asks this, and walks the list only where it is told to.
+//! From the hash of a key to its newest entry: a get asks this, and walks the tree only where it is told to.
 //!
-//! Open addressing over slots of four bytes: a link to a node, and in the bits that links of this memtable do not need, bits of the
+//! Open addressing over slots of four bytes: a link to an entry, and in the bits that links of this memtable do not need, bits of the
 //! hash. A slot is filled once and from then on leads to the same key, to ever newer versions of it. Since no slot becomes free again, a key
 //! lies before the first free slot of its row or not in the memtable, whoever inserts meanwhile. Rows end after [`ROW`] slots: a key
-//! that finds no place is not in the index, and whoever sees a full row walks the list. So a memtable of unusually small entries
+//! that finds no place is not in the index, and whoever sees a full row walks the tree. So a memtable of unusually small entries
 //! becomes slower, and nothing else.
 
 use std::sync::atomic::Ordering;
 
 use super::arena::{Arena, UNIT_BYTES};
-use super::skiplist::NodeRef;
+use super::tree::EntryRef;
 
 /// Bytes of a memtable for each slot: entries of a hundred bytes fill a third of the slots, and the smallest there are nearly all.
 const BYTES_PER_SLOT: usize = 48;
@@ -25,7 +25,7 @@ pub(super) struct HashIndex {
     link_bits: u32,
 }
 
-/// What a node is to the one that is looked for.
+/// What an entry is to the one that is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Other {
     /// It has another key.
@@ -40,7 +40,7 @@ pub(super) enum Other {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// This is its newest version.
-    Newest(NodeRef),
+    Newest(EntryRef),
     /// It is not in the memtable.
     Absent,
     /// Nothing.
@@ -48,7 +48,7 @@ pub(super) enum Known {
 }
 
 impl HashIndex {
-    /// An index for nodes in the first `capacity` bytes of an arena.
+    /// An index for entries in the first `capacity` bytes of an arena.
     pub(super) fn new(capacity: usize) -> HashIndex {
         let len = (capacity / BYTES_PER_SLOT).max(1);
         let link_bits = (capacity / UNIT_BYTES + 1).next_power_of_two().ilog2();
@@ -59,9 +59,9 @@ impl HashIndex {
         self.len * SLOT_BYTES
     }
 
-    /// Leads the key with this hash to `node`, unless it leads to a newer version. `compare` says what a node is to this one. The node is complete.
-    pub(super) fn put(&self, hash: u64, node: NodeRef, compare: impl Fn(NodeRef) -> Other) {
-        let wanted = self.slot_of(hash, node);
+    /// Leads the key with this hash to `entry`, unless it leads to a newer version. `compare` says what an entry is to this one. The entry is complete.
+    pub(super) fn put(&self, hash: u64, entry: EntryRef, compare: impl Fn(EntryRef) -> Other) {
+        let wanted = self.slot_of(hash, entry);
         for at in self.row(hash) {
             let slot = self.slot(at);
             let mut found = slot.load(Ordering::Acquire);
@@ -72,7 +72,7 @@ impl HashIndex {
                     Other::Newer => return,
                     Other::Older => {}
                 }
-                // Release: whoever meets the link sees the node.
+                // Release: whoever meets the link sees the entry.
                 match slot.compare_exchange(found, wanted, Ordering::Release, Ordering::Acquire) {
                     Ok(_) => return,
                     Err(now) => found = now,
@@ -81,13 +81,13 @@ impl HashIndex {
         }
     }
 
-    fn compare(&self, found: u32, wanted: u32, compare: impl Fn(NodeRef) -> Other) -> Other {
+    fn compare(&self, found: u32, wanted: u32, compare: impl Fn(EntryRef) -> Other) -> Other {
         if self.tag(found) == self.tag(wanted) { compare(self.link(found)) } else { Other::Key }
     }
 
-    /// The newest version of the key with this hash; `is_it` says whether a node has this key.
+    /// The newest version of the key with this hash; `is_it` says whether an entry has this key.
     #[inline]
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(NodeRef) -> bool) -> Known {
+    pub(super) fn find(&self, hash: u64, is_it: impl Fn(EntryRef) -> bool) -> Known {
         let tag = self.tag_of(hash);
         for at in self.row(hash) {
             let found = self.slot(at).load(Ordering::Acquire);
@@ -114,8 +114,8 @@ impl HashIndex {
         unsafe { self.slots.atomic(at * SLOT_BYTES) }
     }
 
-    fn slot_of(&self, hash: u64, node: NodeRef) -> u32 {
-        (u64::from(self.tag_of(hash)) << self.link_bits) as u32 | node.0
+    fn slot_of(&self, hash: u64, entry: EntryRef) -> u32 {
+        (u64::from(self.tag_of(hash)) << self.link_bits) as u32 | entry.0
     }
 
     /// As many of the lower bits of the hash as there is room for.
@@ -130,7 +130,7 @@ impl HashIndex {
     }
 
     #[inline]
-    fn link(&self, slot: u32) -> NodeRef {
-        NodeRef(slot & ((1u64 << self.link_bits) - 1) as u32)
+    fn link(&self, slot: u32) -> EntryRef {
+        EntryRef(slot & ((1u64 << self.link_bits) - 1) as u32)
     }
 }

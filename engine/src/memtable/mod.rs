@@ -1,16 +1,17 @@
 //! The memtable: the newest writes, in memory, in order.
 //!
-//! A skip list (Pugh 1990) in one arena. Writers that have reserved their bytes insert concurrently without locks; readers
-//! never wait. Beside it a hash index, for gets. Everything is freed at once when the last reader lets go.
+//! A radix tree in an arena keeps the order, a hash index beside it serves gets. Writers that have reserved their bytes copy entries side
+//! by side, and link them one after the other; readers never wait. Everything is freed at once when the last reader lets go.
 
 mod arena;
-mod skiplist;
+mod branch;
+mod tree;
 mod index;
 
 use std::sync::Arc;
 
 use index::{HashIndex, Known, Other};
-use skiplist::{NodeRef, SkipList};
+use tree::{Entry, EntryRef, Tree};
 
 use crate::env::names::FileNumber;
 use crate::error::Result;
@@ -20,12 +21,12 @@ use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Owner, Value};
 use crate::values::file::ValueFile;
 
-pub(crate) use skiplist::Reservation;
+pub(crate) use tree::Reservation;
 
 /// One memtable, and the log segment that holds the same writes.
 #[derive(Debug)]
 pub(crate) struct Memtable {
-    list: SkipList,
+    tree: Tree,
     index: HashIndex,
     log: FileNumber,
     /// The values that were large enough to stay in the log.
@@ -43,10 +44,10 @@ impl Owner for Memtable {}
 impl Memtable {
     /// An empty memtable of `capacity` bytes for the writes in the log segment `values`.
     pub(crate) fn new(capacity: usize, values: &Arc<ValueFile>) -> Memtable {
-        let list = SkipList::new(capacity);
+        let tree = Tree::new(capacity);
         Memtable {
-            index: HashIndex::new(list.capacity()),
-            list,
+            index: HashIndex::new(tree.capacity()),
+            tree,
             log: values.number,
             values: values.clone(),
             pointers: AtomicU64::new(0),
@@ -71,33 +72,33 @@ impl Memtable {
         self.pointers.load(Ordering::Relaxed)
     }
 
-    /// The bytes that entries with these lengths take, with sequence numbers from `first` on.
-    pub(crate) fn bytes_needed(first: SeqNo, lengths: impl Iterator<Item = (usize, usize)>) -> usize {
-        lengths.zip(first.0..).map(|((key, value), seq)| SkipList::node_bytes(SeqNo(seq), key, value)).sum()
+    /// The bytes that entries with these lengths take.
+    pub(crate) fn bytes_needed(lengths: impl Iterator<Item = (usize, usize)>) -> usize {
+        lengths.map(|(key, value)| Tree::entry_bytes(key, value)).sum()
     }
 
     /// The capacity that an empty memtable needs to hold `bytes` of entries.
     pub(crate) fn capacity_for(bytes: usize) -> usize {
-        SkipList::capacity_for(bytes)
+        Tree::capacity_for(bytes)
     }
 
     /// Whether `bytes` of entries still fit. Under the commit lock they then do.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.list.has_room(bytes)
+        self.tree.has_room(bytes)
     }
 
     /// Reserves room for entries up to `last`; `None` when it does not suffice. Called under the commit lock.
     pub(crate) fn reserve(&self, bytes: usize, last: SeqNo) -> Option<Reservation> {
-        let reservation = self.list.reserve(bytes)?;
+        let reservation = self.tree.reserve(bytes)?;
         self.last_seq.store(last.0, Ordering::Relaxed);
         Some(reservation)
     }
 
     /// Inserts one entry into reserved room. Each key and sequence number is inserted once.
     pub(crate) fn insert(&self, room: &mut Reservation, key: InternalKey<'_>, value: &[u8]) {
-        let node = self.list.insert(room, key, value);
-        self.index.put(key::hash(key.user), node, |other| {
-            let other = self.list.node(other).key();
+        let entry = self.tree.insert(room, key, value);
+        self.index.put(key::hash(key.user), entry, |other| {
+            let other = self.tree.entry(other).key();
             match other.user == key.user {
                 false => Other::Key,
                 true if other.trailer < key.trailer => Other::Older,
@@ -123,24 +124,46 @@ impl Memtable {
     /// The newest entry of `user`, whose hash that is, at or before `seq`.
     #[inline]
     pub(crate) fn get(&self, user: &[u8], hash: u64, seq: SeqNo) -> Option<(Trailer, &[u8])> {
-        let newest = match self.index.find(hash, |node| self.list.node(node).key().user == user) {
+        let newest = match self.index.find(hash, |entry| self.tree.entry(entry).key().user == user) {
             Known::Absent => return None,
-            Known::Newest(node) => Some(self.list.node(node)).filter(|node| node.key().trailer.seq() <= seq),
+            Known::Newest(entry) => Some(self.tree.entry(entry)),
             Known::Unsure => None,
         };
-        // Newer than the read, or not in the index: the list knows.
-        let node = match newest {
-            Some(node) => node,
-            None => self.search(user, seq)?,
+        let entry = match newest.filter(|entry| entry.trailer().seq() <= seq) {
+            Some(entry) => entry,
+            // Newer than the read, or not in the index: the tree knows.
+            None => self.search(InternalKey::seek(user, seq)).filter(|entry| entry.key().user == user)?,
         };
-        Some((node.key().trailer, node.value()))
+        Some((entry.trailer(), entry.value()))
     }
 
+    /// The first entry at or behind a key.
     #[cold]
     #[inline(never)]
-    fn search(&self, user: &[u8], seq: SeqNo) -> Option<skiplist::Node<'_>> {
-        let node = self.list.seek(InternalKey::seek(user, seq))?;
-        (node.key().user == user).then_some(node)
+    fn search(&self, key: InternalKey<'_>) -> Option<Entry<'_>> {
+        let mut entry = self.tree.seek(key.user, false)?;
+        if entry.key().user != key.user {
+            return Some(entry);
+        }
+        while entry.trailer() > key.trailer {
+            let Some(older) = self.tree.older(entry) else { return self.tree.seek(key.user, true) };
+            entry = older;
+        }
+        Some(entry)
+    }
+
+    /// The last entry before a key.
+    fn search_before(&self, key: InternalKey<'_>) -> Option<Entry<'_>> {
+        let newest = self.tree.seek(key.user, false).filter(|entry| entry.key().user == key.user);
+        let newer = newest.and_then(|newest| self.oldest(newest, |entry| entry.trailer() > key.trailer));
+        newer.or_else(|| self.oldest(self.tree.seek_before(key.user)?, |_| true))
+    }
+
+    /// The oldest version of a key of which something is so, given the newest; what is so of a version is so of those that are newer.
+    fn oldest<'a>(&'a self, newest: Entry<'a>, is_so: impl Fn(Entry<'a>) -> bool) -> Option<Entry<'a>> {
+        std::iter::successors(Some(newest), |entry| self.tree.older(*entry))
+            .take_while(|entry| is_so(*entry))
+            .last()
     }
 
     /// A value of this memtable as a handle.
@@ -173,7 +196,7 @@ impl Memtable {
 
     /// Bytes taken of the arena.
     pub(crate) fn used_bytes(&self) -> usize {
-        self.list.used_bytes()
+        self.tree.used_bytes()
     }
 
     pub(crate) fn last_seq(&self) -> SeqNo {
@@ -189,44 +212,54 @@ impl Memtable {
 #[derive(Debug)]
 pub(crate) struct MemtableIter {
     memtable: Arc<Memtable>,
-    at: Option<NodeRef>,
+    at: Option<EntryRef>,
+}
+
+impl MemtableIter {
+    fn go_to(&mut self, find: impl FnOnce(&Memtable) -> Option<Entry<'_>>) {
+        self.at = find(&self.memtable).map(Entry::reference);
+    }
 }
 
 impl InternalIterator for MemtableIter {
     fn seek_to_first(&mut self) -> Result<()> {
-        self.at = self.memtable.list.first().map(skiplist::Node::reference);
+        self.go_to(|memtable| memtable.tree.first());
         Ok(())
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
-        self.at = self.memtable.list.last().map(skiplist::Node::reference);
+        self.go_to(|memtable| memtable.oldest(memtable.tree.last()?, |_| true));
         Ok(())
     }
 
     fn seek(&mut self, key: InternalKey<'_>) -> Result<()> {
-        self.at = self.memtable.list.seek(key).map(skiplist::Node::reference);
+        self.go_to(|memtable| memtable.search(key));
         Ok(())
     }
 
     fn seek_before(&mut self, key: InternalKey<'_>) -> Result<()> {
-        self.at = self.memtable.list.seek_before(key).map(skiplist::Node::reference);
+        self.go_to(|memtable| memtable.search_before(key));
         Ok(())
     }
 
     fn next(&mut self) -> Result<()> {
-        self.at = self.at.and_then(|at| self.memtable.list.node(at).next()).map(skiplist::Node::reference);
+        let Some(at) = self.at else { return Ok(()) };
+        self.go_to(|memtable| {
+            let here = memtable.tree.entry(at);
+            memtable.tree.older(here).or_else(|| memtable.tree.seek(here.key().user, true))
+        });
         Ok(())
     }
 
     fn prev(&mut self) -> Result<()> {
-        let list = &self.memtable.list;
-        self.at = self.at.and_then(|at| list.seek_before(list.node(at).key())).map(skiplist::Node::reference);
+        let Some(at) = self.at else { return Ok(()) };
+        self.go_to(|memtable| memtable.search_before(memtable.tree.entry(at).key()));
         Ok(())
     }
 
     fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {
-        let node = self.memtable.list.node(self.at?);
-        Some((node.key(), node.value()))
+        let entry = self.memtable.tree.entry(self.at?);
+        Some((entry.key(), entry.value()))
     }
 
     fn lend(&self) -> Option<Value> {

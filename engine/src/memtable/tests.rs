@@ -13,7 +13,7 @@ use crate::values::usage::{Usage, ValueFileMeta};
 
 fn put(memtable: &Memtable, seq: u64, user: &[u8], kind: Kind, value: &[u8]) {
     let seq = SeqNo(seq);
-    let bytes = Memtable::bytes_needed(seq, [(user.len(), value.len())].into_iter());
+    let bytes = Memtable::bytes_needed([(user.len(), value.len())].into_iter());
     let mut room = memtable.reserve(bytes, seq).expect("room");
     memtable.insert(&mut room, InternalKey::new(user, Trailer::new(seq, kind)), value);
 }
@@ -47,24 +47,23 @@ fn a_read_sees_the_newest_version_at_its_sequence_number() {
 }
 
 #[test]
-fn the_bytes_used_are_exactly_those_reserved_and_no_more_fit() {
-    let memtable = Memtable::new(Memtable::capacity_for(4096), &log());
+fn a_memtable_is_full_when_entries_and_branches_take_its_capacity() {
+    let capacity = 64 << 10;
+    let memtable = Memtable::new(capacity, &log());
     let empty = memtable.used_bytes();
-    let mut expected = 0;
-    let mut seq = 1;
-    loop {
-        let bytes = Memtable::bytes_needed(SeqNo(seq), [(8, 20)].into_iter());
-        let Some(mut room) = memtable.reserve(bytes, SeqNo(seq)) else {
-            break;
-        };
-        let key = seq.to_be_bytes();
+    let bytes = Memtable::bytes_needed([(8, 20)].into_iter());
+    let (mut entries, mut seq) = (0, 1);
+    while memtable.has_room(bytes) {
+        let mut room = memtable.reserve(bytes, SeqNo(seq)).expect("there is room");
+        let key = mix(seq).to_be_bytes();
         memtable.insert(&mut room, InternalKey::new(&key, Trailer::new(SeqNo(seq), Kind::Value)), &[7; 20]);
-        expected += bytes;
+        entries += bytes;
         seq += 1;
     }
-    assert_eq!(memtable.used_bytes() - empty, expected);
-    // Capacities are rounded up to whole cache lines.
-    assert!(expected <= 4096 + 64 && expected > 3900, "{expected}");
+    // What the last insert adds may be one branch, and that of the largest kind.
+    let used = memtable.used_bytes() - empty;
+    assert!(used > capacity - bytes - 8 && used < capacity + 1100, "{used} bytes");
+    assert!(entries < used && entries > used / 2, "{entries} bytes of entries in {used}");
 }
 
 #[test]
@@ -129,7 +128,7 @@ fn a_memtable_that_is_fuller_than_its_index_finds_all_keys() {
     // The smallest entries there are: more of them than the index has slots.
     let memtable = Memtable::new(64 << 10, &log());
     let mut seq = 0;
-    while memtable.has_room(Memtable::bytes_needed(SeqNo(seq + 1), [(2, 0)].into_iter())) {
+    while memtable.has_room(Memtable::bytes_needed([(2, 0)].into_iter())) {
         seq += 1;
         put(&memtable, seq, &(seq as u16).to_be_bytes(), Kind::Tombstone, b"");
     }
@@ -176,4 +175,103 @@ fn writers_of_the_same_keys_leave_the_newest_version_to_be_found() {
         let found = get(&memtable, &[key as u8], 10_000).map(|(trailer, _)| trailer.seq().0);
         assert_eq!(found, Some(1 + last_round * 4 + 3), "key {key}");
     }
+}
+
+/// Keys that share long beginnings, that begin others, that branch in every way there is.
+fn wild_key(dice: u64) -> Vec<u8> {
+    let mut dice = mix(dice);
+    let mut draw = |below: u64| {
+        dice = mix(dice);
+        dice % below
+    };
+    let mut key = match draw(4) {
+        0 => Vec::new(),
+        1 => b"user0000".to_vec(),
+        2 => b"https://example.com/a/rather/long/path/".to_vec(),
+        _ => vec![draw(256) as u8],
+    };
+    for _ in 0..=draw(4) {
+        key.push(match draw(3) {
+            0 => draw(256) as u8,
+            1 => b'0' + draw(10) as u8,
+            _ => 0,
+        });
+    }
+    key
+}
+
+#[test]
+fn seeks_agree_with_a_btree_map_whatever_the_keys() {
+    let memtable = Arc::new(Memtable::new(8 << 20, &log()));
+    let mut model = BTreeMap::new();
+    for seq in 1..=30_000 {
+        let user = wild_key(seq);
+        put(&memtable, seq, &user, Kind::Value, &seq.to_le_bytes());
+        model.insert((user, std::cmp::Reverse(seq)), seq);
+    }
+    let here = |iter: &MemtableIter| {
+        iter.current().map(|(key, _)| (key.user.to_vec(), std::cmp::Reverse(key.trailer.seq().0)))
+    };
+    let mut iter = memtable.iter();
+    for dice in 0..20_000 {
+        let sought = (wild_key(dice * 7), std::cmp::Reverse(mix(dice) % 40_000));
+        let key = InternalKey::seek(&sought.0, SeqNo(sought.1.0));
+        iter.seek(key).unwrap();
+        assert_eq!(here(&iter).as_ref(), model.range(&sought..).next().map(|(key, _)| key), "at {sought:?}");
+        iter.seek_before(key).unwrap();
+        let before = model.range(..&sought).next_back().map(|(key, _)| key);
+        assert_eq!(here(&iter).as_ref(), before, "before {sought:?}");
+        let found = get(&memtable, &sought.0, sought.1.0).map(|(trailer, _)| trailer.seq().0);
+        let expected = model.range(&sought..).next().filter(|((user, _), _)| *user == sought.0);
+        assert_eq!(found, expected.map(|(_, seq)| *seq), "get {sought:?}");
+    }
+}
+
+#[test]
+fn a_walk_during_inserts_sees_all_that_was_there_before_it() {
+    let memtable = Arc::new(Memtable::new(16 << 20, &log()));
+    let published = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for seq in 1..=20_000 {
+                put(&memtable, seq, &wild_key(seq), Kind::Value, b"");
+                published.store(seq, std::sync::atomic::Ordering::Release);
+            }
+        });
+        let mut last = 0;
+        while last < 20_000 {
+            last = published.load(std::sync::atomic::Ordering::Acquire);
+            let mut iter = memtable.iter();
+            let (mut seen, mut before) = (0, None);
+            iter.seek_to_first().unwrap();
+            while let Some((key, _)) = iter.current() {
+                let owned = (key.user.to_vec(), std::cmp::Reverse(key.trailer));
+                assert!(before.as_ref() < Some(&owned), "in order");
+                seen += u64::from(key.trailer.seq().0 <= last);
+                before = Some(owned);
+                iter.next().unwrap();
+            }
+            assert_eq!(seen, last, "entries that were there when the walk began");
+        }
+    });
+}
+
+#[test]
+fn branches_never_take_more_room_than_there_is() {
+    // The most branches for each byte of entries: keys of one byte less than what shares nothing, in an order that makes branches grow.
+    let memtable = Memtable::new(1 << 20, &log());
+    let mut seq = 0;
+    'full: for low in 0..=255u8 {
+        for high in 0..=255u8 {
+            for middle in [0, 255u8] {
+                seq += 1;
+                let key = [high, middle, low];
+                let bytes = Memtable::bytes_needed([(3, 0)].into_iter());
+                let Some(mut room) = memtable.reserve(bytes, SeqNo(seq)) else { break 'full };
+                let trailer = Trailer::new(SeqNo(seq), Kind::Tombstone);
+                memtable.insert(&mut room, InternalKey::new(&key, trailer), b"");
+            }
+        }
+    }
+    assert!(seq > 30_000, "{seq} entries");
 }

@@ -1,0 +1,211 @@
+//! A branch of the tree: where keys part that have the same bytes up to here.
+//!
+//! ```text
+//! at a multiple of 8 in its arena
+//! 0   capacity  4   4, 16, 48 or 256
+//! 4   count     4   atomic; of children, unless there is room for all
+//! 8   depth     4   which byte of a key it tells apart
+//! 12  end       4   atomic, a link: the key that ends at this byte
+//! 16  tail      8   the bytes of all keys here that come before
+//! 24  sample    4   a link to an entry with one of these keys
+//! 28  bytes of the children, atomic by fours; then their links, atomic
+//! ```
+//!
+//! A link is an offset / 8, with the highest bit for branches; 0 is none. A branch with room for all 256 children has a bit for each
+//! instead of its byte, and links by byte.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::arena::{Arena, UNIT_BYTES};
+
+const BRANCH_BYTES: usize = 28;
+pub(super) const TAIL_BYTES: usize = 8;
+pub(super) const ALL: usize = 256;
+/// Bytes of the bits of a branch with room for all.
+const BITS_BYTES: usize = ALL / 8;
+/// Set in links to branches.
+pub(super) const IS_BRANCH: u32 = 1 << 31;
+
+/// A branch.
+#[derive(Clone, Copy)]
+pub(super) struct Branch<'a> {
+    arena: &'a Arena,
+    offset: usize,
+}
+
+impl<'a> Branch<'a> {
+    pub(super) fn at(arena: &'a Arena, offset: usize) -> Branch<'a> {
+        Branch { arena, offset }
+    }
+
+    pub(super) fn link(self) -> u32 {
+        (self.offset / UNIT_BYTES) as u32 | IS_BRANCH
+    }
+
+    /// Writes a field that does not change once the branch is published.
+    pub(super) fn write(self, field: usize, bytes: &[u8]) {
+        // SAFETY: the caller has reserved the branch, and nothing links to it yet.
+        unsafe { self.arena.write(self.offset + field, bytes) };
+    }
+
+    #[inline]
+    fn fixed(self, field: usize, len: usize) -> &'a [u8] {
+        // SAFETY: these fields were written before the branch was published, and never change.
+        unsafe { self.arena.read(self.offset + field, len) }
+    }
+
+    #[inline]
+    pub(super) fn capacity(self) -> usize {
+        self.fixed(0, 4).first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
+    }
+
+    #[inline]
+    pub(super) fn depth(self) -> usize {
+        self.fixed(8, 4).first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
+    }
+
+    #[inline]
+    pub(super) fn tail(self) -> [u8; TAIL_BYTES] {
+        self.fixed(16, TAIL_BYTES).first_chunk().copied().unwrap_or_default()
+    }
+
+    /// The link to an entry with one of the keys here.
+    pub(super) fn sample(self) -> u32 {
+        self.fixed(24, 4).first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    #[inline]
+    fn atomic(self, at: usize) -> &'a AtomicU32 {
+        // SAFETY: these four bytes belong to the branch, and are only ever touched as this atomic.
+        unsafe { self.arena.atomic(self.offset + at) }
+    }
+
+    #[inline]
+    pub(super) fn end(self) -> &'a AtomicU32 {
+        self.atomic(12)
+    }
+
+    /// The number of children of a list.
+    #[inline]
+    pub(super) fn count(self) -> usize {
+        self.atomic(4).load(Ordering::Acquire) as usize
+    }
+
+    pub(super) fn has_room(self) -> bool {
+        self.capacity() == ALL || self.count() < self.capacity()
+    }
+
+    /// The link to the child that is `at` in the list.
+    #[inline]
+    pub(super) fn list_slot(self, at: usize) -> &'a AtomicU32 {
+        self.atomic(BRANCH_BYTES + self.capacity() + 4 * at)
+    }
+
+    /// The link to the child with this byte, in a branch that has room for all.
+    #[inline]
+    fn direct_slot(self, byte: usize) -> &'a AtomicU32 {
+        self.atomic(BRANCH_BYTES + BITS_BYTES + 4 * byte)
+    }
+
+    /// The bits of 32 children, in a branch that has room for all.
+    #[inline]
+    fn bits(self, word: usize) -> &'a AtomicU32 {
+        self.atomic(BRANCH_BYTES + 4 * word)
+    }
+
+    /// The first byte from this one on that has a child, in a branch that has room for all.
+    fn next_bit(self, byte: usize) -> Option<usize> {
+        let first = self.bits(byte / 32).load(Ordering::Acquire) >> (byte % 32);
+        if first != 0 {
+            return Some(byte + first.trailing_zeros() as usize);
+        }
+        let words = byte / 32 + 1..ALL / 32;
+        let mut words = words.map(|word| (word, self.bits(word).load(Ordering::Acquire)));
+        words.find(|(_, bits)| *bits != 0).map(|(word, bits)| word * 32 + bits.trailing_zeros() as usize)
+    }
+
+    /// The last byte before this one that has a child, in a branch that has room for all.
+    fn last_bit(self, byte: usize) -> Option<usize> {
+        let mut words = (0..byte.div_ceil(32)).rev().map(|word| {
+            let below = byte - word * 32;
+            let bits = self.bits(word).load(Ordering::Acquire);
+            (word, if below < 32 { bits & ((1 << below) - 1) } else { bits })
+        });
+        words.find(|(_, bits)| *bits != 0).map(|(word, bits)| word * 32 + bits.ilog2() as usize)
+    }
+
+    /// The bytes of four children of a list.
+    #[inline]
+    fn bytes(self, word: usize) -> [u8; 4] {
+        self.atomic(BRANCH_BYTES + 4 * word).load(Ordering::Relaxed).to_le_bytes()
+    }
+
+    #[inline]
+    pub(super) fn byte(self, at: usize) -> u8 {
+        self.bytes(at / 4).get(at % 4).copied().unwrap_or_default()
+    }
+
+    /// Adds a child that is not there, to a branch that has room. There is one writer.
+    pub(super) fn push(self, byte: u8, link: u32) {
+        if self.capacity() == ALL {
+            self.direct_slot(byte.into()).store(link, Ordering::Release);
+            // Release: whoever sees the bit sees the link.
+            self.bits(usize::from(byte) / 32).fetch_or(1 << (byte % 32), Ordering::Release);
+            return;
+        }
+        let at = self.count();
+        let word = self.atomic(BRANCH_BYTES + at / 4 * 4);
+        word.store(word.load(Ordering::Relaxed) | u32::from(byte) << (at % 4 * 8), Ordering::Relaxed);
+        self.list_slot(at).store(link, Ordering::Relaxed);
+        // Release: whoever counts this child sees its byte and its link.
+        self.atomic(4).store(at as u32 + 1, Ordering::Release);
+    }
+
+    /// The children of a list, as bytes.
+    #[inline]
+    fn list(self) -> impl Iterator<Item = (usize, u8)> + use<'a> {
+        let count = self.count();
+        let words = (0..count.div_ceil(4)).flat_map(move |word| self.bytes(word));
+        words.take(count).enumerate()
+    }
+
+    /// The link to the child with this byte.
+    #[inline]
+    pub(super) fn child(self, byte: u8) -> Option<&'a AtomicU32> {
+        if self.capacity() == ALL {
+            return Some(self.direct_slot(byte.into())).filter(|slot| slot.load(Ordering::Relaxed) != 0);
+        }
+        self.list().find(|(_, found)| *found == byte).map(|(at, _)| self.list_slot(at))
+    }
+
+    /// The link to the first child with this byte or a later one.
+    pub(super) fn child_from(self, byte: u8) -> Option<&'a AtomicU32> {
+        if self.capacity() == ALL {
+            return self.next_bit(byte.into()).map(|byte| self.direct_slot(byte));
+        }
+        let behind = self.list().filter(|(_, found)| *found >= byte);
+        behind.min_by_key(|(_, found)| *found).map(|(at, _)| self.list_slot(at))
+    }
+
+    /// The link to the last child with a byte before this one.
+    pub(super) fn child_below(self, byte: usize) -> Option<&'a AtomicU32> {
+        if self.capacity() == ALL {
+            return self.last_bit(byte).map(|byte| self.direct_slot(byte));
+        }
+        let before = self.list().filter(|(_, found)| usize::from(*found) < byte);
+        before.max_by_key(|(_, found)| *found).map(|(at, _)| self.list_slot(at))
+    }
+}
+
+pub(super) const fn branch_len(capacity: usize) -> usize {
+    let bytes = if capacity == ALL { BITS_BYTES } else { capacity };
+    (BRANCH_BYTES + bytes + 4 * capacity).next_multiple_of(UNIT_BYTES)
+}
+
+pub(super) fn next_capacity(capacity: usize) -> usize {
+    match capacity {
+        4 => 16,
+        16 => 48,
+        _ => ALL,
+    }
+}
