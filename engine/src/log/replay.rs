@@ -9,7 +9,7 @@ use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::record::format::GroupType;
-use crate::record::reader::{End, Group, GroupReader};
+use crate::record::reader::{self, End, Group, GroupReader};
 use crate::values::file::ValueFile;
 
 /// A segment's bytes, and who it is.
@@ -101,7 +101,7 @@ impl LogFile {
         if self.recycled {
             return 0;
         }
-        self.bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
+        reader::used_bytes(&self.bytes) as u64
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {

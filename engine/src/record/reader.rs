@@ -165,7 +165,7 @@ impl<'a> GroupReader<'a> {
     /// Bytes up to the last one that is not zero.
     fn bytes_behind(&self) -> u64 {
         let tail = self.bytes.get(self.position as usize..).unwrap_or_default();
-        tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
+        used_bytes(tail) as u64
     }
 
     /// Bytes up to the end of the last group of this life whose header can still be made out.
@@ -254,11 +254,20 @@ pub(crate) fn split_entry(bytes: &[u8], offset: u64) -> Option<(u32, Entry<'_>)>
     Some((stored, Entry { kind, keyspace, seq, key, value, offset, len }))
 }
 
+/// The bytes up to the last one that is not zero. Most of a log is often zero: whole lines of it are looked at at once.
+pub(crate) fn used_bytes(bytes: &[u8]) -> usize {
+    let (rest, lines) = bytes.as_rchunks::<64>();
+    let zero = |line: &&[u8; 64]| line.iter().fold(0, |all, byte| all | byte) == 0;
+    let used = rest.len() + 64 * (lines.len() - lines.iter().rev().take_while(zero).count());
+    let last = bytes.get(..used).unwrap_or_default().iter().rposition(|byte| *byte != 0);
+    last.map_or(0, |last| last + 1)
+}
+
 fn find_magic(bytes: &[u8]) -> Option<usize> {
     let [first, second] = GROUP_MAGIC;
     let mut from = 0;
     loop {
-        let found = from + bytes.get(from..)?.iter().position(|byte| *byte == first)?;
+        let found = from + memchr::memchr(first, bytes.get(from..)?)?;
         if bytes.get(found + 1) == Some(&second) {
             return Some(found);
         }

@@ -243,3 +243,15 @@ fn of_a_recycled_file_only_groups_of_this_life_count_as_torn() {
     bytes[end..end + 60].copy_from_slice(&next[end..end + 60]);
     assert_eq!(torn(&bytes), Some(End::Open { torn_bytes: (next.len() - end) as u64 }));
 }
+
+#[test]
+fn zeros_at_the_end_are_not_used_wherever_the_last_byte_is() {
+    for len in [0, 1, 63, 64, 65, 1000] {
+        for last in 0..len {
+            let mut bytes = vec![0; len];
+            bytes[last] = 1;
+            assert_eq!(used_bytes(&bytes), last + 1, "of {len}");
+        }
+        assert_eq!(used_bytes(&vec![0; len]), 0);
+    }
+}
