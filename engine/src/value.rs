@@ -54,6 +54,26 @@ impl Value {
         Value(Repr::Shared { ptr: bytes.as_ptr(), len: bytes.len(), owner: owner() })
     }
 
+    /// Borrows `bytes` from what `owner` returns, or copies them into the handle.
+    ///
+    /// # Safety
+    /// As [`Value::lent`].
+    #[inline]
+    pub(crate) unsafe fn borrowed(bytes: &[u8], owner: impl FnOnce() -> Arc<dyn Owner>) -> Value {
+        if bytes.len() <= INLINE_BYTES {
+            return Value::copied(bytes);
+        }
+        Value(Repr::Shared { ptr: bytes.as_ptr(), len: bytes.len(), owner: owner() })
+    }
+
+    /// The value as one may keep it: a small one as a copy that holds nothing else.
+    pub(crate) fn detached_if_small(self) -> Value {
+        match &self.0 {
+            Repr::Shared { len, .. } if *len < SHARED_BYTES => Value::copied(&self),
+            _ => self,
+        }
+    }
+
     /// The same value without its first `len` bytes.
     pub(crate) fn without_head(self, len: usize) -> Value {
         let rest = self.get(len..).unwrap_or_default();

@@ -5,7 +5,11 @@ use crate::key::InternalKey;
 use crate::value::Value;
 
 /// A cursor over entries in internal key order. A new cursor stands nowhere until it is placed.
-pub(crate) trait InternalIterator {
+///
+/// # Safety
+/// The bytes that [`current`](InternalIterator::current) returns stay where they are, unchanged, until the cursor is placed, moved on or dropped;
+/// where the cursor itself lies does not matter. A merge relies on it.
+pub(crate) unsafe trait InternalIterator {
     fn seek_to_first(&mut self) -> Result<()>;
     fn seek_to_last(&mut self) -> Result<()>;
     /// Goes to the first entry at or after `key`.

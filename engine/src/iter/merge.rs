@@ -7,12 +7,42 @@ use std::cmp::Ordering;
 
 use super::internal::{BoxedIterator, InternalIterator};
 use crate::error::Result;
-use crate::key::InternalKey;
+use crate::key::{InternalKey, Trailer};
 use crate::value::Value;
+
+/// Where a source stands: its current entry, looked up once and compared often.
+#[derive(Clone, Copy)]
+struct Standing {
+    user: *const [u8],
+    trailer: Trailer,
+    value: *const [u8],
+}
+
+// SAFETY: the bytes belong to a source, which is Send, and goes wherever the merge goes.
+unsafe impl Send for Standing {}
+
+impl Standing {
+    fn of(source: &BoxedIterator) -> Option<Standing> {
+        let (key, value) = source.current()?;
+        Some(Standing { user: key.user, trailer: key.trailer, value })
+    }
+
+    /// # Safety
+    /// The source has not been moved on since, and lives for as long as what is returned.
+    #[inline]
+    unsafe fn entry<'a>(self) -> (InternalKey<'a>, &'a [u8]) {
+        // SAFETY: by the contract of cursors the bytes are still there.
+        let user = unsafe { &*self.user };
+        // SAFETY: as above.
+        (InternalKey::new(user, self.trailer), unsafe { &*self.value })
+    }
+}
 
 /// The merge of several cursors. No two of them may hold the same internal key.
 pub(crate) struct MergeIter {
     sources: Vec<BoxedIterator>,
+    /// Where each source stands; brought up to date whenever one is placed or moved on.
+    standings: Vec<Option<Standing>>,
     /// Indices of the sources that stand on an entry, as a heap.
     heap: Vec<usize>,
     forward: bool,
@@ -26,15 +56,21 @@ impl std::fmt::Debug for MergeIter {
 
 impl MergeIter {
     pub(crate) fn new(sources: Vec<BoxedIterator>) -> MergeIter {
-        MergeIter { heap: Vec::with_capacity(sources.len()), sources, forward: true }
+        let standings = vec![None; sources.len()];
+        MergeIter { heap: Vec::with_capacity(sources.len()), sources, standings, forward: true }
     }
 
     fn place(&mut self, forward: bool, seek: impl Fn(&mut BoxedIterator) -> Result<()>) -> Result<()> {
         self.heap.clear();
+        self.standings.fill(None);
         self.sources.iter_mut().try_for_each(seek)?;
         self.forward = forward;
-        let placed = self.sources.iter().enumerate().filter(|(_, source)| source.current().is_some());
-        self.heap.extend(placed.map(|(at, _)| at));
+        for (at, (source, standing)) in self.sources.iter().zip(&mut self.standings).enumerate() {
+            *standing = Standing::of(source);
+            if standing.is_some() {
+                self.heap.push(at);
+            }
+        }
         for root in (0..self.heap.len() / 2).rev() {
             self.sift_down(root);
         }
@@ -45,23 +81,33 @@ impl MergeIter {
         let Some(top) = self.heap.first().copied() else {
             return Ok(());
         };
-        let Some(source) = self.sources.get_mut(top) else {
+        let Some((source, standing)) = self.sources.get_mut(top).zip(self.standings.get_mut(top)) else {
             return Ok(());
         };
+        *standing = None;
         if let Err(error) = step(source) {
             // A source that failed is lost, and with it the order: the walk ends here.
             self.heap.clear();
             return Err(error);
         }
-        if self.key_of(top).is_none() {
+        *standing = Standing::of(source);
+        if standing.is_none() {
             self.heap.swap_remove(0);
         }
         self.sift_down(0);
         Ok(())
     }
 
+    #[inline]
+    fn entry_of(&self, source: usize) -> Option<(InternalKey<'_>, &[u8])> {
+        let standing = (*self.standings.get(source)?)?;
+        // SAFETY: a standing is forgotten before its source moves, and both are ours.
+        Some(unsafe { standing.entry() })
+    }
+
+    #[inline]
     fn key_of(&self, source: usize) -> Option<InternalKey<'_>> {
-        Some(self.sources.get(source)?.current()?.0)
+        Some(self.entry_of(source)?.0)
     }
 
     fn comes_first(&self, a: usize, b: usize) -> bool {
@@ -73,6 +119,7 @@ impl MergeIter {
         if self.forward { order == Ordering::Less } else { order == Ordering::Greater }
     }
 
+    #[inline]
     fn sift_down(&mut self, mut at: usize) {
         loop {
             let (left, right) = (2 * at + 1, 2 * at + 2);
@@ -93,7 +140,8 @@ impl MergeIter {
     }
 }
 
-impl InternalIterator for MergeIter {
+// SAFETY: the bytes are those of a source.
+unsafe impl InternalIterator for MergeIter {
     fn seek_to_first(&mut self) -> Result<()> {
         self.place(true, |source| source.seek_to_first())
     }
@@ -121,7 +169,7 @@ impl InternalIterator for MergeIter {
     }
 
     fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {
-        self.top()?.current()
+        self.entry_of(*self.heap.first()?)
     }
 
     fn lend(&self) -> Option<Value> {

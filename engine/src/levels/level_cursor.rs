@@ -65,7 +65,8 @@ impl LevelCursor {
     }
 }
 
-impl InternalIterator for LevelCursor {
+// SAFETY: the bytes are those of the table cursor.
+unsafe impl InternalIterator for LevelCursor {
     fn seek_to_first(&mut self) -> Result<()> {
         self.enter(0, InternalIterator::seek_to_first)?;
         self.leave_forwards()

@@ -221,7 +221,8 @@ impl MemtableIter {
     }
 }
 
-impl InternalIterator for MemtableIter {
+// SAFETY: the bytes lie in the memtable, which the cursor holds, and which only grows.
+unsafe impl InternalIterator for MemtableIter {
     fn seek_to_first(&mut self) -> Result<()> {
         self.go_to(|memtable| memtable.tree.first());
         Ok(())

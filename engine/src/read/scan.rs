@@ -49,7 +49,7 @@ impl Item {
         &self.key
     }
 
-    /// The value. Small ones were copied with the key, larger ones are borrowed from where they lie. A separated one is read
+    /// The value, borrowed from where it lies if it is not very small: an item keeps a block of its table alive. A separated one is read
     /// when it is asked for, and ahead of that once a scan has seen that it is: a walk over keys alone reads none.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Item {
     /// As [`Item::value`].
     pub fn into_value(self) -> Result<Value> {
         match self.value {
-            ItemValue::Here(value) => Ok(value),
+            ItemValue::Here(value) => Ok(value.detached_if_small()),
             ItemValue::Apart(value) => value.get(&self.key).cloned(),
         }
     }

@@ -85,15 +85,13 @@ pub(crate) fn put_group_header(
     promise: u64,
     (file_id, offset): (u64, u64),
 ) {
-    let Some((header, body)) = group.split_at_mut_checked(GROUP_HEADER_BYTES) else { return };
-    let mut bytes = Vec::with_capacity(GROUP_HEADER_BYTES);
-    bytes.extend_from_slice(&[0; 4]);
-    bytes.extend_from_slice(&GROUP_MAGIC);
-    bytes.extend_from_slice(&[kind as u8, 0]);
-    bytes.extend_from_slice(&entries.to_le_bytes());
-    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&promise.to_le_bytes());
-    header.copy_from_slice(&bytes);
+    let Some((header, body)) = group.split_first_chunk_mut::<GROUP_HEADER_BYTES>() else { return };
+    header[4..6].copy_from_slice(&GROUP_MAGIC);
+    header[6] = kind as u8;
+    header[7] = 0;
+    header[8..12].copy_from_slice(&entries.to_le_bytes());
+    header[12..16].copy_from_slice(&(body.len() as u32).to_le_bytes());
+    header[16..].copy_from_slice(&promise.to_le_bytes());
     stamp(header, file_id, offset);
 }
 

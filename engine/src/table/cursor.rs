@@ -14,7 +14,7 @@ use crate::value::Value;
 pub(crate) struct TableCursor {
     table: Arc<TableReader>,
     context: ReadContext,
-    block: Option<(usize, BlockBytes)>,
+    block: Option<(usize, Arc<BlockBytes>)>,
     at: BlockCursor,
 }
 
@@ -36,7 +36,8 @@ impl TableCursor {
             return Ok(());
         }
         if self.block.as_ref().is_none_or(|(loaded, _)| *loaded != at) {
-            self.block = Some((at, self.table.block(index, at, self.context, self.table.recorder())?));
+            let block = self.table.block(index, at, self.context, self.table.recorder())?;
+            self.block = Some((at, Arc::new(block)));
         }
         self.in_block(place)
     }
@@ -68,7 +69,8 @@ impl TableCursor {
     }
 }
 
-impl InternalIterator for TableCursor {
+// SAFETY: the bytes lie in the block, which the cursor holds, or in the heap, where the key is put together.
+unsafe impl InternalIterator for TableCursor {
     fn seek_to_first(&mut self) -> Result<()> {
         self.enter(0, BlockCursor::seek_to_first)
     }
@@ -113,6 +115,6 @@ impl InternalIterator for TableCursor {
 
     fn lend(&self) -> Option<Value> {
         let (_, bytes) = self.block.as_ref()?;
-        Some(bytes.lend(self.at.value_range()?))
+        Some(bytes.lend_block(self.at.value_range()?))
     }
 }
