@@ -105,12 +105,12 @@ pub(crate) fn commit<'a, R: Report>(
     // What stays in the log is read from there, so the operating system must have it.
     let appended = commit.writer.append(counted, terms.durability != Durability::None || !plain, report)?;
     let last = SeqNo(first.0 + count - 1);
-    let used = view.active.used_bytes();
     let room = view.active.reserve(needed, last);
     debug_assert!(room.is_some(), "there was room, and only the holder of the commit lock takes any");
-    let half = engine.options.memtable_bytes / 2;
-    if (used..used + needed).contains(&half) || appended.passes_half {
-        // Time to make the next log segment.
+    // Time to make the next log segment: half full is the memtable, or its log.
+    let half_full = view.active.used_bytes() >= engine.options.memtable_bytes / 2;
+    if (half_full && !commit.half_full) || appended.passes_half {
+        commit.half_full |= half_full;
         engine.work.ring();
     }
     commit.next_seq = last.plus(1);
@@ -213,6 +213,7 @@ pub(crate) fn rotate(
     let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &engine.files));
     let memtable = Arc::new(Memtable::new(capacity, &values));
     let full = std::mem::replace(&mut commit.writer, LogWriter::new(segment));
+    commit.half_full = false;
     engine.segments.put_aside(full);
     engine.view.change(|view| {
         let mut immutables = vec![view.active.clone()];

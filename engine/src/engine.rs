@@ -120,6 +120,8 @@ impl MemtableWaiters {
 pub(crate) struct CommitState {
     pub(crate) writer: LogWriter,
     pub(crate) next_seq: SeqNo,
+    /// Whether it was said that the active memtable is half full.
+    pub(crate) half_full: bool,
 }
 
 /// Segments that wait for their turn.

@@ -159,7 +159,7 @@ setters! {
     /// instead of SIGBUS.
     mapped_reads: bool;
     /// Whether the log is written through a memory mapping, which saves a system call for each write, where the file system keeps the room
-    /// that is reserved for a file: ext4, XFS and tmpfs. Elsewhere, and with false, each write is a call. Default: true. What is written is as safe
+    /// that is reserved for a file: ext4 and tmpfs. Elsewhere, and with false, each write is a call. Default: true. What is written is as safe
     /// either way. On a failing disk a mapped log can end the process with SIGBUS, where a call would return an error.
     mapped_log: bool;
     /// Whether a mapped block's checksum is verified at every read instead of at its first. Default: false. Costs about
@@ -204,7 +204,7 @@ setters! {
     filter_bits_per_key: usize;
     /// Whether tables have a point index, which leads from the hash of a key to its entry. Default: true. It takes about 8 bytes a key in the
     /// file, and a get finds its entry with one look at it; without, filter and index take less, and a get searches. Used with mapped reads. Switch it
-    /// off where even the indexes of all data are larger than memory.
+    /// off where even the indexes of all data are larger than memory. A table of more than 256 MiB, uncompressed, has none.
     point_index: bool;
     /// Compression by level. Default: none on L0 and L1, where data stays briefly, LZ4 below.
     compression: [Compression; LEVELS];

@@ -202,7 +202,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         segments: Segments::default(),
         recovery: report.describe(),
         commit: TimedMutex::new(
-            CommitState { writer: LogWriter::new(segment), next_seq },
+            CommitState { writer: LogWriter::new(segment), next_seq, half_full: false },
             LockLabel::Commit,
             recorder,
         ),

@@ -136,16 +136,16 @@ impl RealFile {
     }
 
     /// Whether the file system keeps reserved room for what is written there first, and for what overwrites it: those that write every
-    /// block to a new place, and those that only look whether there is room, do not.
+    /// block to a new place, those that only look whether there is room, and those whose files can share blocks (XFS: whoever copies
+    /// the directory with `cp` makes the next store want a block that may not be there) do not.
     fn keeps_reserved_room(&self) -> bool {
         const EXT: libc::c_long = 0xef53;
-        const XFS: libc::c_long = 0x5846_5342;
         const TMPFS: libc::c_long = 0x0102_1994;
         // SAFETY: all-zero bytes are a valid statfs, a struct of integers.
         let mut stat: libc::statfs = unsafe { std::mem::zeroed() };
         // SAFETY: the descriptor is open for as long as `self` lives, and `stat` is a statfs to write to.
         let told = unsafe { libc::fstatfs(self.file.as_raw_fd(), &raw mut stat) };
-        told == 0 && [EXT, XFS, TMPFS].contains(&libc::c_long::from(stat.f_type))
+        told == 0 && [EXT, TMPFS].contains(&libc::c_long::from(stat.f_type))
     }
 }
 

@@ -39,7 +39,7 @@ impl LevelCursor {
     }
 
     fn is_placed(&self) -> bool {
-        self.current().is_some()
+        self.open.as_ref().is_some_and(|(_, cursor)| cursor.is_placed())
     }
 
     fn leave_backwards(&mut self) -> Result<()> {

@@ -152,18 +152,10 @@ impl Memtable {
         Some(entry)
     }
 
-    /// The last entry before a key.
-    fn search_before(&self, key: InternalKey<'_>) -> Option<Entry<'_>> {
-        let newest = self.tree.seek(key.user, false).filter(|entry| entry.key().user == key.user);
-        let newer = newest.and_then(|newest| self.oldest(newest, |entry| entry.trailer() > key.trailer));
-        newer.or_else(|| self.oldest(self.tree.seek_before(key.user)?, |_| true))
-    }
-
-    /// The oldest version of a key of which something is so, given the newest; what is so of a version is so of those that are newer.
-    fn oldest<'a>(&'a self, newest: Entry<'a>, is_so: impl Fn(Entry<'a>) -> bool) -> Option<Entry<'a>> {
-        std::iter::successors(Some(newest), |entry| self.tree.older(*entry))
-            .take_while(|entry| is_so(*entry))
-            .last()
+    /// The versions of a key of which something is so, newest first, given the newest; what is so of a version is so of those that are newer.
+    fn versions<'a>(&'a self, newest: Option<Entry<'a>>, is_so: impl Fn(Entry<'a>) -> bool) -> Vec<EntryRef> {
+        let versions = std::iter::successors(newest, |entry| self.tree.older(*entry));
+        versions.take_while(|entry| is_so(*entry)).map(Entry::reference).collect()
     }
 
     /// A value of this memtable as a handle.
@@ -204,7 +196,7 @@ impl Memtable {
     }
 
     pub(crate) fn iter(self: &Arc<Self>) -> MemtableIter {
-        MemtableIter { memtable: self.clone(), at: None }
+        MemtableIter { memtable: self.clone(), at: None, newer: Vec::new() }
     }
 }
 
@@ -213,11 +205,25 @@ impl Memtable {
 pub(crate) struct MemtableIter {
     memtable: Arc<Memtable>,
     at: Option<EntryRef>,
+    /// Walking back: the versions of its key that are newer, the next one last.
+    newer: Vec<EntryRef>,
 }
 
 impl MemtableIter {
     fn go_to(&mut self, find: impl FnOnce(&Memtable) -> Option<Entry<'_>>) {
+        self.newer.clear();
         self.at = find(&self.memtable).map(Entry::reference);
+    }
+
+    /// Goes to the last entry before a key.
+    fn go_before(&mut self, key: InternalKey<'_>) {
+        let Memtable { tree, .. } = &*self.memtable;
+        let newest = tree.seek(key.user, false).filter(|entry| entry.key().user == key.user);
+        self.newer = self.memtable.versions(newest, |entry| entry.trailer() > key.trailer);
+        if self.newer.is_empty() {
+            self.newer = self.memtable.versions(tree.seek_before(key.user), |_| true);
+        }
+        self.at = self.newer.pop();
     }
 }
 
@@ -229,7 +235,8 @@ unsafe impl InternalIterator for MemtableIter {
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
-        self.go_to(|memtable| memtable.oldest(memtable.tree.last()?, |_| true));
+        self.newer = self.memtable.versions(self.memtable.tree.last(), |_| true);
+        self.at = self.newer.pop();
         Ok(())
     }
 
@@ -239,7 +246,7 @@ unsafe impl InternalIterator for MemtableIter {
     }
 
     fn seek_before(&mut self, key: InternalKey<'_>) -> Result<()> {
-        self.go_to(|memtable| memtable.search_before(key));
+        self.go_before(key);
         Ok(())
     }
 
@@ -254,7 +261,11 @@ unsafe impl InternalIterator for MemtableIter {
 
     fn prev(&mut self) -> Result<()> {
         let Some(at) = self.at else { return Ok(()) };
-        self.go_to(|memtable| memtable.search_before(memtable.tree.entry(at).key()));
+        if self.newer.is_empty() {
+            let tree = &self.memtable.tree;
+            self.newer = self.memtable.versions(tree.seek_before(tree.entry(at).key().user), |_| true);
+        }
+        self.at = self.newer.pop();
         Ok(())
     }
 

@@ -275,3 +275,22 @@ fn branches_never_take_more_room_than_there_is() {
     }
     assert!(seq > 30_000, "{seq} entries");
 }
+
+#[test]
+fn a_walk_back_over_many_versions_of_a_key_takes_a_step_for_each() {
+    // It began anew at the newest version for each older one: 20,000 million steps here, and nothing to stop them.
+    let memtable = Arc::new(Memtable::new(16 << 20, &log()));
+    for seq in 1..=200_000 {
+        put(&memtable, seq, b"counter", Kind::Value, b"");
+    }
+    put(&memtable, 200_001, b"before", Kind::Value, b"");
+    let mut iter = memtable.iter();
+    iter.seek_to_last().unwrap();
+    for seq in 1..=200_000 {
+        assert_eq!(iter.current().map(|(key, _)| key.trailer.seq().0), Some(seq));
+        iter.prev().unwrap();
+    }
+    assert_eq!(iter.current().map(|(key, _)| key.user.to_vec()), Some(b"before".to_vec()));
+    iter.prev().unwrap();
+    assert!(iter.current().is_none());
+}

@@ -77,7 +77,8 @@ impl Tree {
         const BRANCH_BYTES_PER_ENTRY: usize = branch_len(4);
         const LEAST_ENTRY_BYTES: usize = (ENTRY_BYTES + 1).next_multiple_of(UNIT_BYTES);
         let entries = Arena::new(capacity.max(Self::capacity_for(0)));
-        let branches = Arena::new(UNIT_BYTES + capacity.div_ceil(LEAST_ENTRY_BYTES) * BRANCH_BYTES_PER_ENTRY);
+        let branches =
+            Arena::new(UNIT_BYTES + entries.capacity().div_ceil(LEAST_ENTRY_BYTES) * BRANCH_BYTES_PER_ENTRY);
         // Links are never 0.
         entries.reserve(UNIT_BYTES);
         branches.reserve(UNIT_BYTES);

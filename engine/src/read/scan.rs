@@ -101,8 +101,9 @@ pub struct Scan {
     ahead: Ahead,
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
-    front: Option<MergeIter>,
-    back: Option<MergeIter>,
+    // In boxes, because they are taken out for each step.
+    front: Option<Box<MergeIter>>,
+    back: Option<Box<MergeIter>>,
     /// The key last returned from the front: the rest of its versions are passed over, and the back stops before it.
     front_key: Option<Vec<u8>>,
     back_key: Option<Vec<u8>>,
@@ -199,7 +200,7 @@ impl Scan {
         }
     }
 
-    fn merge(&self) -> Result<MergeIter> {
+    fn merge(&self) -> Result<Box<MergeIter>> {
         let mut sources: Vec<BoxedIterator> = Vec::with_capacity(4 + LEVELS);
         for memtable in self.view.memtables() {
             if !memtable.is_empty() {
@@ -216,7 +217,7 @@ impl Scan {
                 sources.push(Box::new(LevelCursor::new(tables.tables.clone(), context)));
             }
         }
-        Ok(MergeIter::new(sources))
+        Ok(Box::new(MergeIter::new(sources)))
     }
 
     fn touches(&self, meta: &crate::levels::table_file::TableMeta) -> bool {
@@ -240,7 +241,7 @@ impl Scan {
     }
 
     /// Places a merge for walking on from the lower bound.
-    fn place_front(&self) -> Result<MergeIter> {
+    fn place_front(&self) -> Result<Box<MergeIter>> {
         self.hold.recorder().add(Counter::IteratorSeeks.at(FORWARD), 1);
         let mut merge = self.merge()?;
         match &self.lower {
@@ -256,7 +257,7 @@ impl Scan {
     }
 
     /// Places a merge for walking back from the upper bound.
-    fn place_back(&self) -> Result<MergeIter> {
+    fn place_back(&self) -> Result<Box<MergeIter>> {
         self.hold.recorder().add(Counter::IteratorSeeks.at(BACKWARD), 1);
         let mut merge = self.merge()?;
         match &self.upper {
@@ -353,8 +354,9 @@ impl Scan {
             } else if self.front_key.as_deref() == Some(key.user) {
                 SHADOWED
             } else {
-                self.front_key.get_or_insert_default().clear();
-                self.front_key.get_or_insert_default().extend_from_slice(key.user);
+                let front_key = self.front_key.get_or_insert_default();
+                front_key.clear();
+                front_key.extend_from_slice(key.user);
                 let (user, trailer) = (Value::copied(key.user), key.trailer);
                 if let Some(value) = self.value_of(trailer, merge)? {
                     return Ok(Some(Item { key: user, value }));

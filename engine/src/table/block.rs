@@ -37,6 +37,23 @@ impl<'a> Block<'a> {
         Ok(u32::from_le_bytes(*bytes) as usize)
     }
 
+    /// The last restart below `offset`.
+    fn restart_below(&self, offset: usize) -> Result<Option<usize>, Damaged> {
+        let (mut low, mut high) = (0, self.restart_count());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.restart(middle)? < offset {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let Some(last) = low.checked_sub(1) else { return Ok(None) };
+        let restart = self.restart(last)?;
+        // They ascend, or else the walk would not come to an end.
+        if restart < offset { Ok(Some(restart)) } else { Err(Damaged) }
+    }
+
     /// Decodes the entry at `offset`: its parts, and where the next one begins.
     #[inline]
     fn entry(&self, offset: usize) -> Result<RawEntry<'a>, Damaged> {
@@ -156,6 +173,11 @@ impl BlockCursor {
         self.at = None;
     }
 
+    #[inline]
+    pub(crate) fn is_placed(&self) -> bool {
+        self.at.is_some()
+    }
+
     pub(crate) fn key(&self) -> Option<InternalKey<'_>> {
         self.at.map(|_| InternalKey::new(&self.key, Trailer(self.trailer.0)))
     }
@@ -205,18 +227,11 @@ impl BlockCursor {
     /// Steps back: keys are stored as differences, so it goes to the restart before and walks up to here.
     pub(crate) fn prev(&mut self, block: Block<'_>) -> Result<(), Damaged> {
         let Some(here) = self.at else { return Ok(()) };
-        let mut restart = block.restart_count();
-        loop {
-            if restart == 0 {
-                self.at = None;
-                return Ok(());
-            }
-            restart -= 1;
-            if block.restart(restart)? < here.start {
-                break;
-            }
-        }
-        self.go_to(block, block.restart(restart)?)?;
+        let Some(restart) = block.restart_below(here.start)? else {
+            self.at = None;
+            return Ok(());
+        };
+        self.go_to(block, restart)?;
         while let Some(place) = self.at.filter(|place| place.next < here.start) {
             self.go_on(block, place.next)?;
         }

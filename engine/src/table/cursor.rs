@@ -23,6 +23,12 @@ impl TableCursor {
         TableCursor { table, context, block: None, at: BlockCursor::new() }
     }
 
+    /// Whether it stands on an entry.
+    #[inline]
+    pub(crate) fn is_placed(&self) -> bool {
+        self.block.is_some() && self.at.is_placed()
+    }
+
     /// Loads block `at`, if there is one, and places the cursor in it.
     fn enter(
         &mut self,
@@ -98,7 +104,7 @@ unsafe impl InternalIterator for TableCursor {
     fn next(&mut self) -> Result<()> {
         self.in_block(BlockCursor::next)?;
         match &self.block {
-            Some((at, _)) if self.at.key().is_none() => self.enter(at + 1, BlockCursor::seek_to_first),
+            Some((at, _)) if !self.at.is_placed() => self.enter(at + 1, BlockCursor::seek_to_first),
             _ => Ok(()),
         }
     }

@@ -71,7 +71,9 @@ impl PointIndexBuilder {
         if restart >= 1 << self.offset_bits || position >= 1 << POSITION_BITS {
             self.given_up = true;
         }
-        self.positions.push(position as u32);
+        if !self.given_up {
+            self.positions.push(position as u32);
+        }
     }
 
     /// The block is complete and lies at `offset`.

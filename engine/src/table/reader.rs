@@ -160,6 +160,12 @@ impl TableReader {
         }
         let footer_bytes = source.read(file_len - FOOTER_BYTES, FOOTER_BYTES)?;
         let footer = Footer::decode(&footer_bytes, id, file_len, path)?;
+        if let Source::Mapped(map) = &source {
+            // They are read from front to end now, and the mapping is one for single pages.
+            let sections = [footer.filter, footer.point_index, footer.index];
+            let first = sections.iter().filter(|section| section.len > 0).map(|section| section.offset).min();
+            map.will_need(first.unwrap_or(file_len) as usize..file_len as usize);
+        }
         let section = |handle: BlockHandle, what| {
             let stored = source.read(handle.offset, handle.stored_len())?;
             let checked = format::check_block(&stored, id, handle.offset);
@@ -429,7 +435,10 @@ impl TableReader {
         }
         // The first touch of a mapped block is what reads it from the disk, if the page cache does not have it.
         let reading = Reading::begin(&self.context.recorder, context, report)?;
-        self.check(stored, handle, context)?;
+        let (_, compression) = self.check(stored, handle, context)?;
+        if compression != format::STORED {
+            return Err(self.damaged_index().into());
+        }
         reading.end(Stage::Verify);
         if let Some(word) = word {
             word.fetch_or(bit, Ordering::Relaxed);

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::key::{self, InternalKey, Trailer};
 use crate::metric::ReadOrigin;
 use crate::table::block::{self, Block};
-use crate::table::format::BlockHandle;
+use crate::table::format::{self, BlockHandle};
 use crate::table::index::Index;
 
 /// A key, owned: user key and trailer.
@@ -24,7 +24,12 @@ impl TableReader {
                 return Err(self.damaged_index());
             }
             let stored = self.source.read(handle.offset, handle.stored_len())?;
-            self.check(&stored, handle, context)?;
+            let (_, compression) = self.check(&stored, handle, context)?;
+            let place = (handle.offset, handle.stored_len(), compression != format::STORED);
+            if self.points.as_ref().is_some_and(|(points, bytes)| points.block(bytes, at) != Some(place)) {
+                let what = "the point index knows another place for a block";
+                return Err(Error::corruption(&self.path, handle.offset, what));
+            }
             let bytes = self.block(index, at, context, &self.context.recorder)?;
             entries += self.verify_block(index, (at, handle, &bytes), &mut last, context)?;
             if last.as_ref().map(borrowed) != Some(bound) {
@@ -64,12 +69,6 @@ impl TableReader {
         }
         if !led? {
             return fault("the filter or the point index denies a key that is there");
-        }
-        let place = self.points.as_ref().map(|(points, bytes)| points.block(bytes, at));
-        if place.is_some_and(|place| {
-            place.map(|(offset, len, _)| (offset, len)) != Some((handle.offset, handle.stored_len()))
-        }) {
-            return fault("index and point index know different places for a block");
         }
         Ok(entries)
     }
