@@ -1,6 +1,5 @@
 //! One allocation that is handed out piece by piece and freed as a whole.
 
-use std::alloc::{Layout, handle_alloc_error};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Offsets are multiples of this, so that links of 31 bits reach 16 GiB.
@@ -38,16 +37,15 @@ unsafe impl Sync for Arena {}
 impl Arena {
     pub(super) fn new(capacity: usize) -> Arena {
         let size = capacity.max(UNIT_BYTES).next_multiple_of(64);
-        let (start, bytes) = if size < MAPPED_BYTES {
+        // Without a reservation: an arena is as large as it might have to be, and most of it is never used.
+        let map = || memmap2::MmapOptions::new().len(size).no_reserve_swap().map_anon();
+        let map = (size >= MAPPED_BYTES).then(map).and_then(Result::ok);
+        let (start, bytes) = if let Some(mut map) = map {
+            (map.as_mut_ptr(), Bytes::Mapped(map))
+        } else {
+            // Small, or the system has no mapping to give: the allocator may have room.
             let mut words = vec![0u64; size / UNIT_BYTES];
             (words.as_mut_ptr().cast(), Bytes::Heap(words))
-        } else {
-            // Without a reservation: an arena is as large as it might have to be, and most of it is never used.
-            let map = memmap2::MmapOptions::new().len(size).no_reserve_swap().map_anon();
-            let Ok(mut map) = map else {
-                handle_alloc_error(Layout::from_size_align(size, UNIT_BYTES).unwrap_or(Layout::new::<u64>()));
-            };
-            (map.as_mut_ptr(), Bytes::Mapped(map))
         };
         Arena { start, _bytes: bytes, size, used: AtomicUsize::new(0) }
     }
