@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::arena::{Arena, UNIT_BYTES};
 use super::branch::{ALL, Branch, IS_BRANCH, TAIL_BYTES, branch_len, next_capacity};
-use crate::key::{InternalKey, Trailer};
+use crate::key::{InternalKey, Trailer, common_prefix};
 use crate::sync::Mutex;
 
 const ENTRY_BYTES: usize = 20;
@@ -437,5 +437,5 @@ impl<'a> Entry<'a> {
 #[inline]
 fn first_difference(a: &[u8], b: &[u8], from: usize) -> usize {
     let (a, b) = (a.get(from..).unwrap_or_default(), b.get(from..).unwrap_or_default());
-    from + a.iter().zip(b).take_while(|(a, b)| a == b).count()
+    from + common_prefix(a, b)
 }

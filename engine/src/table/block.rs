@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::coding::Decoder;
-use crate::key::{InternalKey, Trailer};
+use crate::key::{InternalKey, Trailer, common_prefix};
 
 /// A block that contradicts itself; the reader of the table says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub(crate) fn find_in_run(block: &[u8], offset: usize, user: &[u8]) -> Result<Op
             if entry.suffix > rest {
                 return Ok(None);
             }
-            matched += entry.suffix.iter().zip(rest).take_while(|(a, b)| a == b).count();
+            matched += common_prefix(entry.suffix, rest);
         }
         // The next entry is a restart if it shares nothing; behind the last one lie the restarts, of which the first is 0.
         if block.get(entry.next).is_none_or(|shared| *shared == 0) {

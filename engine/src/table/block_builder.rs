@@ -11,7 +11,7 @@
 //! the entry the key is whole, and so a restart as well: it is found without reading what lies before it.
 
 use crate::coding::put_varint;
-use crate::key::InternalKey;
+use crate::key::{InternalKey, common_prefix};
 
 /// What leaving bytes of a key out has to save: one of so many of its entry.
 const WORTH_SHARING: usize = 8;
@@ -85,8 +85,4 @@ impl BlockBuilder {
         self.last_key.clear();
         self.since_restart = 0;
     }
-}
-
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }

@@ -17,7 +17,7 @@ families! {
         "Gets by where the search ended: a memtable, a level, or nowhere";
     LevelProbes Levels "db_level_probes_total" Count Shard [level LEVEL] "Gets that looked into a table of the level";
     FilterChecks Cache "db_filter_checks_total" Count Shard [level LEVEL, result FILTER_RESULT]
-        "Bloom filter checks: negative saved a read, false_positive caused one in vain";
+        "Checks of a table's filter or point index: negative saved a read, false_positive caused one in vain";
     CacheRequests Cache "db_cache_requests_total" Count Shard [level LEVEL, block_type BLOCK_TYPE, result HIT_MISS]
         "Block cache look-ups";
     UserWrittenBytes Operations "db_user_written_bytes_total" Bytes Shard []
