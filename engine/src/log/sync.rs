@@ -30,6 +30,8 @@ struct State {
     /// Segments with bytes that may not be durable, oldest first. The last is the active one.
     open: VecDeque<Arc<Segment>>,
     leading: bool,
+    /// Syncs begun, and who waits for the next.
+    begun: u64,
     waiting: u64,
     failed: Option<Arc<Error>>,
 }
@@ -69,7 +71,7 @@ impl SyncQueue {
         (segments().map(|(bytes, _)| bytes).sum(), segments().map(|(_, since)| since).min())
     }
 
-    /// Waits until the log is durable up to `position`. `on_sync` times each call it leads.
+    /// Waits until the log is durable up to `position`. `sync` syncs a segment.
     ///
     /// # Errors
     /// [`Error::ReadOnly`] once any sync has failed.
@@ -80,15 +82,16 @@ impl SyncQueue {
     ) -> Result<Option<SyncRound>> {
         let mut state = self.state.lock();
         let mut led = None;
+        let joined = state.begun;
         state.waiting += 1;
         loop {
             if let Some(failed) = &state.failed {
                 let failed = failed.clone();
-                state.waiting -= 1;
+                state.leave(joined);
                 return Err(Error::ReadOnly(failed));
             }
             if state.is_durable(position) {
-                state.waiting -= 1;
+                state.leave(joined);
                 return Ok(led);
             }
             if state.leading {
@@ -96,7 +99,7 @@ impl SyncQueue {
                 continue;
             }
             state.leading = true;
-            led = Some(SyncRound { writers: state.waiting });
+            led = Some(state.begin());
             let targets: Vec<_> =
                 state.open.iter().map(|segment| (segment.clone(), segment.written())).collect();
             let result = MutexGuard::unlocked(&mut state, || {
@@ -114,6 +117,19 @@ impl SyncQueue {
 }
 
 impl State {
+    /// Begins a sync for all who wait: what they wait for has been handed over.
+    fn begin(&mut self) -> SyncRound {
+        self.begun += 1;
+        SyncRound { writers: std::mem::take(&mut self.waiting) }
+    }
+
+    /// One who joined after so many syncs had begun waits no longer.
+    fn leave(&mut self, joined: u64) {
+        if joined == self.begun {
+            self.waiting -= 1;
+        }
+    }
+
     /// A segment that has left the queue is durable, or its data are elsewhere.
     fn is_durable(&self, position: LogPosition) -> bool {
         match self.open.iter().find(|segment| segment.number >= position.segment) {

@@ -93,3 +93,37 @@ fn a_retired_segment_needs_no_sync() {
     queue.retire(FileNumber(1));
     queue.wait_durable(at(1, 1 << 40), |_| panic!("nothing to sync")).unwrap();
 }
+
+/// Those who had been served, but had not woken up yet, were counted as writers of the next sync as well.
+#[test]
+fn every_writer_is_counted_with_one_sync() {
+    let (queue, segments) = segments(1);
+    let log = &segments[0];
+    let served = Mutex::new(Vec::new());
+    let writer = |from: u64, sync: &(dyn Fn() + Sync)| {
+        let sync = |_: &Segment| {
+            sync();
+            Ok(())
+        };
+        served.lock().extend(queue.wait_durable(at(1, from), sync).unwrap().map(|round| round.writers));
+    };
+    let until = |what: &dyn Fn(&State) -> bool| {
+        while !what(&queue.state.lock()) {
+            std::thread::yield_now();
+        }
+    };
+    log.set_written(100);
+    std::thread::scope(|scope| {
+        // One leads alone, until two others wait.
+        scope.spawn(|| writer(100, &|| until(&|state| state.waiting == 2)));
+        until(&|state| state.leading);
+        log.set_written(300);
+        for position in [200, 300] {
+            scope.spawn(move || writer(position, &|| ()));
+        }
+    });
+    // In the order in which the leaders came back, which is any.
+    let mut served = served.into_inner();
+    served.sort_unstable();
+    assert_eq!(served, [1, 2]);
+}
