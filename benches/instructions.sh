@@ -21,8 +21,9 @@ declare -A BOUND=(
     [set]=75
     [scan]=545
     [steps]=9
+    [steps_borrowed]=9
 )
-PATHS=(get_memtable get_table get_missing set scan steps)
+PATHS=(get_memtable get_table get_missing set scan steps steps_borrowed)
 [ $# -eq 0 ] || PATHS=("$@")
 COUNT=2000
 

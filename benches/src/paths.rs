@@ -28,12 +28,21 @@ pub enum Path {
     Scan,
     /// Steps of a scan.
     Steps,
+    /// Steps of a scan whose items are borrowed.
+    StepsBorrowed,
 }
 
 impl Path {
     /// Every path.
-    pub const ALL: [Path; 6] =
-        [Path::GetMemtable, Path::GetTable, Path::GetMissing, Path::Set, Path::Scan, Path::Steps];
+    pub const ALL: [Path; 7] = [
+        Path::GetMemtable,
+        Path::GetTable,
+        Path::GetMissing,
+        Path::Set,
+        Path::Scan,
+        Path::Steps,
+        Path::StepsBorrowed,
+    ];
 
     /// The name on command lines and in reports.
     pub fn name(self) -> &'static str {
@@ -44,6 +53,7 @@ impl Path {
             Path::Set => "set",
             Path::Scan => "scan",
             Path::Steps => "steps",
+            Path::StepsBorrowed => "steps_borrowed",
         }
     }
 
@@ -57,7 +67,7 @@ impl Path {
         match self {
             Path::GetMemtable | Path::GetTable | Path::GetMissing => Operation::Get,
             Path::Set => Operation::Set,
-            Path::Scan | Path::Steps => Operation::Scan,
+            Path::Scan | Path::Steps | Path::StepsBorrowed => Operation::Scan,
         }
     }
 
@@ -78,6 +88,7 @@ impl Path {
             Path::Set => set(db, keys, from, n),
             Path::Scan => scan(db, keys, from, n),
             Path::Steps => steps(db, keys, from, n),
+            Path::StepsBorrowed => steps_borrowed(db, keys, from, n),
         }
     }
 }
@@ -121,6 +132,24 @@ fn steps(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
     while left > 0 {
         for item in db.scan(Aligned(key(shuffled(at, keys))).0.as_slice()..).take(left.min(5_000) as usize) {
             black_box(item?);
+            left -= 1;
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+fn steps_borrowed(db: &Db, keys: u64, from: u64, n: u64) -> Result<()> {
+    let mut left = n;
+    let mut at = from;
+    while left > 0 {
+        let mut scan = db.scan(Aligned(key(shuffled(at, keys))).0.as_slice()..);
+        let mut steps = left.min(5_000);
+        while steps > 0
+            && let Some(item) = scan.next_ref()
+        {
+            black_box(item?);
+            steps -= 1;
             left -= 1;
         }
         at += 1;

@@ -11,11 +11,11 @@ use crate::compaction::retain::{Retain, Verdict};
 use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::Result;
-use crate::iter::internal::{BoxedIterator, InternalIterator};
-use crate::iter::merge::MergeIter;
+use crate::iter::InternalIterator;
 use crate::key::InternalKey;
 use crate::log::segment::LogPosition;
 use crate::memtable::Memtable;
+use crate::merge::{MergeIter, Source};
 use crate::snapshot_list::Horizons;
 use crate::values::file::ValueFile;
 use crate::values::pointer::ValuePointer;
@@ -61,7 +61,8 @@ pub(crate) fn choose(memtables: &[Arc<Memtable>], horizons: &Horizons) -> Result
 fn usage_of(memtables: &[Arc<Memtable>], horizons: &Horizons) -> Result<UsageByFile> {
     let mut retain = Retain::new(horizons.clone());
     let mut used = UsageByFile::default();
-    let mut source = MergeIter::new(memtables.iter().map(|m| Box::new(m.iter()) as BoxedIterator).collect());
+    let mut source =
+        MergeIter::new(memtables.iter().map(|memtable| Source::Memtable(memtable.iter())).collect());
     source.seek_to_first()?;
     while let Some((key, stored)) = source.current() {
         let (key, stored) = retain.as_seen(key, stored);

@@ -20,6 +20,27 @@ pub(crate) fn put_slice(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// A varint of up to eight bytes at the front of these, and its length, without a loop. `None` says that it may be a longer one, or is
+/// none: whoever asks then asks a [`Decoder`].
+#[inline]
+pub(crate) fn short_varint(bytes: [u8; 8]) -> Option<(u64, usize)> {
+    let word = u64::from_le_bytes(bytes);
+    // The high bits that say that nothing follows; the first of them ends the number.
+    let ends = !word & 0x8080_8080_8080_8080;
+    if ends == 0 {
+        return None;
+    }
+    let len = ends.trailing_zeros() as usize / 8 + 1;
+    // Sevens of bits, then pairs of them, then fours, are moved together.
+    let sevens = word & (ends ^ (ends - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
+    let pairs = (sevens & 0x007f_007f_007f_007f) | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    let value = (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4;
+    // It is no longer than it need be.
+    let is_shortest = len == 1 || value >> (7 * (len - 1)) != 0;
+    is_shortest.then_some((value, len))
+}
+
 /// Reads numbers and slices from the front of a byte slice; every reader answers `None` past the end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decoder<'a> {
@@ -113,6 +134,22 @@ mod tests {
             let mut decoder = Decoder::new(&bytes);
             assert_eq!(decoder.varint(), Some(value));
             assert!(decoder.is_empty());
+        }
+    }
+
+    #[test]
+    fn short_varints_are_read_as_by_the_decoder() {
+        let edges = (0..64).flat_map(|bit| [(1u64 << bit) - 1, 1 << bit, (1 << bit) + 1]);
+        for value in edges {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, value);
+            let len = bytes.len();
+            bytes.resize(8.max(len), 0xff);
+            let read = short_varint(*bytes.first_chunk().unwrap());
+            assert_eq!(read, (len <= 8).then_some((value, len)));
+        }
+        for bytes in [[0x80, 0, 0, 0, 0, 0, 0, 0], [0xff; 8], [0x81, 0x80, 0x80, 0, 1, 1, 1, 1]] {
+            assert_eq!(short_varint(bytes), None, "{bytes:?}");
         }
     }
 

@@ -9,12 +9,12 @@ use crate::compaction::output::{Output, Written};
 use crate::compaction::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::iter::internal::{BoxedIterator, InternalIterator};
-use crate::iter::merge::MergeIter;
+use crate::iter::InternalIterator;
 use crate::job::{ENTRIES_BETWEEN_REPORTS, outcome, shown};
 use crate::key::{InternalKey, SeqNo};
 use crate::levels::edit::VersionEdit;
 use crate::memtable::Memtable;
+use crate::merge::{MergeIter, Source};
 use crate::meter::Meter;
 use crate::metric::{Pool, ValuePurpose, WriteOrigin};
 use crate::values::file::ValueFile;
@@ -100,7 +100,8 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
     let adopted = adopt::choose(memtables, &horizons)?;
     let mut retain = Retain::new(horizons);
     let mut output = Output::new(engine, 0, WriteOrigin::Flush, &[]);
-    let mut source = MergeIter::new(memtables.iter().map(|m| Box::new(m.iter()) as BoxedIterator).collect());
+    let mut source =
+        MergeIter::new(memtables.iter().map(|memtable| Source::Memtable(memtable.iter())).collect());
     let (mut dropped, mut held) = (0, Held::default());
     let mut report = JobReport::default();
     source.seek_to_first()?;

@@ -116,7 +116,7 @@ impl<'a> InternalKey<'a> {
 impl Ord for InternalKey<'_> {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.user.cmp(other.user).then_with(|| other.trailer.cmp(&self.trailer))
+        compare(self.user, other.user).then_with(|| other.trailer.cmp(&self.trailer))
     }
 }
 
@@ -146,10 +146,88 @@ pub(crate) fn check_value(value: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// The order of two user keys: that of their bytes, without a call where they are short.
+#[inline]
+pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    const SHORT: usize = 64;
+    let (mut a, mut b) = (a, b);
+    if a.len() > SHORT && b.len() > SHORT {
+        return a.cmp(b);
+    }
+    while let (Some((x, a_rest)), Some((y, b_rest))) =
+        (a.split_first_chunk::<8>(), b.split_first_chunk::<8>())
+    {
+        if x != y {
+            return u64::from_be_bytes(*x).cmp(&u64::from_be_bytes(*y));
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+    let unequal = a.iter().zip(b).find(|(x, y)| x != y);
+    unequal.map_or_else(|| a.len().cmp(&b.len()), |(x, y)| x.cmp(y))
+}
+
+/// The key that a walk has come past.
+#[derive(Debug, Default)]
+pub(crate) struct LastKey {
+    bytes: Vec<u8>,
+    is_known: bool,
+}
+
+impl LastKey {
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&[u8]> {
+        self.is_known.then_some(&self.bytes)
+    }
+
+    /// Becomes `key`, and says whether it was another.
+    #[inline]
+    pub(crate) fn become_key(&mut self, key: &[u8]) -> bool {
+        if self.bytes.len() != key.len() || !self.is_known {
+            self.become_longer_or_shorter(key);
+            return true;
+        }
+        // Keys are short, and neighbours of the same length: a call for each comparison and each copy would cost more than they do.
+        let (words, rest) = self.bytes.as_chunks_mut::<8>();
+        let (key_words, key_rest) = key.as_chunks::<8>();
+        let mut differs = false;
+        for (word, new) in words.iter_mut().zip(key_words) {
+            differs |= *word != *new;
+            *word = *new;
+        }
+        for (byte, new) in rest.iter_mut().zip(key_rest) {
+            differs |= *byte != *new;
+            *byte = *new;
+        }
+        differs
+    }
+
+    #[inline(never)]
+    fn become_longer_or_shorter(&mut self, key: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(key);
+        self.is_known = true;
+    }
+
+    /// Forgets the key.
+    pub(crate) fn forget(&mut self) {
+        self.is_known = false;
+    }
+}
+
 /// How many bytes two keys have in common from the front.
 #[inline]
 pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+    let (mut a, mut b, mut common) = (a, b, 0);
+    while let (Some((x, a_rest)), Some((y, b_rest))) =
+        (a.split_first_chunk::<8>(), b.split_first_chunk::<8>())
+    {
+        let difference = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
+        if difference != 0 {
+            return common + difference.trailing_zeros() as usize / 8;
+        }
+        (a, b, common) = (a_rest, b_rest, common + 8);
+    }
+    common + a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// The 64-bit hash of a user key that filters and point indexes store: XXH3, part of the table format.
@@ -169,6 +247,50 @@ mod tests {
         let seek = InternalKey::seek(b"k", SeqNo(1));
         assert!(new < seek && seek < old);
         assert!(InternalKey::seek(b"j", SeqNo::MAX) < new && new < InternalKey::seek(b"k\0", SeqNo::MAX));
+    }
+
+    #[test]
+    fn what_keys_have_in_common_is_counted_in_words_as_in_bytes() {
+        let key: Vec<u8> = (0..40).collect();
+        for (len, other) in (0..40).flat_map(|len| (0..40).map(move |other| (len, other))) {
+            let mut changed = key.clone();
+            changed[other] = 99;
+            let (a, b) = (&key[..len], &changed[..]);
+            assert_eq!((common_prefix(a, b), common_prefix(b, a)), (len.min(other), len.min(other)));
+        }
+    }
+
+    #[test]
+    fn keys_compare_in_words_as_in_bytes() {
+        let keys: Vec<Vec<u8>> = (0..400_u64)
+            .map(|dice| {
+                let mut key = b"user/0000000000/".repeat(5);
+                key.truncate((dice * 7 % 77) as usize);
+                key.extend(&crate::checksum::mix(dice).to_le_bytes()[..(dice % 9) as usize]);
+                key
+            })
+            .collect();
+        for (a, b) in keys.iter().flat_map(|a| keys.iter().map(move |b| (a, b))) {
+            assert_eq!(compare(a, b), a.cmp(b), "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn a_last_key_knows_whether_the_next_is_another() {
+        let mut last = LastKey::default();
+        assert_eq!(last.get(), None);
+        for len in 1..40 {
+            let mut key = vec![7; len];
+            assert!(last.become_key(&key), "the first of {len} bytes");
+            assert!(!last.become_key(&key));
+            for at in 0..len {
+                key[at] ^= 1;
+                assert!(last.become_key(&key), "byte {at} of {len}");
+                assert_eq!(last.get(), Some(&key[..]));
+            }
+        }
+        last.forget();
+        assert!(last.become_key(&[7; 39]));
     }
 
     #[test]

@@ -28,7 +28,7 @@
 //! | ground | `value env options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
-//! | state | `levels job snapshot_list view publish condition state work` |
+//! | state | `levels merge job snapshot_list view publish condition state work` |
 //! | work | `pressure gauges engine placement compaction adopt flush commit read` |
 //! | keepers | `inventory replaying recovery background` |
 //! | door | `garbage stats verify repair db` |
@@ -63,6 +63,7 @@ mod log;
 mod memtable;
 mod table;
 mod levels;
+mod merge;
 mod job;
 mod snapshot_list;
 mod view;
@@ -104,7 +105,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use garbage::GarbageReport;
 pub use limits::{MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use options::{Compression, Durability, LEVELS, Options, WriteOptions};
-pub use read::scan::{Item, Scan};
+pub use read::item::{Item, ItemRef};
+pub use read::scan::Scan;
 pub use recovery::RecoveryReport;
 pub use repair::{Loss, RepairOptions, RepairReport, repair};
 pub use stats::{LatencyStats, LevelStats, Stats};

@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::gauges::{DueSince, Flushed};
 use crate::header::Birth;
 use crate::inventory;
-use crate::iter::internal::InternalIterator;
+use crate::iter::InternalIterator;
 use crate::job::shown;
 use crate::key::{DEFAULT_KEYSPACE, SeqNo};
 use crate::levels::edit::VersionEdit;

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::{Error, Result};
-use crate::iter::internal::InternalIterator;
+use crate::iter::InternalIterator;
 use crate::levels::table_file::TableFile;
 use crate::log::replay::LogFile;
 use crate::metric::{ReadOrigin, ValuePurpose};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bettong::{Error, Scan};
+use bettong::{Error, Item, Scan};
 
 use crate::cell::Cell;
 use crate::failure::Checked;
@@ -47,20 +47,34 @@ impl Walking {
             *placed = true;
             self.counts.scans += 1;
         }
-        let got = if backward { self.scan.next_back() } else { self.scan.next() };
+        // Both kinds of steps on, in turns.
+        let borrows = !backward && self.expected.len().is_multiple_of(2);
         let want = if backward { self.expected.pop_back() } else { self.expected.pop_front() };
+        let kept;
+        let got = if borrows {
+            self.scan.next_ref().transpose()
+        } else {
+            let step = if backward { self.scan.next_back() } else { self.scan.next() };
+            match step.transpose() {
+                Ok(item) => {
+                    kept = item;
+                    Ok(kept.as_ref().map(Item::borrowed))
+                }
+                Err(error) => Err(error),
+            }
+        };
         let item = match (got, want) {
-            (None, None) => {
+            (Ok(None), None) => {
                 self.over = true;
                 return Ok(Step::End);
             }
-            (Some(Err(error)), _) => {
+            (Err(error), _) => {
                 self.counts.reads_unknown = true;
                 return Ok(Step::Failed(error));
             }
-            (Some(Ok(item)), Some((rank, cell))) if keys.bytes(rank) == item.key() => (item, rank, cell),
-            (got, want) => {
-                let got = got.and_then(Result::ok).map(|item| item.key().escape_ascii().to_string());
+            (Ok(Some(item)), Some((rank, cell))) if keys.bytes(rank) == item.key() => (item, rank, cell),
+            (Ok(got), want) => {
+                let got = got.map(|item| item.key().escape_ascii().to_string());
                 let want = want.map(|(rank, _)| keys.bytes(rank).escape_ascii().to_string());
                 return Err(format!("a scan came to {got:?}, not {want:?}, backward: {backward}"));
             }

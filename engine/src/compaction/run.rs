@@ -12,14 +12,14 @@ use super::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::{Error, Result};
-use crate::iter::internal::{BoxedIterator, InternalIterator};
-use crate::iter::merge::MergeIter;
+use crate::iter::InternalIterator;
 use crate::job::{outcome, shown};
 use crate::key::InternalKey;
 use crate::levels::edit::VersionEdit;
 use crate::levels::level_cursor::LevelCursor;
 use crate::levels::table_file::{TableFile, TableMeta};
 use crate::levels::version::Version;
+use crate::merge::{MergeIter, Source};
 use crate::meter::Meter;
 use crate::metric::{OK, Pool, ReadOrigin, ValuePurpose, WriteOrigin};
 use crate::options::LEVELS;
@@ -246,16 +246,16 @@ fn with_version(view: &View, version: &Arc<Version>) -> View {
 }
 
 /// A cursor for each sorted run of the plan.
-fn sources(plan: &Plan) -> Result<Vec<BoxedIterator>> {
-    let mut sources: Vec<BoxedIterator> = Vec::new();
+fn sources(plan: &Plan) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
     for (level, tables) in &plan.inputs {
         let context = ReadContext { level: *level, origin: ReadOrigin::Compaction };
         if *level == 0 {
             for table in tables {
-                sources.push(Box::new(TableCursor::new(table.reader()?.clone(), context)));
+                sources.push(Source::Table(TableCursor::new(table.reader()?.clone(), context)));
             }
         } else {
-            sources.push(Box::new(LevelCursor::new(tables.as_slice().into(), context)));
+            sources.push(Source::Level(LevelCursor::new(tables.as_slice().into(), context)));
         }
     }
     Ok(sources)

@@ -8,7 +8,8 @@ use bettong_metrics::{Hold, HolderKind};
 use super::{Inner, owned};
 use crate::error::Result;
 use crate::read::point::ReadPoint;
-use crate::read::scan::{Scan, ScanRange};
+use crate::read::range::ScanRange;
+use crate::read::scan::Scan;
 use crate::value::Value;
 
 /// One state of the database, to be read at leisure. Clones read the same state.

@@ -5,6 +5,7 @@
 
 pub mod names;
 pub mod file;
+mod part;
 mod dir;
 mod disk;
 pub mod sim;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub(crate) use dir::{DataFile, Dir};
 pub(crate) use disk::spawn;
 use file::FileSystem;
+pub(crate) use part::Part;
 
 /// Reads the time.
 pub trait Clock: Send + Sync + std::fmt::Debug {

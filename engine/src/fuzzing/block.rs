@@ -83,7 +83,7 @@ fn check(bytes: &[u8]) {
         return assert!(plain(bytes).is_none(), "a sound block is refused");
     };
     let expected = plain(bytes);
-    let forward = walk(bytes, |cursor| cursor.seek_to_first(block), |cursor| cursor.next(block));
+    let forward = walk(bytes, |cursor| cursor.seek_to_first(block), |cursor| cursor.next(block).map(|_| ()));
     walk_everywhere(bytes, block);
     let Some((entries, starts)) = expected else { return };
     if !restarts_are_good(bytes, &starts) {
@@ -159,12 +159,12 @@ fn walk_everywhere(bytes: &[u8], block: Block<'_>) {
     walk(bytes, |cursor| cursor.seek_to_last(block), |cursor| cursor.prev(block));
     for user in [b"".as_slice(), b"m", b"\xff\xff", &bytes[..bytes.len().min(9)]] {
         let key = InternalKey::seek(user, SeqNo(50));
-        walk(bytes, |cursor| cursor.seek(block, key), |cursor| cursor.next(block));
+        walk(bytes, |cursor| cursor.seek(block, key), |cursor| cursor.next(block).map(|_| ()));
         walk(bytes, |cursor| cursor.seek_before(block, key), |cursor| cursor.prev(block));
     }
 }
 
 fn here(cursor: &BlockCursor, bytes: &[u8]) -> Option<Entry> {
-    let (key, range) = cursor.key().zip(cursor.value_range())?;
-    Some((key.user.to_vec(), key.trailer, bytes[range].to_vec()))
+    let (key, value) = cursor.current(Block::parse(bytes).ok()?)?;
+    Some((key.user.to_vec(), key.trailer, value.to_vec()))
 }

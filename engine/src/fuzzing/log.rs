@@ -10,7 +10,7 @@ use crate::env::names::FileName;
 use crate::env::sim::SimDisk;
 use crate::error::{Error, ErrorKind};
 use crate::header::{FileKind, HEADER_BYTES};
-use crate::iter::internal::InternalIterator;
+use crate::iter::InternalIterator;
 use crate::key::{Kind, SeqNo};
 use crate::log::replay::LogFile;
 use crate::metric::ValuePurpose;

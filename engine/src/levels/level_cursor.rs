@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::table_file::TableFile;
 use crate::error::Result;
-use crate::iter::internal::InternalIterator;
+use crate::iter::{Entry, InternalIterator};
 use crate::key::InternalKey;
 use crate::table::cursor::TableCursor;
 use crate::table::reader::ReadContext;
@@ -38,6 +38,7 @@ impl LevelCursor {
         }
     }
 
+    #[inline]
     fn is_placed(&self) -> bool {
         self.open.as_ref().is_some_and(|(_, cursor)| cursor.is_placed())
     }
@@ -57,6 +58,16 @@ impl LevelCursor {
             self.enter(at + 1, InternalIterator::seek_to_first)?;
         }
         Ok(())
+    }
+
+    /// Goes to the next entry, which lies in another block or table.
+    #[inline(never)]
+    fn next_elsewhere(&mut self) -> Result<Option<Entry<'_>>> {
+        if let Some((_, cursor)) = &mut self.open {
+            cursor.next()?;
+        }
+        self.leave_forwards()?;
+        Ok(self.current())
     }
 
     /// The first table whose largest key is not before `user`.
@@ -94,24 +105,31 @@ unsafe impl InternalIterator for LevelCursor {
         self.leave_backwards()
     }
 
-    fn next(&mut self) -> Result<()> {
-        if let Some((_, cursor)) = &mut self.open {
-            cursor.next()?;
+    #[inline]
+    fn next(&mut self) -> Result<Option<Entry<'_>>> {
+        if self.open.as_ref().is_none_or(|(_, cursor)| !cursor.has_next_in_block()) {
+            return self.next_elsewhere();
         }
-        self.leave_forwards()
+        match &mut self.open {
+            Some((_, cursor)) => cursor.next_in_block(),
+            None => Ok(None),
+        }
     }
 
-    fn prev(&mut self) -> Result<()> {
+    fn prev(&mut self) -> Result<Option<Entry<'_>>> {
         if let Some((_, cursor)) = &mut self.open {
             cursor.prev()?;
         }
-        self.leave_backwards()
+        self.leave_backwards()?;
+        Ok(self.current())
     }
 
-    fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {
+    #[inline]
+    fn current(&self) -> Option<Entry<'_>> {
         self.open.as_ref()?.1.current()
     }
 
+    #[inline]
     fn lend(&self) -> Option<Value> {
         self.open.as_ref()?.1.lend()
     }

@@ -178,13 +178,13 @@ impl<'a> Branch<'a> {
         self.list().find(|(_, found)| *found == byte).map(|(at, _)| self.list_slot(at))
     }
 
-    /// The link to the first child with this byte or a later one.
-    pub(super) fn child_from(self, byte: u8) -> Option<&'a AtomicU32> {
+    /// The first child with this byte or a later one: its byte, and the link to it.
+    pub(super) fn child_from(self, byte: u8) -> Option<(u8, &'a AtomicU32)> {
         if self.capacity() == ALL {
-            return self.next_bit(byte.into()).map(|byte| self.direct_slot(byte));
+            return self.next_bit(byte.into()).map(|byte| (byte as u8, self.direct_slot(byte)));
         }
         let behind = self.list().filter(|(_, found)| *found >= byte);
-        behind.min_by_key(|(_, found)| *found).map(|(at, _)| self.list_slot(at))
+        behind.min_by_key(|(_, found)| *found).map(|(at, byte)| (byte, self.list_slot(at)))
     }
 
     /// The link to the last child with a byte before this one.

@@ -6,16 +6,18 @@
 mod arena;
 mod branch;
 mod tree;
+mod path;
 mod index;
 
 use std::sync::Arc;
 
 use index::{HashIndex, Known, Other};
+use path::Path;
 use tree::{Entry, EntryRef, Tree};
 
 use crate::env::names::FileNumber;
 use crate::error::Result;
-use crate::iter::internal::InternalIterator;
+use crate::iter::{self, InternalIterator};
 use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Owner, Value};
@@ -132,24 +134,22 @@ impl Memtable {
         let entry = match newest.filter(|entry| entry.trailer().seq() <= seq) {
             Some(entry) => entry,
             // Newer than the read, or not in the index: the tree knows.
-            None => self.search(InternalKey::seek(user, seq)).filter(|entry| entry.key().user == user)?,
+            None => self.search(InternalKey::seek(user, seq))?,
         };
         Some((entry.trailer(), entry.value()))
     }
 
-    /// The first entry at or behind a key.
+    /// The newest version of a key at or before a sequence number.
     #[cold]
     #[inline(never)]
     fn search(&self, key: InternalKey<'_>) -> Option<Entry<'_>> {
-        let mut entry = self.tree.seek(key.user, false)?;
-        if entry.key().user != key.user {
-            return Some(entry);
-        }
-        while entry.trailer() > key.trailer {
-            let Some(older) = self.tree.older(entry) else { return self.tree.seek(key.user, true) };
-            entry = older;
-        }
-        Some(entry)
+        self.version(self.tree.find(key.user), key.trailer)
+    }
+
+    /// The first of a key's versions at or behind a trailer, given the newest.
+    fn version<'a>(&'a self, newest: Option<Entry<'a>>, trailer: Trailer) -> Option<Entry<'a>> {
+        std::iter::successors(newest, |entry| self.tree.older(*entry))
+            .find(|entry| entry.trailer() <= trailer)
     }
 
     /// The versions of a key of which something is so, newest first, given the newest; what is so of a version is so of those that are newer.
@@ -196,30 +196,39 @@ impl Memtable {
     }
 
     pub(crate) fn iter(self: &Arc<Self>) -> MemtableIter {
-        MemtableIter { memtable: self.clone(), at: None, newer: Vec::new() }
+        MemtableIter { memtable: self.clone(), at: None, path: None, newer: Vec::new() }
     }
 }
 
-/// Walks a memtable; sees every entry that was published before a step, and perhaps younger ones.
+/// Walks a memtable; sees every entry that was published before it was placed, and perhaps younger ones.
 #[derive(Debug)]
 pub(crate) struct MemtableIter {
     memtable: Arc<Memtable>,
     at: Option<EntryRef>,
+    /// Walking on: the way to the key it stands on.
+    path: Option<Path>,
     /// Walking back: the versions of its key that are newer, the next one last.
     newer: Vec<EntryRef>,
 }
 
 impl MemtableIter {
-    fn go_to(&mut self, find: impl FnOnce(&Memtable) -> Option<Entry<'_>>) {
+    /// Goes to the first entry at or behind a key.
+    fn go_to(&mut self, key: InternalKey<'_>) {
+        let tree = &self.memtable.tree;
+        let (mut path, mut found) = Path::seek(tree, key.user);
+        if let Some(newest) = found.filter(|entry| entry.key().user == key.user) {
+            found = self.memtable.version(Some(newest), key.trailer).or_else(|| path.next(tree));
+        }
+        self.at = found.map(Entry::reference);
+        self.path = Some(path);
         self.newer.clear();
-        self.at = find(&self.memtable).map(Entry::reference);
     }
 
     /// Goes to the last entry before a key.
     fn go_before(&mut self, key: InternalKey<'_>) {
         let Memtable { tree, .. } = &*self.memtable;
-        let newest = tree.seek(key.user, false).filter(|entry| entry.key().user == key.user);
-        self.newer = self.memtable.versions(newest, |entry| entry.trailer() > key.trailer);
+        self.path = None;
+        self.newer = self.memtable.versions(tree.find(key.user), |entry| entry.trailer() > key.trailer);
         if self.newer.is_empty() {
             self.newer = self.memtable.versions(tree.seek_before(key.user), |_| true);
         }
@@ -230,18 +239,22 @@ impl MemtableIter {
 // SAFETY: the bytes lie in the memtable, which the cursor holds, and which only grows.
 unsafe impl InternalIterator for MemtableIter {
     fn seek_to_first(&mut self) -> Result<()> {
-        self.go_to(|memtable| memtable.tree.first());
+        let (path, first) = Path::first(&self.memtable.tree);
+        self.at = first.map(Entry::reference);
+        self.path = Some(path);
+        self.newer.clear();
         Ok(())
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
+        self.path = None;
         self.newer = self.memtable.versions(self.memtable.tree.last(), |_| true);
         self.at = self.newer.pop();
         Ok(())
     }
 
     fn seek(&mut self, key: InternalKey<'_>) -> Result<()> {
-        self.go_to(|memtable| memtable.search(key));
+        self.go_to(key);
         Ok(())
     }
 
@@ -250,26 +263,30 @@ unsafe impl InternalIterator for MemtableIter {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<()> {
-        let Some(at) = self.at else { return Ok(()) };
-        self.go_to(|memtable| {
-            let here = memtable.tree.entry(at);
-            memtable.tree.older(here).or_else(|| memtable.tree.seek(here.key().user, true))
-        });
-        Ok(())
+    fn next(&mut self) -> Result<Option<iter::Entry<'_>>> {
+        let Some(at) = self.at else { return Ok(None) };
+        let tree = &self.memtable.tree;
+        let here = tree.entry(at);
+        self.newer.clear();
+        self.at = tree
+            .older(here)
+            .or_else(|| self.path.get_or_insert_with(|| Path::seek(tree, here.key().user).0).next(tree))
+            .map(Entry::reference);
+        Ok(self.current())
     }
 
-    fn prev(&mut self) -> Result<()> {
-        let Some(at) = self.at else { return Ok(()) };
+    fn prev(&mut self) -> Result<Option<iter::Entry<'_>>> {
+        let Some(at) = self.at else { return Ok(None) };
+        self.path = None;
         if self.newer.is_empty() {
             let tree = &self.memtable.tree;
             self.newer = self.memtable.versions(tree.seek_before(tree.entry(at).key().user), |_| true);
         }
         self.at = self.newer.pop();
-        Ok(())
+        Ok(self.current())
     }
 
-    fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {
+    fn current(&self) -> Option<iter::Entry<'_>> {
         let entry = self.memtable.tree.entry(self.at?);
         Some((entry.key(), entry.value()))
     }

@@ -55,7 +55,7 @@ pub(super) struct Entry<'a> {
 
 /// What a link leads to.
 #[derive(Clone, Copy)]
-enum Place<'a> {
+pub(super) enum Place<'a> {
     Nothing,
     Entry(Entry<'a>),
     Branch(Branch<'a>),
@@ -63,7 +63,7 @@ enum Place<'a> {
 
 /// Where the keys below a branch lie beside another.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Before,
     /// They share all bytes up to the branch's depth with it.
     Around,
@@ -256,32 +256,21 @@ impl Tree {
         known.get(at).map(|byte| (from + at, *byte))
     }
 
-    /// The newest version of the first key at or behind `user`; with `strictly`, behind it.
-    pub(super) fn seek(&self, user: &[u8], strictly: bool) -> Option<Entry<'_>> {
-        let (mut link, mut from, mut next) = (self.root(), 0, 0);
+    /// The newest version of a key.
+    pub(super) fn find(&self, user: &[u8]) -> Option<Entry<'_>> {
+        let (mut link, mut from) = (self.root(), 0);
         loop {
             match self.place(link) {
-                Place::Nothing => return self.least(next),
-                Place::Entry(entry) => {
-                    let order = entry.key().user.cmp(user);
-                    let found = order.is_gt() || (order.is_eq() && !strictly);
-                    return if found { Some(entry) } else { self.least(next) };
-                }
+                Place::Nothing => return None,
+                Place::Entry(entry) => return (entry.key().user == user).then_some(entry),
                 Place::Branch(branch) => {
-                    match self.side(branch, user, from) {
-                        Side::Before => return self.least(next),
-                        Side::Behind => return self.least(link),
-                        Side::Around => {}
+                    if self.parting(branch, user, from).is_some() {
+                        return None;
                     }
-                    let Some(byte) = user.get(branch.depth()) else {
-                        let end = branch.end().load(Ordering::Acquire);
-                        let child = || branch.child_from(0).map_or(next, |slot| slot.load(Ordering::Acquire));
-                        return self.least(if end != 0 && !strictly { end } else { child() });
+                    link = match user.get(branch.depth()) {
+                        Some(byte) => branch.child(*byte).map_or(0, Tree::follow),
+                        None => Tree::follow(branch.end()),
                     };
-                    if let Some(slot) = byte.checked_add(1).and_then(|byte| branch.child_from(byte)) {
-                        next = slot.load(Ordering::Acquire);
-                    }
-                    link = branch.child(*byte).map_or(0, |slot| slot.load(Ordering::Acquire));
                     from = branch.depth() + 1;
                 }
             }
@@ -302,13 +291,13 @@ impl Tree {
                         Side::Around => {}
                     }
                     let Some(byte) = user.get(branch.depth()) else { return self.most(last) };
-                    let end = branch.end().load(Ordering::Acquire);
+                    let end = Tree::follow(branch.end());
                     if let Some(slot) = branch.child_below(usize::from(*byte)) {
-                        last = slot.load(Ordering::Acquire);
+                        last = Tree::follow(slot);
                     } else if end != 0 {
                         last = end;
                     }
-                    link = branch.child(*byte).map_or(0, |slot| slot.load(Ordering::Acquire));
+                    link = branch.child(*byte).map_or(0, Tree::follow);
                     from = branch.depth() + 1;
                 }
             }
@@ -317,7 +306,7 @@ impl Tree {
 
     /// Where the keys of a branch lie beside `user`.
     #[inline]
-    fn side(&self, branch: Branch<'_>, user: &[u8], from: usize) -> Side {
+    pub(super) fn side(&self, branch: Branch<'_>, user: &[u8], from: usize) -> Side {
         match self.parting(branch, user, from) {
             None => Side::Around,
             Some((at, byte)) if user.get(at).is_some_and(|own| *own > byte) => Side::Before,
@@ -325,27 +314,8 @@ impl Tree {
         }
     }
 
-    pub(super) fn first(&self) -> Option<Entry<'_>> {
-        self.least(self.root())
-    }
-
     pub(super) fn last(&self) -> Option<Entry<'_>> {
         self.most(self.root())
-    }
-
-    /// The newest version of the first key below a link.
-    fn least(&self, mut link: u32) -> Option<Entry<'_>> {
-        loop {
-            match self.place(link) {
-                Place::Nothing => return None,
-                Place::Entry(entry) => return Some(entry),
-                Place::Branch(branch) => {
-                    let end = branch.end().load(Ordering::Acquire);
-                    let child = || branch.child_from(0).map_or(0, |slot| slot.load(Ordering::Acquire));
-                    link = if end == 0 { child() } else { end };
-                }
-            }
-        }
     }
 
     /// The newest version of the last key below a link.
@@ -356,7 +326,7 @@ impl Tree {
                 Place::Entry(entry) => return Some(entry),
                 Place::Branch(branch) => {
                     let slot = branch.child_below(ALL).unwrap_or(branch.end());
-                    link = slot.load(Ordering::Acquire);
+                    link = Tree::follow(slot);
                 }
             }
         }
@@ -375,7 +345,7 @@ impl Tree {
     }
 
     #[inline]
-    fn place(&self, link: u32) -> Place<'_> {
+    pub(super) fn place(&self, link: u32) -> Place<'_> {
         if link == 0 {
             Place::Nothing
         } else if link & IS_BRANCH == 0 {
@@ -386,8 +356,14 @@ impl Tree {
         }
     }
 
-    fn root(&self) -> u32 {
-        self.slot(ROOT).load(Ordering::Acquire)
+    pub(super) fn root(&self) -> u32 {
+        Tree::follow(self.slot(ROOT))
+    }
+
+    /// The link in a slot, with all that was written before it.
+    #[inline]
+    pub(super) fn follow(slot: &AtomicU32) -> u32 {
+        slot.load(Ordering::Acquire)
     }
 
     fn slot(&self, offset: usize) -> &AtomicU32 {

@@ -1,6 +1,5 @@
 //! Walks the visible keys of a range, from both ends.
 
-use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -8,18 +7,21 @@ use bettong_metrics::{Counter, CounterCell, Histogram, Hold, HolderKind, Operati
 
 use crate::context::FileContext;
 use crate::error::{Error, Result};
-use crate::iter::internal::{BoxedIterator, InternalIterator};
-use crate::iter::merge::MergeIter;
-use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::iter::InternalIterator;
+use crate::key::{InternalKey, LastKey, SeqNo};
 use crate::levels::level_cursor::LevelCursor;
+use crate::merge::{MergeIter, Source};
 use crate::metric::ReadOrigin;
 use crate::options::LEVELS;
-use crate::read::fetch::{ApartValue, Fetcher, ItemValue, read_ahead};
+use crate::read::ahead::Ahead;
+use crate::read::fetch::ItemValue;
+use crate::read::item::{Item, ItemRef};
 use crate::read::point::ReadPoint;
+use crate::read::range::ScanRange;
+use crate::read::resolver::{Found, Resolver};
 use crate::table::cursor::TableCursor;
 use crate::table::reader::ReadContext;
 use crate::value::Value;
-use crate::values::stored::{EXPIRY_BYTES, Place, Stored};
 use crate::view::View;
 
 const SHADOWED: usize = 0;
@@ -32,81 +34,24 @@ const BACKWARD: usize = 1;
 /// How many steps are counted here before the metrics hear of them.
 const STEPS_KEPT: u64 = 1024;
 
-/// The most items whose values are read ahead, and about the most bytes of such values.
-const AHEAD_ITEMS_MAX: usize = 64;
-const AHEAD_BYTES_MAX: u64 = 1 << 20;
-
-/// One key and its value.
-#[derive(Clone, Debug)]
-pub struct Item {
-    key: Value,
-    value: ItemValue,
-}
-
-impl Item {
-    /// The key.
-    pub fn key(&self) -> &[u8] {
-        &self.key
-    }
-
-    /// The value, borrowed from where it lies if it is not very small: an item keeps a block of its table alive. A separated one is read
-    /// when it is asked for, and ahead of that once a scan has seen that it is: a walk over keys alone reads none.
-    ///
-    /// # Errors
-    /// [`Error::Corruption`] or [`Error::Io`] if it cannot be read. The scan can go on.
-    pub fn value(&self) -> Result<&[u8]> {
-        match &self.value {
-            ItemValue::Here(value) => Ok(value),
-            ItemValue::Apart(value) => Ok(value.get(&self.key)?),
-        }
-    }
-
-    /// The value as a handle that outlives the item.
-    ///
-    /// # Errors
-    /// As [`Item::value`].
-    pub fn into_value(self) -> Result<Value> {
-        match self.value {
-            ItemValue::Here(value) => Ok(value.detached_if_small()),
-            ItemValue::Apart(value) => value.get(&self.key).cloned(),
-        }
-    }
-
-    fn is_apart(&self) -> bool {
-        matches!(self.value, ItemValue::Apart(_))
-    }
-
-    fn apart_bytes(&self) -> u64 {
-        if let ItemValue::Apart(value) = &self.value { value.bytes() } else { 0 }
-    }
-
-    /// The bytes that count as read when the item is handed out; those of a separated value count when it is asked for.
-    fn bytes(&self) -> usize {
-        let here = if let ItemValue::Here(value) = &self.value { value.len() } else { 0 };
-        self.key.len() + here
-    }
-}
-
 /// The keys of a range in order, from the front with `next`, from the back with `next_back`, until they meet.
+///
+/// Items can be kept. Who looks at each only until the next one comes walks faster with [`next_ref`](Scan::next_ref).
 ///
 /// A scan sees the state at which it was created, whatever is written, flushed or compacted while it is held. It keeps
 /// the files of that state on the disk, so do not hold one for longer than it is used. After an error it ends.
 pub struct Scan {
-    view: Arc<View>,
+    range: ScanRange,
     seq: SeqNo,
-    /// What expires then or before is gone.
-    time: u64,
-    fetcher: Option<Arc<Fetcher>>,
-    files: Arc<FileContext>,
+    resolver: Resolver,
     ahead: Ahead,
-    lower: Bound<Vec<u8>>,
-    upper: Bound<Vec<u8>>,
-    // In boxes, because they are taken out for each step.
-    front: Option<Box<MergeIter>>,
-    back: Option<Box<MergeIter>>,
+    front: Option<MergeIter>,
+    back: Option<MergeIter>,
     /// The key last returned from the front: the rest of its versions are passed over, and the back stops before it.
-    front_key: Option<Vec<u8>>,
+    front_key: LastKey,
     back_key: Option<Vec<u8>>,
+    /// The item that a step has come to, if it does not lie where the front stands.
+    made: Option<Item>,
     done: bool,
     /// Why the first step fails, if it does.
     refused: Option<Error>,
@@ -116,17 +61,12 @@ pub struct Scan {
     counts: Counts,
 }
 
-/// Items that were passed already, so that their values could be read together.
-#[derive(Debug, Default)]
-struct Ahead {
-    items: VecDeque<Item>,
-    /// How many to gather next.
-    window: usize,
-    /// Separated values handed out, and how many had been asked for, when the last were gathered.
-    handed: u64,
-    asked: u64,
-    /// What ended the last gathering.
-    failed: Option<Error>,
+/// What a step forwards has come to.
+enum Stop {
+    /// The entry that the front stands on. Its value has so many bytes before it that are not part of it.
+    Here { head: usize },
+    /// An item that does not lie there: it is in `made`.
+    Made,
 }
 
 #[derive(Debug, Default)]
@@ -136,35 +76,25 @@ struct Counts {
     bytes: u64,
 }
 
-impl std::fmt::Debug for Scan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scan({:?} .. {:?} at {})", self.lower, self.upper, self.seq.0)
+impl Counts {
+    #[inline]
+    fn add(&mut self, direction: usize, bytes: usize) {
+        self.bytes += bytes as u64;
+        if let Some(steps) = self.steps.get_mut(direction) {
+            *steps += 1;
+        }
+    }
+
+    fn skip(&mut self, reason: usize) {
+        if let Some(count) = self.skipped.get_mut(reason) {
+            *count += 1;
+        }
     }
 }
 
-/// What a scan is to walk.
-#[derive(Debug)]
-pub(crate) struct ScanRange {
-    pub(crate) lower: Bound<Vec<u8>>,
-    pub(crate) upper: Bound<Vec<u8>>,
-}
-
-impl ScanRange {
-    /// All keys that start with `prefix`.
-    pub(crate) fn prefix(prefix: &[u8]) -> ScanRange {
-        // The first key behind all of them: the prefix with its last byte that can grow grown by one.
-        let mut end = prefix.to_vec();
-        while end.last() == Some(&0xff) {
-            end.pop();
-        }
-        let upper = match end.last_mut() {
-            Some(last) => {
-                *last += 1;
-                Bound::Excluded(end)
-            }
-            None => Bound::Unbounded,
-        };
-        ScanRange { lower: Bound::Included(prefix.to_vec()), upper }
+impl std::fmt::Debug for Scan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scan({:?} .. {:?} at {})", self.range.lower, self.range.upper, self.seq.0)
     }
 }
 
@@ -180,18 +110,15 @@ impl Scan {
         let recorder = &files.recorder;
         recorder.add(Counter::IteratorsCreated, 1);
         Scan {
-            view,
+            range,
             seq: point.seq,
-            time: point.time.unwrap_or(0),
-            fetcher: None,
-            files: files.clone(),
+            resolver: Resolver::new(view, files, point.time.unwrap_or(0)),
             ahead: Ahead::default(),
-            lower: range.lower,
-            upper: range.upper,
             front: None,
             back: None,
-            front_key: None,
+            front_key: LastKey::default(),
             back_key: None,
+            made: None,
             done: false,
             refused: allowed.err(),
             hold: recorder.hold(HolderKind::Iterator, point.seq.0),
@@ -200,51 +127,34 @@ impl Scan {
         }
     }
 
-    fn merge(&self) -> Result<Box<MergeIter>> {
-        let mut sources: Vec<BoxedIterator> = Vec::with_capacity(4 + LEVELS);
-        for memtable in self.view.memtables() {
+    fn merge(&self) -> Result<MergeIter> {
+        let mut sources = Vec::with_capacity(4 + LEVELS);
+        let view = self.resolver.view();
+        for memtable in view.memtables() {
             if !memtable.is_empty() {
-                sources.push(Box::new(memtable.iter()));
+                sources.push(Source::Memtable(memtable.iter()));
             }
         }
-        for (level, tables) in self.view.version.levels.iter().enumerate() {
+        for (level, tables) in view.version.levels.iter().enumerate() {
             let context = ReadContext { level, origin: ReadOrigin::Scan };
             if level == 0 {
-                for table in tables.tables.iter().filter(|table| self.touches(&table.meta)) {
-                    sources.push(Box::new(TableCursor::new(table.reader()?.clone(), context)));
+                for table in tables.tables.iter().filter(|table| self.range.touches(&table.meta)) {
+                    sources.push(Source::Table(TableCursor::new(table.reader()?.clone(), context)));
                 }
             } else if !tables.tables.is_empty() {
-                sources.push(Box::new(LevelCursor::new(tables.tables.clone(), context)));
+                sources.push(Source::Level(LevelCursor::new(tables.tables.clone(), context)));
             }
         }
-        Ok(Box::new(MergeIter::new(sources)))
-    }
-
-    fn touches(&self, meta: &crate::levels::table_file::TableMeta) -> bool {
-        !self.is_above(&meta.smallest) && !self.is_below(&meta.largest)
-    }
-
-    fn is_below(&self, key: &[u8]) -> bool {
-        match &self.lower {
-            Bound::Included(lower) => key < lower.as_slice(),
-            Bound::Excluded(lower) => key <= lower.as_slice(),
-            Bound::Unbounded => false,
-        }
-    }
-
-    fn is_above(&self, key: &[u8]) -> bool {
-        match &self.upper {
-            Bound::Included(upper) => key > upper.as_slice(),
-            Bound::Excluded(upper) => key >= upper.as_slice(),
-            Bound::Unbounded => false,
-        }
+        Ok(MergeIter::new(sources))
     }
 
     /// Places a merge for walking on from the lower bound.
-    fn place_front(&self) -> Result<Box<MergeIter>> {
-        self.hold.recorder().add(Counter::IteratorSeeks.at(FORWARD), 1);
+    fn place_front(&self) -> Result<MergeIter> {
+        let recorder = self.hold.recorder();
+        let _timer = recorder.start(Operation::Scan);
+        recorder.add(Counter::IteratorSeeks.at(FORWARD), 1);
         let mut merge = self.merge()?;
-        match &self.lower {
+        match &self.range.lower {
             // Keys are never longer than they may be, so nothing lies between a key and the same key with a zero byte.
             Bound::Excluded(lower) => {
                 let next = [lower.as_slice(), &[0]].concat();
@@ -257,10 +167,12 @@ impl Scan {
     }
 
     /// Places a merge for walking back from the upper bound.
-    fn place_back(&self) -> Result<Box<MergeIter>> {
-        self.hold.recorder().add(Counter::IteratorSeeks.at(BACKWARD), 1);
+    fn place_back(&self) -> Result<MergeIter> {
+        let recorder = self.hold.recorder();
+        let _timer = recorder.start(Operation::Scan);
+        recorder.add(Counter::IteratorSeeks.at(BACKWARD), 1);
         let mut merge = self.merge()?;
-        match &self.upper {
+        match &self.range.upper {
             Bound::Included(upper) => {
                 let next = [upper.as_slice(), &[0]].concat();
                 merge.seek_before(InternalKey::seek(&next, SeqNo::MAX))?;
@@ -271,65 +183,46 @@ impl Scan {
         Ok(merge)
     }
 
-    fn step_front(&mut self) -> Result<Option<Item>> {
-        let mut merge = if let Some(mut merge) = self.front.take() {
-            // The step off the key returned last is taken only now: its value may have been all that was wanted.
-            merge.next()?;
-            merge
-        } else {
-            let recorder = self.hold.recorder().clone();
-            let _timer = recorder.start(Operation::Scan);
-            self.place_front()?
-        };
-        let item = self.find_front(&mut merge)?;
-        self.front = Some(merge);
-        Ok(item)
+    /// Goes on to the next item from the front: one that was gathered, or the next that is found, and with it, where all values are asked
+    /// for, some of those behind it.
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Stop>> {
+        if !self.ahead.is_empty() {
+            return self.advance_in_gathered();
+        }
+        match self.step_front()? {
+            Some(Found::Here { head }) => Ok(Some(Stop::Here { head })),
+            Some(apart) => Ok(self.gather(apart)),
+            None => Ok(None),
+        }
     }
 
-    /// The next item from the front: one that was gathered, or the next that is found, and with it, where all values are asked for,
-    /// some of those behind it.
-    fn next_item(&mut self) -> Result<Option<Item>> {
-        if let Some(item) = self.ahead.items.pop_front() {
-            self.ahead.handed += u64::from(item.is_apart());
-            return Ok(Some(item));
-        }
-        if let Some(failed) = self.ahead.failed.take() {
-            return Err(failed);
-        }
-        let Some(item) = self.step_front()? else { return Ok(None) };
-        if item.is_apart() {
-            self.gather(&item);
-            self.ahead.handed += 1;
-        }
-        Ok(Some(item))
+    #[inline(never)]
+    fn advance_in_gathered(&mut self) -> Result<Option<Stop>> {
+        self.made = self.ahead.pop()?;
+        Ok(self.made.as_ref().map(|_| Stop::Made))
     }
 
-    /// Passes over some items and reads their values, if the values of the last ones were asked for.
-    fn gather(&mut self, first: &Item) {
-        let asked = self.fetcher.as_ref().map_or(0, |fetcher| fetcher.asked());
-        let ahead = &mut self.ahead;
-        let (handed_since, asked_since) = (ahead.handed, asked - ahead.asked);
-        (ahead.handed, ahead.asked) = (0, asked);
-        let wanted = handed_since > 0 && asked_since * 4 >= handed_since * 3;
-        ahead.window = if wanted { (ahead.window * 2).clamp(2, AHEAD_ITEMS_MAX) } else { 0 };
-        let mut bytes = 0;
-        while self.ahead.items.len() < self.ahead.window && bytes < AHEAD_BYTES_MAX {
-            match self.step_front() {
-                Ok(Some(item)) => {
-                    bytes += item.apart_bytes();
-                    self.ahead.items.push_back(item);
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    self.ahead.failed = Some(error);
-                    break;
-                }
-            }
+    /// An item for what the front has found.
+    #[inline]
+    fn item(&self, found: Found) -> Option<Item> {
+        let merge = self.front.as_ref()?;
+        let (key, _) = merge.current()?;
+        Some(Item { key: Value::copied(key.user), value: found.keep(merge)? })
+    }
+
+    /// An item for a separated value that the front has found. Some items behind it are passed over and their values read, if the values of the
+    /// last ones were asked for.
+    #[inline(never)]
+    fn gather(&mut self, apart: Found) -> Option<Stop> {
+        let first = self.item(apart)?;
+        if self.ahead.begin(self.resolver.asked()) {
+            let mut ahead = std::mem::take(&mut self.ahead);
+            ahead.gather(&first, || Ok(self.step_front()?.and_then(|found| self.item(found))));
+            self.ahead = ahead;
         }
-        if !self.ahead.items.is_empty() {
-            let items = std::iter::once(first).chain(&self.ahead.items);
-            read_ahead(items.map(|item| (&*item.key, &item.value)));
-        }
+        self.made = Some(first);
+        Some(Stop::Made)
     }
 
     /// The next item from the back: where both ends have met, one that the front had passed.
@@ -337,72 +230,69 @@ impl Scan {
         if let Some(item) = self.step_back()? {
             return Ok(Some(item));
         }
-        match self.ahead.failed.take() {
-            // It lies between the two ends.
-            Some(failed) => Err(failed),
-            None => Ok(self.ahead.items.pop_back()),
-        }
+        self.ahead.pop_back()
     }
 
-    fn find_front(&mut self, merge: &mut MergeIter) -> Result<Option<Item>> {
-        while let Some((key, _)) = merge.current() {
-            if self.is_above(key.user) || self.back_key.as_deref().is_some_and(|back| key.user >= back) {
+    /// Goes on to the next visible entry from the front.
+    #[inline]
+    fn step_front(&mut self) -> Result<Option<Found>> {
+        // A merge that was just placed stands on what is to be looked at. Later the step off the key returned last is taken only now: its value
+        // may have been all that was wanted.
+        let mut is_new = self.front.is_none();
+        if is_new {
+            self.front = Some(self.place_front()?);
+        }
+        let Some(merge) = &mut self.front else { return Ok(None) };
+        loop {
+            let entry = if std::mem::take(&mut is_new) { merge.current() } else { merge.next()? };
+            let Some((key, stored)) = entry else { return Ok(None) };
+            if self.range.is_above(key.user) || self.back_key.as_deref().is_some_and(|back| key.user >= back)
+            {
                 return Ok(None);
             }
             let skipped = if key.trailer.seq() > self.seq {
                 NEWER
-            } else if self.front_key.as_deref() == Some(key.user) {
+            } else if !self.front_key.become_key(key.user) {
                 SHADOWED
             } else {
-                let front_key = self.front_key.get_or_insert_default();
-                front_key.clear();
-                front_key.extend_from_slice(key.user);
-                let (user, trailer) = (Value::copied(key.user), key.trailer);
-                if let Some(value) = self.value_of(trailer, merge)? {
-                    return Ok(Some(Item { key: user, value }));
+                if let Some(found) = self.resolver.value_of(key.trailer, stored)? {
+                    return Ok(Some(found));
                 }
                 if planted("scan_misses_tombstones") {
-                    self.front_key = None;
+                    self.front_key.forget();
                 }
                 TOMBSTONE
             };
-            self.skip(skipped);
-            merge.next()?;
+            self.counts.skip(skipped);
         }
-        Ok(None)
     }
 
     fn step_back(&mut self) -> Result<Option<Item>> {
-        let mut merge = if let Some(merge) = self.back.take() {
-            merge
-        } else {
-            let recorder = self.hold.recorder().clone();
-            let _timer = recorder.start(Operation::Scan);
-            self.place_back()?
-        };
-        let item = self.find_back(&mut merge)?;
-        self.back = Some(merge);
-        Ok(item)
+        if self.back.is_none() {
+            self.back = Some(self.place_back()?);
+        }
+        self.find_back()
     }
 
     /// Backwards the versions of a key come oldest first: the last one that is visible counts.
-    fn find_back(&mut self, merge: &mut MergeIter) -> Result<Option<Item>> {
+    fn find_back(&mut self) -> Result<Option<Item>> {
+        let Some(merge) = &mut self.back else { return Ok(None) };
         while let Some((key, _)) = merge.current() {
             let user = key.user.to_vec();
-            if self.is_below(&user) || self.front_key.as_deref().is_some_and(|front| user.as_slice() <= front)
-            {
+            let has_met = |front: &[u8]| user.as_slice() <= front;
+            if self.range.is_below(&user) || self.front_key.get().is_some_and(has_met) {
                 return Ok(None);
             }
             let mut visible: Option<Option<ItemValue>> = None;
-            while let Some((key, _)) = merge.current().filter(|(key, _)| key.user == user) {
+            while let Some((key, stored)) = merge.current().filter(|(key, _)| key.user == user) {
                 if key.trailer.seq() > self.seq {
-                    self.skip(NEWER);
+                    self.counts.skip(NEWER);
                 } else {
                     if visible.is_some() {
-                        self.skip(SHADOWED);
+                        self.counts.skip(SHADOWED);
                     }
-                    let trailer = key.trailer;
-                    visible = Some(self.value_of(trailer, merge)?);
+                    let found = self.resolver.value_of(key.trailer, stored)?;
+                    visible = Some(found.and_then(|found| found.keep(merge)));
                 }
                 merge.prev()?;
             }
@@ -412,58 +302,28 @@ impl Scan {
                     self.back_key = Some(user);
                     return Ok(Some(Item { key, value }));
                 }
-                Some(None) => self.skip(TOMBSTONE),
+                Some(None) => self.counts.skip(TOMBSTONE),
                 None => {}
             }
         }
         Ok(None)
     }
 
-    /// The value of the entry that a merge stands on, if its key has one.
-    fn value_of(&mut self, trailer: Trailer, merge: &MergeIter) -> Result<Option<ItemValue>> {
-        match trailer.kind() {
-            Some(Kind::Value) => Ok(merge.lend().map(ItemValue::Here)),
-            Some(Kind::Tombstone) => Ok(None),
-            kind => self.unusual(kind, merge),
+    /// Hands over the counts of every so many steps.
+    #[inline]
+    fn hand_over_full_counts(&mut self) {
+        if self.counts.steps.iter().any(|steps| *steps >= STEPS_KEPT) {
+            self.hand_over_counts();
         }
+    }
+
+    #[inline]
+    fn count(&mut self, direction: usize, bytes: usize) {
+        self.counts.add(direction, bytes);
+        self.hand_over_full_counts();
     }
 
     #[inline(never)]
-    fn unusual(&mut self, kind: Option<Kind>, merge: &MergeIter) -> Result<Option<ItemValue>> {
-        let Some(stored) = merge.lend() else { return Ok(None) };
-        let parsed = kind
-            .and_then(|kind| Stored::parse(kind, &stored))
-            .ok_or_else(|| Error::corruption(self.files.dir.path(), 0, "an entry is none of its kind"))?;
-        if parsed.is_past(self.time) {
-            return Ok(None);
-        }
-        Ok(match parsed.place {
-            Place::Nowhere => None,
-            Place::Here(_) => Some(ItemValue::Here(stored.without_head(EXPIRY_BYTES))),
-            Place::Apart(pointer) => {
-                let (view, files) = (&self.view, &self.files);
-                let fetcher = self.fetcher.get_or_insert_with(|| Arc::new(Fetcher::new(view, files)));
-                Some(ItemValue::Apart(Box::new(ApartValue::new(fetcher, pointer))))
-            }
-        })
-    }
-
-    fn skip(&mut self, reason: usize) {
-        if let Some(count) = self.counts.skipped.get_mut(reason) {
-            *count += 1;
-        }
-    }
-
-    fn count(&mut self, direction: usize, bytes: usize) {
-        self.counts.bytes += bytes as u64;
-        if let Some(steps) = self.counts.steps.get_mut(direction) {
-            *steps += 1;
-            if *steps == STEPS_KEPT {
-                self.hand_over_counts();
-            }
-        }
-    }
-
     fn hand_over_counts(&mut self) {
         let (recorder, counts) = (&self.hold.recorder(), std::mem::take(&mut self.counts));
         let add = |cell: CounterCell, n| {
@@ -483,15 +343,25 @@ impl Scan {
     /// Takes a step, and times it if it is its turn. The first step of a direction is not timed: it places the iterator,
     /// which is an operation of its own.
     #[inline]
-    fn step(
+    fn step<T>(
         &mut self,
         placed: bool,
-        take: impl FnOnce(&mut Scan) -> Result<Option<Item>>,
-    ) -> Result<Option<Item>> {
+        take: impl FnOnce(&mut Scan) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        if placed && !self.sampler.is_turn() { take(self) } else { self.step_specially(placed, take) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn step_specially<T>(
+        &mut self,
+        placed: bool,
+        take: impl FnOnce(&mut Scan) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
         if let Some(refused) = self.refused.take() {
             return Err(refused);
         }
-        if !placed || !self.sampler.is_turn() {
+        if !placed {
             return take(self);
         }
         let started = self.hold.recorder().now();
@@ -501,23 +371,65 @@ impl Scan {
         step
     }
 
-    fn finish(&mut self, direction: usize, step: Result<Option<Item>>) -> Option<Result<Item>> {
+    /// What a step has come to, unless the scan ends with it: then there is nothing, or an error once.
+    #[inline]
+    fn unless_over<T>(&mut self, step: Result<Option<T>>) -> Option<Result<T>> {
         match step {
-            Ok(Some(item)) => {
-                self.count(direction, item.bytes());
-                Some(Ok(item))
-            }
+            Ok(Some(found)) => Some(Ok(found)),
             Ok(None) => {
                 self.done = true;
                 None
             }
             Err(error) => {
                 self.done = true;
-                let kind = error.label();
-                self.hold.recorder().fail(Operation::Scan, kind);
+                self.hold.recorder().fail(Operation::Scan, error.label());
                 Some(Err(error))
             }
         }
+    }
+
+    /// The next item from the front, borrowed from where it lies until the scan is used again: what [`next`](Iterator::next) returns, without a
+    /// copy of the key or a count on the block.
+    ///
+    /// # Errors
+    /// As for [`next`](Iterator::next): after one, the scan ends.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> bettong::Result<()> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let db = bettong::Db::open(dir.path(), bettong::Options::default())?;
+    /// db.set(b"a", b"1")?;
+    /// db.set(b"b", b"22")?;
+    /// let (mut scan, mut bytes) = (db.scan(..), 0);
+    /// while let Some(item) = scan.next_ref() {
+    ///     let item = item?;
+    ///     bytes += item.key().len() + item.value()?.len();
+    /// }
+    /// assert_eq!(bytes, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn next_ref(&mut self) -> Option<Result<ItemRef<'_>>> {
+        if self.done {
+            return None;
+        }
+        let step = self.step(self.front.is_some(), Scan::advance);
+        let stop = match self.unless_over(step)? {
+            Ok(stop) => stop,
+            Err(error) => return Some(Err(error)),
+        };
+        self.hand_over_full_counts();
+        let item = match stop {
+            Stop::Here { head } => {
+                let (key, stored) = self.front.as_ref()?.current()?;
+                ItemRef::here(key.user, stored.get(head..)?)
+            }
+            Stop::Made => self.made.as_ref()?.borrowed(),
+        };
+        self.counts.add(FORWARD, item.bytes());
+        Some(Ok(item))
     }
 }
 
@@ -528,8 +440,14 @@ impl Iterator for Scan {
         if self.done {
             return None;
         }
-        let step = self.step(self.front.is_some(), Scan::next_item);
-        self.finish(FORWARD, step)
+        let step = self.step(self.front.is_some(), Scan::advance);
+        let item = match self.unless_over(step)? {
+            Ok(Stop::Here { head }) => self.item(Found::Here { head })?,
+            Ok(Stop::Made) => self.made.take()?,
+            Err(error) => return Some(Err(error)),
+        };
+        self.count(FORWARD, item.borrowed().bytes());
+        Some(Ok(item))
     }
 }
 
@@ -539,7 +457,11 @@ impl DoubleEndedIterator for Scan {
             return None;
         }
         let step = self.step(self.back.is_some(), Scan::next_back_item);
-        self.finish(BACKWARD, step)
+        let item = self.unless_over(step)?;
+        if let Ok(item) = &item {
+            self.count(BACKWARD, item.borrowed().bytes());
+        }
+        Some(item)
     }
 }
 

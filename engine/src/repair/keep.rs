@@ -8,7 +8,7 @@ use super::rebuild::{Out, Rebuild, lost_table, pointer_of};
 use super::tables::TableRemains;
 use crate::env::names::FileName;
 use crate::error::{Error, Result};
-use crate::iter::internal::InternalIterator;
+use crate::iter::InternalIterator;
 use crate::key::{InternalKey, Kind, Trailer};
 use crate::levels::table_file::TableMeta;
 use crate::memtable::Memtable;

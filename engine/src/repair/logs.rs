@@ -185,7 +185,7 @@ mod tests {
     use crate::env::sim::{Fault, IoOp, Rule, SimDisk};
     use crate::env::{Dir, Env};
     use crate::header::{Birth, FileHeader, FileKind};
-    use crate::iter::internal::InternalIterator;
+    use crate::iter::InternalIterator;
     use crate::key::Kind;
     use crate::record::format::GroupType;
     use crate::record::writer::{GroupWriter, NewEntry};

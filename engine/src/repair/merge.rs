@@ -14,7 +14,7 @@ use super::report::Loss;
 use super::tables::{SavedEntry, TableRemains};
 use crate::env::names::{FileName, FileNumber};
 use crate::error::{Error, Result};
-use crate::iter::internal::InternalIterator;
+use crate::iter::InternalIterator;
 use crate::key::{Kind, SeqNo, Trailer};
 use crate::levels::table_file::TableMeta;
 use crate::memtable::MemtableIter;

@@ -187,9 +187,9 @@ impl TableRemains {
         let mut entries = VecDeque::new();
         let mut cursor = BlockCursor::new();
         cursor.seek_to_first(block).ok()?;
-        while let (Some(key), Some(range)) = (cursor.key(), cursor.value_range()) {
-            let stored = plain.get(range)?.to_vec();
-            entries.push_back(SavedEntry { user: key.user.to_vec(), trailer: key.trailer, stored });
+        while let Some((key, stored)) = cursor.current(block) {
+            let (user, stored) = (key.user.to_vec(), stored.to_vec());
+            entries.push_back(SavedEntry { user, trailer: key.trailer, stored });
             cursor.next(block).ok()?;
         }
         let follows = self

@@ -5,12 +5,34 @@
 
 use std::cmp::Ordering;
 
-use crate::coding::Decoder;
+use crate::coding::{self, Decoder};
+use crate::iter::Entry;
 use crate::key::{InternalKey, Trailer, common_prefix};
 
 /// A block that contradicts itself; the reader of the table says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
+
+/// Where the entries of a block end and its restarts begin, and where these end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    entries_end: usize,
+    restarts_end: usize,
+}
+
+impl Layout {
+    #[inline]
+    pub(crate) fn entries_end(self) -> usize {
+        self.entries_end
+    }
+
+    pub(crate) fn of(bytes: &[u8]) -> Result<Layout, Damaged> {
+        let (rest, count) = bytes.split_last_chunk::<4>().ok_or(Damaged)?;
+        let restarts_len = u32::from_le_bytes(*count) as usize * 4;
+        let entries_end = rest.len().checked_sub(restarts_len).filter(|_| restarts_len > 0).ok_or(Damaged)?;
+        Ok(Layout { entries_end, restarts_end: rest.len() })
+    }
+}
 
 /// The parts of a block.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +42,24 @@ pub(crate) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
+    /// The parts of a block that has this layout.
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8], layout: Layout) -> Block<'a> {
+        let part = |range| bytes.get(range).unwrap_or_default();
+        Block {
+            entries: part(0..layout.entries_end),
+            restarts: part(layout.entries_end..layout.restarts_end),
+        }
+    }
+
+    /// The entries alone: as much as it takes to walk on.
+    #[inline]
+    pub(crate) fn of_entries(bytes: &'a [u8], layout: Layout) -> Block<'a> {
+        Block { entries: bytes.get(..layout.entries_end).unwrap_or_default(), restarts: &[] }
+    }
+
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Block<'a>, Damaged> {
-        let (rest, count) = bytes.split_last_chunk::<4>().ok_or(Damaged)?;
-        let restarts_len = u32::from_le_bytes(*count) as usize * 4;
-        let entries_len = rest.len().checked_sub(restarts_len).filter(|_| restarts_len > 0).ok_or(Damaged)?;
-        let (entries, restarts) = rest.split_at_checked(entries_len).ok_or(Damaged)?;
-        Ok(Block { entries, restarts })
+        Ok(Block::new(bytes, Layout::of(bytes)?))
     }
 
     fn restart_count(&self) -> usize {
@@ -57,19 +91,16 @@ impl<'a> Block<'a> {
     /// Decodes the entry at `offset`: its parts, and where the next one begins.
     #[inline]
     fn entry(&self, offset: usize) -> Result<RawEntry<'a>, Damaged> {
-        let mut fields = Decoder::new(self.entries.get(offset..).ok_or(Damaged)?);
-        let mut parts = || {
-            let shared = fields.varint()?;
-            let unshared = fields.varint()?;
-            let value_len = fields.varint()?;
-            let trailer = Trailer(fields.varint()?);
-            let suffix = fields.bytes(unshared)?;
-            let value = fields.bytes(value_len)?;
-            Some((shared as usize, trailer, suffix, value))
+        let bytes = self.entries.get(offset..).ok_or(Damaged)?;
+        let (head, len) = match EntryHead::short(bytes) {
+            Some(short) => short,
+            None => EntryHead::long(bytes).ok_or(Damaged)?,
         };
-        let (shared, trailer, suffix, value) = parts().ok_or(Damaged)?;
-        let next = self.entries.len() - fields.rest().len();
-        Ok(RawEntry { shared, trailer, suffix, value, next })
+        let (suffix, rest) =
+            bytes.get(len..).and_then(|rest| rest.split_at_checked(head.unshared)).ok_or(Damaged)?;
+        let value = rest.get(..head.value_len).ok_or(Damaged)?;
+        let next = offset + len + head.unshared + head.value_len;
+        Ok(RawEntry { shared: head.shared, trailer: head.trailer, suffix, value, next })
     }
 
     /// The whole key at a restart.
@@ -136,6 +167,45 @@ pub(crate) fn find_in_run(block: &[u8], offset: usize, user: &[u8]) -> Result<Op
 /// An entry's trailer, and where its value is.
 pub(crate) type FoundEntry = (Trailer, std::ops::Range<usize>);
 
+/// The numbers before an entry's bytes.
+struct EntryHead {
+    shared: usize,
+    unshared: usize,
+    value_len: usize,
+    trailer: Trailer,
+}
+
+impl EntryHead {
+    /// The head of an entry whose lengths take a byte each, and how long it is: the usual one, without a loop.
+    #[inline]
+    fn short(bytes: &[u8]) -> Option<(EntryHead, usize)> {
+        let head = u64::from_le_bytes(*bytes.first_chunk()?);
+        if head & 0x0080_8080 != 0 {
+            return None;
+        }
+        let (trailer, len) = coding::short_varint(*bytes.get(3..)?.first_chunk()?)?;
+        let length = |at: u32| (head >> (8 * at) & 0x7f) as usize;
+        let head = EntryHead {
+            shared: length(0),
+            unshared: length(1),
+            value_len: length(2),
+            trailer: Trailer(trailer),
+        };
+        Some((head, 3 + len))
+    }
+
+    /// Any head, and how long it is.
+    #[inline(never)]
+    fn long(bytes: &[u8]) -> Option<(EntryHead, usize)> {
+        let mut fields = Decoder::new(bytes);
+        let mut length = || usize::try_from(fields.varint()?).ok();
+        let (shared, unshared, value_len) = (length()?, length()?, length()?);
+        let trailer = Trailer(fields.varint()?);
+        let len = bytes.len() - fields.rest().len();
+        Some((EntryHead { shared, unshared, value_len, trailer }, len))
+    }
+}
+
 struct RawEntry<'a> {
     shared: usize,
     trailer: Trailer,
@@ -144,29 +214,29 @@ struct RawEntry<'a> {
     next: usize,
 }
 
-/// A place in a block. It holds no bytes but the key, so it can live beside whatever owns the block.
+/// A place in a block, beside whatever owns the block, which must be the same at every call. A key that lies whole in the block stays
+/// there; others are put together here.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BlockCursor {
-    key: Vec<u8>,
-    trailer: Trailer0,
-    /// Where the current entry begins and ends, and where its value begins; `None` before the first and behind the last.
+    joined: Vec<u8>,
+    /// The current entry; `None` before the first and behind the last.
     at: Option<Place>,
 }
 
-/// A trailer with a default.
-#[derive(Clone, Copy, Debug, Default)]
-struct Trailer0(u64);
-
+/// Where an entry begins, where its key and its value do, and where the next one begins.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     start: usize,
-    value: (usize, usize),
+    /// `None` if the key is joined.
+    key: Option<usize>,
+    trailer: Trailer,
+    value: usize,
     next: usize,
 }
 
 impl BlockCursor {
     pub(crate) fn new() -> BlockCursor {
-        BlockCursor { key: Vec::with_capacity(64), ..BlockCursor::default() }
+        BlockCursor::default()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -178,13 +248,26 @@ impl BlockCursor {
         self.at.is_some()
     }
 
-    pub(crate) fn key(&self) -> Option<InternalKey<'_>> {
-        self.at.map(|_| InternalKey::new(&self.key, Trailer(self.trailer.0)))
+    /// The entry it stands on: its key, and its value.
+    #[inline]
+    pub(crate) fn current<'a>(&'a self, block: Block<'a>) -> Option<Entry<'a>> {
+        let place = self.at?;
+        let user = match place.key {
+            Some(start) => block.entries.get(start..place.value)?,
+            None => &self.joined,
+        };
+        Some((InternalKey::new(user, place.trailer), block.entries.get(place.value..place.next)?))
+    }
+
+    #[inline]
+    fn key<'a>(&'a self, block: Block<'a>) -> Option<InternalKey<'a>> {
+        Some(self.current(block)?.0)
     }
 
     /// The value of the current entry, as a range of the block's bytes.
+    #[inline]
     pub(crate) fn value_range(&self) -> Option<std::ops::Range<usize>> {
-        self.at.map(|place| place.value.0..place.value.1)
+        self.at.map(|place| place.value..place.next)
     }
 
     pub(crate) fn seek_to_first(&mut self, block: Block<'_>) -> Result<(), Damaged> {
@@ -202,7 +285,7 @@ impl BlockCursor {
     /// Goes to the first entry at or after `key`, or behind the last one.
     pub(crate) fn seek(&mut self, block: Block<'_>, key: InternalKey<'_>) -> Result<(), Damaged> {
         self.go_to(block, block.restart(block.restart_before(key)?)?)?;
-        while self.key().is_some_and(|current| current < key) {
+        while self.key(block).is_some_and(|current| current < key) {
             self.next(block)?;
         }
         Ok(())
@@ -214,12 +297,19 @@ impl BlockCursor {
         if self.at.is_some() { self.prev(block) } else { self.seek_to_last(block) }
     }
 
-    pub(crate) fn next(&mut self, block: Block<'_>) -> Result<(), Damaged> {
+    /// Whether another entry follows, where the entries of a block end at `end`.
+    #[inline]
+    pub(crate) fn has_next(&self, end: usize) -> bool {
+        self.at.is_some_and(|place| place.next < end)
+    }
+
+    #[inline]
+    pub(crate) fn next<'a>(&'a mut self, block: Block<'a>) -> Result<Option<Entry<'a>>, Damaged> {
         match self.at {
-            Some(place) if place.next < block.entries.len() => self.go_on(block, place.next),
+            Some(place) if place.next < block.entries.len() => self.go_on(block, place.next).map(Some),
             _ => {
                 self.at = None;
-                Ok(())
+                Ok(None)
             }
         }
     }
@@ -238,26 +328,42 @@ impl BlockCursor {
         Ok(())
     }
 
-    fn go_to(&mut self, block: Block<'_>, offset: usize) -> Result<(), Damaged> {
-        self.key.clear();
-        self.go_on(block, offset)
+    fn go_to(&mut self, block: Block<'_>, restart: usize) -> Result<(), Damaged> {
+        self.at = None;
+        self.go_on(block, restart).map(|_| ())
     }
 
-    /// Decodes the entry at `offset`; the key before it is in `self.key`.
+    /// Decodes the entry at `offset`, which follows the current one, or is a restart if there is none.
     #[inline]
-    fn go_on(&mut self, block: Block<'_>, offset: usize) -> Result<(), Damaged> {
-        self.at = None;
+    fn go_on<'a>(&'a mut self, block: Block<'a>, offset: usize) -> Result<Entry<'a>, Damaged> {
+        let before = self.at.take();
         let entry = block.entry(offset)?;
         // A later version may know more kinds; what this one does not know, it cannot read.
-        let known = entry.trailer.kind().is_some();
-        if entry.shared > self.key.len() || !known {
+        if entry.trailer.kind().is_none() {
             return Err(Damaged);
         }
-        self.key.truncate(entry.shared);
-        self.key.extend_from_slice(entry.suffix);
-        self.trailer = Trailer0(entry.trailer.0);
-        let value = (entry.next - entry.value.len(), entry.next);
-        self.at = Some(Place { start: offset, value, next: entry.next });
+        let value = entry.next - entry.value.len();
+        let key = (entry.shared == 0).then(|| value - entry.suffix.len());
+        if key.is_none() {
+            self.join(block, before.ok_or(Damaged)?, &entry)?;
+        }
+        self.at = Some(Place { start: offset, key, trailer: entry.trailer, value, next: entry.next });
+        let user = if key.is_some() { entry.suffix } else { &self.joined };
+        Ok((InternalKey::new(user, entry.trailer), entry.value))
+    }
+
+    /// Puts the key of an entry together, given the one before it.
+    #[inline]
+    fn join(&mut self, block: Block<'_>, before: Place, entry: &RawEntry<'_>) -> Result<(), Damaged> {
+        if let Some(start) = before.key {
+            self.joined.clear();
+            self.joined.extend_from_slice(block.entries.get(start..before.value).ok_or(Damaged)?);
+        }
+        if entry.shared > self.joined.len() {
+            return Err(Damaged);
+        }
+        self.joined.truncate(entry.shared);
+        self.joined.extend_from_slice(entry.suffix);
         Ok(())
     }
 }
@@ -271,7 +377,7 @@ pub(crate) fn check_order(block: Block<'_>, mut each: impl FnMut(InternalKey<'_>
     if block.restart(0)? != 0 {
         return Err(Damaged);
     }
-    while let Some((key, place)) = cursor.key().zip(cursor.at) {
+    while let Some((key, place)) = cursor.key(block).zip(cursor.at) {
         if restarts < block.restart_count() && block.restart(restarts)? == place.start {
             block.restart_key(restarts)?;
             restarts += 1;

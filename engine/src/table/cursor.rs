@@ -2,19 +2,36 @@
 
 use std::sync::Arc;
 
-use super::block::{Block, BlockCursor, Damaged};
-use super::reader::{BlockBytes, ReadContext, TableReader};
+use super::block::{Block, BlockCursor, Damaged, Layout};
+use super::reader::{ReadContext, TableReader};
+use crate::env::Part;
 use crate::error::Result;
-use crate::iter::internal::InternalIterator;
+use crate::iter::{Entry, InternalIterator};
 use crate::key::InternalKey;
 use crate::value::Value;
+
+/// The block that a cursor stands in.
+#[derive(Debug)]
+struct Loaded {
+    at: usize,
+    bytes: Arc<Part>,
+    /// Where its entries end and its restarts begin.
+    layout: Layout,
+}
+
+impl Loaded {
+    #[inline]
+    fn block(&self) -> Block<'_> {
+        Block::new(&self.bytes, self.layout)
+    }
+}
 
 /// A cursor over one table. It keeps the table and the block it stands in.
 #[derive(Debug)]
 pub(crate) struct TableCursor {
     table: Arc<TableReader>,
     context: ReadContext,
-    block: Option<(usize, Arc<BlockBytes>)>,
+    block: Option<Loaded>,
     at: BlockCursor,
 }
 
@@ -41,9 +58,10 @@ impl TableCursor {
             self.block = None;
             return Ok(());
         }
-        if self.block.as_ref().is_none_or(|(loaded, _)| *loaded != at) {
-            let block = self.table.block(index, at, self.context, self.table.recorder())?;
-            self.block = Some((at, Arc::new(block)));
+        if self.block.as_ref().is_none_or(|block| block.at != at) {
+            let bytes = self.table.block(index, at, self.context, self.table.recorder())?;
+            let layout = self.table.sound(Layout::of(&bytes), at)?;
+            self.block = Some(Loaded { at, bytes: Arc::new(bytes), layout });
         }
         self.in_block(place)
     }
@@ -52,21 +70,46 @@ impl TableCursor {
         &mut self,
         place: impl FnOnce(&mut BlockCursor, Block<'_>) -> std::result::Result<(), Damaged>,
     ) -> Result<()> {
-        let Some((at, bytes)) = &self.block else {
+        let Some(loaded) = &self.block else {
             return Ok(());
         };
-        let placed = Block::parse(bytes).and_then(|block| place(&mut self.at, block));
-        self.table.sound(placed, *at)
+        self.table.sound(place(&mut self.at, loaded.block()), loaded.at)
+    }
+
+    /// Whether the next entry lies in the same block.
+    #[inline]
+    pub(crate) fn has_next_in_block(&self) -> bool {
+        self.block.as_ref().is_some_and(|loaded| self.at.has_next(loaded.layout.entries_end()))
+    }
+
+    /// Goes to the next entry of the same block.
+    #[inline]
+    pub(crate) fn next_in_block(&mut self) -> Result<Option<Entry<'_>>> {
+        let Some(loaded) = &self.block else { return Ok(None) };
+        match self.at.next(Block::of_entries(&loaded.bytes, loaded.layout)) {
+            Ok(entry) => Ok(entry),
+            Err(damaged) => Err(self.table.unsound(damaged, loaded.at)),
+        }
+    }
+
+    /// Goes to the first entry of the block behind the present one.
+    #[cold]
+    #[inline(never)]
+    fn leave_forwards(&mut self) -> Result<Option<Entry<'_>>> {
+        if let Some(loaded) = &self.block {
+            self.enter(loaded.at + 1, BlockCursor::seek_to_first)?;
+        }
+        Ok(self.current())
     }
 
     fn search(&self, key: InternalKey<'_>) -> Result<usize> {
-        self.table.index()?.search(key).ok_or_else(|| self.table.damaged_index())
+        self.table.block_for(self.table.index()?, key)
     }
 
     /// Goes to the last entry of the block before the present one.
     fn leave_backwards(&mut self) -> Result<()> {
         match &self.block {
-            Some((at, _)) if *at > 0 => self.enter(at - 1, BlockCursor::seek_to_last),
+            Some(loaded) if loaded.at > 0 => self.enter(loaded.at - 1, BlockCursor::seek_to_last),
             _ => {
                 self.block = None;
                 Ok(())
@@ -98,29 +141,29 @@ unsafe impl InternalIterator for TableCursor {
             return self.seek_to_last();
         }
         self.enter(at, |cursor, block| cursor.seek_before(block, key))?;
-        if self.at.key().is_none() { self.leave_backwards() } else { Ok(()) }
+        if self.at.is_placed() { Ok(()) } else { self.leave_backwards() }
     }
 
-    fn next(&mut self) -> Result<()> {
-        self.in_block(BlockCursor::next)?;
-        match &self.block {
-            Some((at, _)) if !self.at.is_placed() => self.enter(at + 1, BlockCursor::seek_to_first),
-            _ => Ok(()),
-        }
+    #[inline]
+    fn next(&mut self) -> Result<Option<Entry<'_>>> {
+        if self.has_next_in_block() { self.next_in_block() } else { self.leave_forwards() }
     }
 
-    fn prev(&mut self) -> Result<()> {
+    fn prev(&mut self) -> Result<Option<Entry<'_>>> {
         self.in_block(BlockCursor::prev)?;
-        if self.at.key().is_none() { self.leave_backwards() } else { Ok(()) }
+        if !self.at.is_placed() {
+            self.leave_backwards()?;
+        }
+        Ok(self.current())
     }
 
-    fn current(&self) -> Option<(InternalKey<'_>, &[u8])> {
-        let (_, bytes) = self.block.as_ref()?;
-        Some((self.at.key()?, bytes.get(self.at.value_range()?)?))
+    #[inline]
+    fn current(&self) -> Option<Entry<'_>> {
+        self.at.current(self.block.as_ref()?.block())
     }
 
+    #[inline]
     fn lend(&self) -> Option<Value> {
-        let (_, bytes) = self.block.as_ref()?;
-        Some(bytes.lend_block(self.at.value_range()?))
+        Some(self.block.as_ref()?.bytes.lend_shared(self.at.value_range()?))
     }
 }

@@ -8,9 +8,12 @@
 //! entries   4
 //! ```
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use super::format::BlockHandle;
 use crate::coding::{Decoder, put_slice, put_varint};
-use crate::key::{InternalKey, Trailer};
+use crate::key::{self, InternalKey, Trailer};
 
 /// An index in the making.
 #[derive(Debug, Default)]
@@ -62,27 +65,42 @@ impl<'a> Index<'a> {
     /// The last key and the place of block `at`; `None` past the end or for damage.
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<(InternalKey<'a>, BlockHandle)> {
-        let offset = self.offsets.get(at * 4..)?.first_chunk::<4>()?;
-        let mut fields = Decoder::new(self.entries.get(u32::from_le_bytes(*offset) as usize..)?);
+        let mut fields = self.fields(at)?;
         let user = fields.slice()?;
         let trailer = Trailer(fields.varint()?);
         let handle = BlockHandle { offset: fields.varint()?, len: u32::try_from(fields.varint()?).ok()? };
         Some((InternalKey::new(user, trailer), handle))
     }
 
-    /// The first block whose last key is at or after `key`: the only one that can hold the first such entry. `len()` if
+    /// The first of some blocks whose last key is at or after `key`: the only one that can hold the first such entry. The end of `blocks` if
     /// there is none; `None` for damage.
     #[inline]
-    pub(crate) fn search(&self, key: InternalKey<'_>) -> Option<usize> {
-        let (mut low, mut high) = (0, self.len());
+    pub(crate) fn search(&self, key: InternalKey<'_>, blocks: Range<usize>) -> Option<usize> {
+        let (mut low, mut high) = (blocks.start, blocks.end);
         while low < high {
             let middle = usize::midpoint(low, high);
-            if self.get(middle)?.0 < key {
+            if self.is_before(middle, key)? {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
         Some(low)
+    }
+
+    /// Whether the last key of block `at` is before `key`.
+    #[inline]
+    fn is_before(&self, at: usize, key: InternalKey<'_>) -> Option<bool> {
+        let mut fields = self.fields(at)?;
+        Some(match key::compare(fields.slice()?, key.user) {
+            Ordering::Equal => Trailer(fields.varint()?) > key.trailer,
+            order => order.is_lt(),
+        })
+    }
+
+    #[inline]
+    fn fields(&self, at: usize) -> Option<Decoder<'a>> {
+        let offset = self.offsets.get(at * 4..)?.first_chunk::<4>()?;
+        Some(Decoder::new(self.entries.get(u32::from_le_bytes(*offset) as usize..)?))
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod point_index;
 pub(crate) mod block;
 pub(crate) mod block_builder;
 pub(crate) mod index;
+pub(crate) mod fences;
 pub(crate) mod builder;
 pub(crate) mod reader;
 pub(crate) mod cursor;

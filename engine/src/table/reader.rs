@@ -2,7 +2,6 @@
 
 mod verify;
 
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bettong_metrics::{Counter, Event, EventKind, Histogram, Recorder, Stage, Stopwatch, planted};
 
 use super::block::{self, Block, BlockCursor, Damaged};
+use super::fences::Fences;
 use super::filter::Filter;
 use super::format::{self, BLOCK_TRAILER_BYTES, BlockHandle, FOOTER_BYTES, Footer};
 use super::index::Index;
@@ -17,15 +17,15 @@ use super::point_index::{Candidates, PointIndex, Position};
 use super::properties::Properties;
 use crate::cache::BlockKey;
 use crate::context::FileContext;
-use crate::env::DataFile;
 use crate::env::file::Mapping;
 use crate::env::names::{FileName, FileNumber};
+use crate::env::{DataFile, Part};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{InternalKey, Trailer};
 use crate::metric::{FileLabel, LevelCells, ReadOrigin};
 use crate::report::Report;
-use crate::value::{Owner, Value};
+use crate::value::Value;
 
 /// Who a table must be.
 #[derive(Clone, Copy, Debug)]
@@ -49,9 +49,10 @@ pub(crate) struct TableReader {
     path: PathBuf,
     identity: TableIdentity,
     source: Source,
-    index: Section,
-    filter: Option<(Filter, Section)>,
-    points: Option<(PointIndex, Section)>,
+    index: Part,
+    fences: Fences,
+    filter: Option<(Filter, Part)>,
+    points: Option<(PointIndex, Part)>,
     properties: Properties,
     /// One bit for each block: its checksum was good when it was first touched in the mapping.
     verified: Box<[AtomicU64]>,
@@ -74,57 +75,6 @@ pub(crate) enum Prospect {
     Somewhere,
     /// There is nothing to ask.
     Unknown,
-}
-
-/// A checked section: part of the mapping, or read into memory.
-#[derive(Debug)]
-struct Section {
-    bytes: Arc<Mapping>,
-    start: usize,
-    len: usize,
-}
-
-impl Deref for Section {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.bytes.get(self.start..).and_then(|rest| rest.get(..self.len)).unwrap_or_default()
-    }
-}
-
-/// A block's bytes: borrowed from the mapping, or an own (perhaps cached) copy.
-#[derive(Clone, Debug)]
-pub(crate) struct BlockBytes {
-    owner: Arc<Mapping>,
-    start: usize,
-    len: usize,
-}
-
-impl BlockBytes {
-    /// Part of the block as a handle that outlives it.
-    pub(crate) fn lend(&self, range: std::ops::Range<usize>) -> Value {
-        let bytes = self.get(range).unwrap_or_default();
-        // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
-        unsafe { Value::lent(bytes, || self.owner.clone()) }
-    }
-
-    /// Part of the block as a handle that keeps the block: with a count that no other walk over the table shares, which is cheaper than a copy.
-    pub(crate) fn lend_block(self: &Arc<Self>, range: std::ops::Range<usize>) -> Value {
-        let bytes = self.get(range).unwrap_or_default();
-        // SAFETY: as above.
-        unsafe { Value::borrowed(bytes, || self.clone()) }
-    }
-}
-
-impl Owner for BlockBytes {}
-
-impl Deref for BlockBytes {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        self.owner.get(self.start..).and_then(|rest| rest.get(..self.len)).unwrap_or_default()
-    }
 }
 
 impl TableReader {
@@ -172,11 +122,11 @@ impl TableReader {
             let (bytes, _) =
                 checked.filter(|(_, kind)| *kind == format::STORED).ok_or(fault(handle.offset, what))?;
             let len = bytes.len();
-            Ok(Section { bytes: stored.owner.clone(), start: stored.start, len })
+            Ok(stored.head(len))
         };
         let index = section(footer.index, "the index's checksum does not match")?;
-        let blocks =
-            Index::parse(&index).ok_or(fault(footer.index.offset, "the index contradicts itself"))?.len();
+        let parsed = Index::parse(&index).and_then(|parsed| Some((parsed.len(), Fences::of(parsed)?)));
+        let (blocks, fences) = parsed.ok_or(fault(footer.index.offset, "the index contradicts itself"))?;
         let filter = if footer.filter.len == 0 {
             None
         } else {
@@ -199,7 +149,18 @@ impl TableReader {
         let verified = (0..blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let context = context.clone();
         let path = path.into();
-        Ok(TableReader { context, path, identity, source, index, filter, points, properties, verified })
+        Ok(TableReader {
+            context,
+            path,
+            identity,
+            source,
+            index,
+            fences,
+            filter,
+            points,
+            properties,
+            verified,
+        })
     }
 
     pub(crate) fn properties(&self) -> &Properties {
@@ -223,12 +184,14 @@ impl TableReader {
         }
     }
 
-    /// Bytes of memory held outside of mappings: filter and index of a table that is not mapped.
+    /// Bytes of memory held outside of mappings: fences, and filter and index of a table that is not mapped.
     pub(crate) fn memory_bytes(&self) -> usize {
-        match self.source {
-            Source::Mapped(_) => 0,
-            Source::File(_) => self.index.len() + self.filter_bytes(),
-        }
+        let filter = if self.is_mapped() { 0 } else { self.filter_bytes() };
+        self.index_memory_bytes() + filter
+    }
+
+    fn is_mapped(&self) -> bool {
+        matches!(self.source, Source::Mapped(_))
     }
 
     /// Bytes of the filter, in memory or mapped.
@@ -236,9 +199,10 @@ impl TableReader {
         self.filter.as_ref().map_or(0, |(_, bytes)| bytes.len())
     }
 
-    /// The part of [`TableReader::memory_bytes`] that is the index.
+    /// The part of [`TableReader::memory_bytes`] that is the index, and its fences.
     pub(crate) fn index_memory_bytes(&self) -> usize {
-        if matches!(self.source, Source::File(_)) { self.index.len() } else { 0 }
+        let index = if self.is_mapped() { 0 } else { self.index.len() };
+        self.fences.bytes() + index
     }
 
     /// The first entry at or after `key`, if it has the same user key. `prospect` is that of the key's hash.
@@ -340,7 +304,7 @@ impl TableReader {
         report: R,
     ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
         let index = self.index()?;
-        let at = index.search(key).ok_or_else(|| self.damaged_index())?;
+        let at = self.block_for(index, key)?;
         report.mark(Stage::Index);
         if at == index.len() {
             return Ok(None);
@@ -358,14 +322,21 @@ impl TableReader {
         context: ReadContext,
         report: R,
     ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
-        let block = self.block(index, at, context, report)?;
+        let bytes = self.block(index, at, context, report)?;
+        let block = self.sound(Block::parse(&bytes), at)?;
         let mut cursor = BlockCursor::new();
-        self.sound(cursor.seek(self.sound(Block::parse(&block), at)?, key), at)?;
-        let found = cursor.key().filter(|found| found.user == key.user).map(|found| found.trailer);
-        let Some((trailer, range)) = found.zip(cursor.value_range()) else {
+        self.sound(cursor.seek(block, key), at)?;
+        let found = cursor.current(block).filter(|(found, _)| found.user == key.user);
+        let Some(((found, _), range)) = found.zip(cursor.value_range()) else {
             return Ok(None);
         };
-        Ok(Some((trailer, block.lend(range))))
+        Ok(Some((found.trailer, bytes.lend(range))))
+    }
+
+    /// The block that holds the first entry at or behind `key`, or how many blocks there are.
+    pub(crate) fn block_for(&self, index: Index<'_>, key: InternalKey<'_>) -> Result<usize> {
+        let blocks = self.fences.blocks(key.user, index.len());
+        index.search(key, blocks).ok_or_else(|| self.damaged_index())
     }
 
     pub(crate) fn index(&self) -> Result<Index<'_>> {
@@ -383,11 +354,13 @@ impl TableReader {
 
     /// Turns a block that contradicts itself into an error that says which.
     pub(crate) fn sound<T>(&self, result: std::result::Result<T, Damaged>, at: usize) -> Result<T> {
-        result.map_err(|Damaged| {
-            let offset =
-                self.index().ok().and_then(|index| index.get(at)).map_or(0, |(_, handle)| handle.offset);
-            Error::corruption(&self.path, offset, "a block contradicts itself")
-        })
+        result.map_err(|damaged| self.unsound(damaged, at))
+    }
+
+    #[cold]
+    pub(crate) fn unsound(&self, Damaged: Damaged, at: usize) -> Error {
+        let offset = self.index().ok().and_then(|index| index.get(at)).map_or(0, |(_, handle)| handle.offset);
+        Error::corruption(&self.path, offset, "a block contradicts itself")
     }
 
     /// The bytes of data block `at`, checked and decompressed.
@@ -397,7 +370,7 @@ impl TableReader {
         at: usize,
         context: ReadContext,
         report: R,
-    ) -> std::result::Result<BlockBytes, R::Stop> {
+    ) -> std::result::Result<Part, R::Stop> {
         let (_, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
         if !handle.fits(self.identity.bytes) {
             return Err(self.damaged_index().into());
@@ -407,7 +380,7 @@ impl TableReader {
                 let stored = self.source.read(handle.offset, handle.stored_len())?;
                 if stored.get(handle.len as usize) == Some(&format::STORED) {
                     self.verify_mapped(&stored, at, handle, context, report)?;
-                    return Ok(BlockBytes { len: handle.len as usize, ..stored });
+                    return Ok(stored.head(handle.len as usize));
                 }
                 self.cached(handle, context, report, || Ok(stored))
             }
@@ -451,8 +424,8 @@ impl TableReader {
         handle: BlockHandle,
         context: ReadContext,
         report: R,
-        stored: impl FnOnce() -> Result<BlockBytes>,
-    ) -> std::result::Result<BlockBytes, R::Stop> {
+        stored: impl FnOnce() -> Result<Part>,
+    ) -> std::result::Result<Part, R::Stop> {
         let key = BlockKey { table: self.identity.number, offset: handle.offset };
         // Compaction and verification read every block once: what they read would only push out what others need.
         let cells = match context.origin {
@@ -463,7 +436,7 @@ impl TableReader {
             && let Some(owner) = self.context.cache.get(key)
         {
             report.add(cells.cache_hit, 1);
-            return Ok(BlockBytes { start: 0, len: owner.len(), owner });
+            return Ok(Part::all(owner));
         }
         let reading = Reading::begin(&self.context.recorder, context, report)?;
         if let Some(cells) = cells {
@@ -480,7 +453,7 @@ impl TableReader {
         if cells.is_some() {
             self.context.cache.insert(key, owner.clone());
         }
-        Ok(BlockBytes { start: 0, len: owner.len(), owner })
+        Ok(Part::all(owner))
     }
 
     fn check<'a>(
@@ -529,15 +502,16 @@ impl<'a, R: Report> Reading<'a, R> {
 }
 
 impl Source {
-    fn read(&self, offset: u64, len: u64) -> Result<BlockBytes> {
+    fn read(&self, offset: u64, len: u64) -> Result<Part> {
         match self {
-            Source::Mapped(bytes) => {
-                Ok(BlockBytes { owner: bytes.clone(), start: offset as usize, len: len as usize })
+            Source::Mapped(map) => {
+                let start = offset as usize;
+                Ok(Part::new(map.clone(), start..start.saturating_add(len as usize)))
             }
             Source::File(file) => {
                 let mut bytes = vec![0; len as usize];
                 file.read_at(offset, &mut bytes)?;
-                Ok(BlockBytes { owner: Arc::new(Mapping::owned(bytes)), start: 0, len: len as usize })
+                Ok(Part::all(Arc::new(Mapping::owned(bytes))))
             }
         }
     }

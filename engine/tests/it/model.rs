@@ -132,18 +132,19 @@ impl History {
         let mut dice = self.dice.clone();
         let (steps, backward) = (dice.below(200), dice.pick(&[0, 50, 100]));
         for _ in 0..steps {
-            let (got, want) = if dice.percent(backward) {
-                (scan.next_back(), expected.next_back())
-            } else {
-                (scan.next(), expected.next())
-            };
+            let backwards = dice.percent(backward);
+            let want = if backwards { expected.next_back() } else { expected.next() };
+            let want = want.map(|(key, value)| (key.as_slice(), value.as_slice()));
+            if !backwards && dice.percent(50) {
+                let got = scan.next_ref().map(|item| item.unwrap());
+                let got = got.map(|item| (item.key(), item.value().unwrap()));
+                assert_eq!(got, want, "in {lower:?} .. {upper:?}");
+                continue;
+            }
+            let got = if backwards { scan.next_back() } else { scan.next() };
             let got = got.map(|item| item.unwrap());
             let got = got.as_ref().map(|item| (item.key(), item.value().unwrap()));
-            assert_eq!(
-                got,
-                want.map(|(key, value)| (key.as_slice(), value.as_slice())),
-                "in {lower:?} .. {upper:?}"
-            );
+            assert_eq!(got, want, "in {lower:?} .. {upper:?}");
         }
         self.dice = dice;
     }

@@ -90,10 +90,14 @@ fn a_walk_over_keys_reads_no_values_and_one_over_values_reads_each_once() {
     let mut scan = db.scan(..);
     let (mut front, mut back) = (model.iter(), model.iter().rev());
     for step in 0..model.len() {
-        let (item, (key, value)) = if step % 3 == 0 {
-            (scan.next_back().unwrap().unwrap(), back.next().unwrap())
-        } else {
-            (scan.next().unwrap().unwrap(), front.next().unwrap())
+        let ((key, value), kept) = match step % 3 {
+            0 => (back.next().unwrap(), Some(scan.next_back().unwrap().unwrap())),
+            1 => (front.next().unwrap(), Some(scan.next().unwrap().unwrap())),
+            _ => (front.next().unwrap(), None),
+        };
+        let item = match &kept {
+            Some(item) => item.borrowed(),
+            None => scan.next_ref().unwrap().unwrap(),
         };
         assert_eq!(item.key(), key);
         if step % 7 != 0 {

@@ -68,7 +68,8 @@ impl Store for Bettong {
     }
 
     fn scan(&self, from: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Done {
-        for item in self.0.scan(from..) {
+        let mut items = self.0.scan(from..);
+        while let Some(item) = items.next_ref() {
             let item = item?;
             if !each(item.key(), item.value()?) {
                 break;

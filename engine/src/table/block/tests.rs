@@ -37,7 +37,7 @@ fn every_entry_is_found_from_both_directions_and_by_every_seek() {
         let block = Block::parse(&bytes).unwrap();
         let mut cursor = BlockCursor::new();
         let check = |cursor: &BlockCursor, expected: Option<&(Vec<u8>, u64, Vec<u8>)>| {
-            assert_eq!(cursor.key(), expected.map(key));
+            assert_eq!(cursor.current(block), expected.map(|entry| (key(entry), &entry.2[..])));
             assert_eq!(cursor.value_range().map(|range| &bytes[range]), expected.map(|entry| &entry.2[..]));
         };
         cursor.seek_to_first(block).unwrap();

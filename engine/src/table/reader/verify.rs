@@ -1,6 +1,7 @@
 //! Reads a whole table and checks what a single read does not.
 
-use super::{BlockBytes, ReadContext, TableReader};
+use super::{ReadContext, TableReader};
+use crate::env::Part;
 use crate::error::{Error, Result};
 use crate::key::{self, InternalKey, Trailer};
 use crate::metric::ReadOrigin;
@@ -48,7 +49,7 @@ impl TableReader {
     fn verify_block(
         &self,
         index: Index<'_>,
-        (at, handle, bytes): (usize, BlockHandle, &BlockBytes),
+        (at, handle, bytes): (usize, BlockHandle, &Part),
         last: &mut Option<OwnedKey>,
         context: ReadContext,
     ) -> Result<u64> {

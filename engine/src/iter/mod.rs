@@ -1,4 +1,0 @@
-//! Walking sorted entries.
-
-pub(crate) mod internal;
-pub(crate) mod merge;

@@ -1,0 +1,66 @@
+//! What is merged: the sorted runs that a database has, each with its cursor.
+
+use crate::error::Result;
+use crate::iter::{Entry, InternalIterator};
+use crate::key::InternalKey;
+use crate::levels::level_cursor::LevelCursor;
+use crate::memtable::MemtableIter;
+use crate::table::cursor::TableCursor;
+use crate::value::Value;
+
+/// A cursor over one sorted run. A choice of three and no trait object: a scan takes a step a few nanoseconds faster when the compiler sees what
+/// it steps through.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Memtable(MemtableIter),
+    Table(TableCursor),
+    Level(LevelCursor),
+}
+
+macro_rules! each {
+    ($source:expr, $cursor:ident => $call:expr) => {
+        match $source {
+            Source::Level($cursor) => $call,
+            Source::Table($cursor) => $call,
+            Source::Memtable($cursor) => $call,
+        }
+    };
+}
+
+// SAFETY: the bytes are those of the cursor.
+unsafe impl InternalIterator for Source {
+    fn seek_to_first(&mut self) -> Result<()> {
+        each!(self, cursor => cursor.seek_to_first())
+    }
+
+    fn seek_to_last(&mut self) -> Result<()> {
+        each!(self, cursor => cursor.seek_to_last())
+    }
+
+    fn seek(&mut self, key: InternalKey<'_>) -> Result<()> {
+        each!(self, cursor => cursor.seek(key))
+    }
+
+    fn seek_before(&mut self, key: InternalKey<'_>) -> Result<()> {
+        each!(self, cursor => cursor.seek_before(key))
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<Option<Entry<'_>>> {
+        each!(self, cursor => cursor.next())
+    }
+
+    fn prev(&mut self) -> Result<Option<Entry<'_>>> {
+        each!(self, cursor => cursor.prev())
+    }
+
+    #[inline]
+    fn current(&self) -> Option<Entry<'_>> {
+        each!(self, cursor => cursor.current())
+    }
+
+    #[inline]
+    fn lend(&self) -> Option<Value> {
+        each!(self, cursor => cursor.lend())
+    }
+}

@@ -1,0 +1,55 @@
+//! What a scan is to walk.
+
+use std::ops::Bound;
+
+use crate::levels::table_file::TableMeta;
+
+/// The keys between two bounds.
+#[derive(Debug)]
+pub(crate) struct ScanRange {
+    pub(crate) lower: Bound<Vec<u8>>,
+    pub(crate) upper: Bound<Vec<u8>>,
+}
+
+impl ScanRange {
+    /// All keys that start with `prefix`.
+    pub(crate) fn prefix(prefix: &[u8]) -> ScanRange {
+        // The first key behind all of them: the prefix with its last byte that can grow grown by one.
+        let mut end = prefix.to_vec();
+        while end.last() == Some(&0xff) {
+            end.pop();
+        }
+        let upper = match end.last_mut() {
+            Some(last) => {
+                *last += 1;
+                Bound::Excluded(end)
+            }
+            None => Bound::Unbounded,
+        };
+        ScanRange { lower: Bound::Included(prefix.to_vec()), upper }
+    }
+
+    /// Whether a table may have keys of it.
+    pub(crate) fn touches(&self, meta: &TableMeta) -> bool {
+        !self.is_above(&meta.smallest) && !self.is_below(&meta.largest)
+    }
+
+    /// Whether a key lies below all of it.
+    pub(crate) fn is_below(&self, key: &[u8]) -> bool {
+        match &self.lower {
+            Bound::Included(lower) => key < lower.as_slice(),
+            Bound::Excluded(lower) => key <= lower.as_slice(),
+            Bound::Unbounded => false,
+        }
+    }
+
+    /// Whether a key lies above all of it.
+    #[inline]
+    pub(crate) fn is_above(&self, key: &[u8]) -> bool {
+        match &self.upper {
+            Bound::Included(upper) => key > upper.as_slice(),
+            Bound::Excluded(upper) => key >= upper.as_slice(),
+            Bound::Unbounded => false,
+        }
+    }
+}

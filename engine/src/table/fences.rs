@@ -1,0 +1,109 @@
+//! What every few blocks of a table end with, in memory: a search of the index begins here, where it meets no cache miss, and ends in the index
+//! a few entries further. (After the fence pointers of LSM trees; eight bytes for sixteen blocks.)
+
+use std::ops::Range;
+
+use super::index::Index;
+use crate::key::common_prefix;
+
+/// Blocks from one fence to the next.
+const STEP: usize = 16;
+
+/// The beginnings of some last keys of blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Fences {
+    /// What all keys of the index begin with.
+    prefix: Box<[u8]>,
+    /// Of every last block of a group of blocks: the bytes of its last key behind the prefix, as a number.
+    heads: Box<[u64]>,
+}
+
+impl Fences {
+    /// `None` for a damaged index.
+    pub(crate) fn of(index: Index<'_>) -> Option<Fences> {
+        let Some(last) = index.len().checked_sub(1) else { return Some(Fences::default()) };
+        let (first, last) = (index.get(0)?.0.user, index.get(last)?.0.user);
+        let prefix = first.get(..common_prefix(first, last))?;
+        let ends = (STEP - 1..index.len()).step_by(STEP);
+        // An index out of order is noticed when it is searched, or verified; it must only not lead out of bounds.
+        let head = |at| Some(head_of(index.get(at)?.0.user.get(prefix.len()..).unwrap_or_default()));
+        Some(Fences { prefix: prefix.into(), heads: ends.map(head).collect::<Option<_>>()? })
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.prefix.len() + self.heads.len() * size_of::<u64>()
+    }
+
+    /// The blocks among which is the first whose last key is at or behind `user`, if there is one, in an index of `len` blocks.
+    #[inline]
+    pub(crate) fn blocks(&self, user: &[u8], len: usize) -> Range<usize> {
+        let Some(rest) = user.strip_prefix(&*self.prefix) else { return 0..len };
+        let head = head_of(rest);
+        let first = self.heads.partition_point(|fence| *fence < head);
+        // Keys with the same head can be in any order.
+        let same = self.heads.get(first..).unwrap_or_default().iter().take_while(|fence| **fence == head);
+        let last = first + same.count();
+        first * STEP..((last + 1) * STEP).min(len)
+    }
+}
+
+/// The first eight bytes of a key as a number in the order of keys; what is missing is zero.
+#[inline]
+fn head_of(key: &[u8]) -> u64 {
+    if let Some(head) = key.first_chunk::<8>() {
+        return u64::from_be_bytes(*head);
+    }
+    let mut head = [0; 8];
+    head.iter_mut().zip(key).for_each(|(byte, known)| *byte = *known);
+    u64::from_be_bytes(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+    use crate::table::format::BlockHandle;
+    use crate::table::index::IndexBuilder;
+
+    /// Searches for every key, and for what lies beside it, through the fences and without.
+    fn check(keys: &[Vec<u8>]) {
+        let mut builder = IndexBuilder::default();
+        for key in keys {
+            let last = InternalKey::new(key, Trailer::new(SeqNo(9), Kind::Value));
+            builder.add(last, BlockHandle { offset: 0, len: 0 });
+        }
+        let bytes = builder.finish();
+        let index = Index::parse(&bytes).unwrap();
+        let fences = Fences::of(index).unwrap();
+        for key in keys {
+            let mut beside = vec![key.clone(), [key.as_slice(), b"\0"].concat(), vec![], vec![0xff; 12]];
+            beside.extend((0..key.len()).map(|len| key[..len].to_vec()));
+            beside.extend(
+                (0..key.len()).map(|at| key.iter().enumerate().map(|(i, b)| b ^ u8::from(i == at)).collect()),
+            );
+            for user in beside {
+                for seq in [SeqNo(0), SeqNo(9), SeqNo::MAX] {
+                    let sought = InternalKey::seek(&user, seq);
+                    let found = index.search(sought, fences.blocks(&user, index.len()));
+                    assert_eq!(found, index.search(sought, 0..index.len()), "{user:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_search_between_fences_finds_what_a_search_of_the_whole_index_finds() {
+        for count in [0, 1, 15, 16, 17, 100, 500] {
+            let mut numbers: Vec<_> =
+                (0..count).map(|at| format!("user{:012}", at * 7).into_bytes()).collect();
+            check(&numbers);
+            // Keys that are shorter than what a fence knows, and others that part behind it.
+            numbers.extend((0..count).map(|at| format!("user{at}").into_bytes()));
+            numbers.extend((0..count).map(|at| format!("user/a/common/beginning/{at:04}").into_bytes()));
+            numbers.sort();
+            numbers.dedup();
+            check(&numbers);
+        }
+    }
+}
