@@ -24,7 +24,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | words | `sync error coding checksum key metric report timed_mutex header` |
+//! | words | `sync error coding prefetch checksum key metric report timed_mutex header` |
 //! | ground | `value env options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
@@ -41,6 +41,7 @@ mod limits;
 mod sync;
 pub mod error;
 mod coding;
+mod prefetch;
 mod checksum;
 mod key;
 mod metric;

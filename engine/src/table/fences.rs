@@ -1,5 +1,5 @@
 //! What every few blocks of a table end with, in memory: a search of the index begins here, where it meets no cache miss, and ends in the index
-//! a few entries further. (After the fence pointers of LSM trees; eight bytes for sixteen blocks.)
+//! a few entries further. (After the fence pointers of LSM trees; twelve bytes for sixteen blocks.)
 
 use std::ops::Range;
 
@@ -16,6 +16,8 @@ pub(crate) struct Fences {
     prefix: Box<[u8]>,
     /// Of every last block of a group of blocks: the bytes of its last key behind the prefix, as a number.
     heads: Box<[u64]>,
+    /// Where the index has the first block of a group.
+    starts: Box<[u32]>,
 }
 
 impl Fences {
@@ -27,24 +29,32 @@ impl Fences {
         let ends = (STEP - 1..index.len()).step_by(STEP);
         // An index out of order is noticed when it is searched, or verified; it must only not lead out of bounds.
         let head = |at| Some(head_of(index.get(at)?.0.user.get(prefix.len()..).unwrap_or_default()));
-        Some(Fences { prefix: prefix.into(), heads: ends.map(head).collect::<Option<_>>()? })
+        let starts = (0..index.len()).step_by(STEP).map(|at| index.start_of(at));
+        Some(Fences {
+            prefix: prefix.into(),
+            heads: ends.map(head).collect::<Option<_>>()?,
+            starts: starts.collect::<Option<_>>()?,
+        })
     }
 
     /// Bytes of memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.prefix.len() + self.heads.len() * size_of::<u64>()
+        self.prefix.len() + self.heads.len() * size_of::<u64>() + self.starts.len() * size_of::<u32>()
     }
 
-    /// The blocks among which is the first whose last key is at or behind `user`, if there is one, in an index of `len` blocks.
+    /// The blocks of the index among which is the first whose last key is at or behind `user`, if there is one.
     #[inline]
-    pub(crate) fn blocks(&self, user: &[u8], len: usize) -> Range<usize> {
-        let Some(rest) = user.strip_prefix(&*self.prefix) else { return 0..len };
+    pub(crate) fn blocks(&self, user: &[u8], index: Index<'_>) -> Range<usize> {
+        let Some(rest) = user.strip_prefix(&*self.prefix) else { return 0..index.len() };
         let head = head_of(rest);
         let first = self.heads.partition_point(|fence| *fence < head);
         // Keys with the same head can be in any order.
         let same = self.heads.get(first..).unwrap_or_default().iter().take_while(|fence| **fence == head);
         let last = first + same.count();
-        first * STEP..((last + 1) * STEP).min(len)
+        if let Some(start) = self.starts.get(first) {
+            index.prefetch(first * STEP, *start, STEP);
+        }
+        first * STEP..((last + 1) * STEP).min(index.len())
     }
 }
 
@@ -85,7 +95,7 @@ mod tests {
             for user in beside {
                 for seq in [SeqNo(0), SeqNo(9), SeqNo::MAX] {
                     let sought = InternalKey::seek(&user, seq);
-                    let found = index.search(sought, fences.blocks(&user, index.len()));
+                    let found = index.search(sought, fences.blocks(&user, index));
                     assert_eq!(found, index.search(sought, 0..index.len()), "{user:?}");
                 }
             }

@@ -14,6 +14,7 @@ use std::ops::Range;
 use super::format::BlockHandle;
 use crate::coding::{Decoder, put_slice, put_varint};
 use crate::key::{self, InternalKey, Trailer};
+use crate::prefetch::{LINE_BYTES, prefetch};
 
 /// An index in the making.
 #[derive(Debug, Default)]
@@ -98,9 +99,26 @@ impl<'a> Index<'a> {
         })
     }
 
+    /// Where the entry of block `at` begins.
+    #[inline]
+    pub(crate) fn start_of(&self, at: usize) -> Option<u32> {
+        let offset = self.offsets.get(at * 4..)?.first_chunk::<4>()?;
+        Some(u32::from_le_bytes(*offset))
+    }
+
+    /// Fetches the entries of `count` blocks from block `at` on, the first of which begins at `start`.
+    #[inline]
+    pub(crate) fn prefetch(&self, at: usize, start: u32, count: usize) {
+        // As many bytes as entries with short keys take.
+        const ENTRY_BYTES: usize = 28;
+        prefetch(self.offsets, at * 4);
+        for line in 0..count * ENTRY_BYTES / LINE_BYTES {
+            prefetch(self.entries, start as usize + line * LINE_BYTES);
+        }
+    }
+
     #[inline]
     fn fields(&self, at: usize) -> Option<Decoder<'a>> {
-        let offset = self.offsets.get(at * 4..)?.first_chunk::<4>()?;
-        Some(Decoder::new(self.entries.get(u32::from_le_bytes(*offset) as usize..)?))
+        Some(Decoder::new(self.entries.get(self.start_of(at)? as usize..)?))
     }
 }
