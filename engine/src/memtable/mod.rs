@@ -277,10 +277,14 @@ unsafe impl InternalIterator for MemtableIter {
 
     fn prev(&mut self) -> Result<Option<iter::Entry<'_>>> {
         let Some(at) = self.at else { return Ok(None) };
-        self.path = None;
+        let tree = &self.memtable.tree;
+        let here = tree.entry(at).key();
+        if self.path.take().is_some() {
+            // It turns round.
+            self.newer = self.memtable.versions(tree.find(here.user), |entry| entry.trailer() > here.trailer);
+        }
         if self.newer.is_empty() {
-            let tree = &self.memtable.tree;
-            self.newer = self.memtable.versions(tree.seek_before(tree.entry(at).key().user), |_| true);
+            self.newer = self.memtable.versions(tree.seek_before(here.user), |_| true);
         }
         self.at = self.newer.pop();
         Ok(self.current())

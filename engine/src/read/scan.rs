@@ -423,6 +423,10 @@ impl Scan {
         self.hand_over_full_counts();
         let item = match stop {
             Stop::Here { head } => {
+                if self.made.is_some() {
+                    // What was lent before, perhaps a large value.
+                    self.made = None;
+                }
                 let (key, stored) = self.front.as_ref()?.current()?;
                 ItemRef::here(key.user, stored.get(head..)?)
             }

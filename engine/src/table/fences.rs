@@ -27,7 +27,7 @@ impl Fences {
         let (first, last) = (index.get(0)?.0.user, index.get(last)?.0.user);
         let prefix = first.get(..common_prefix(first, last))?;
         let ends = (STEP - 1..index.len()).step_by(STEP);
-        // An index out of order is noticed when it is searched, or verified; it must only not lead out of bounds.
+        // An index out of order is noticed when it is verified; here it must only not lead out of bounds.
         let head = |at| Some(head_of(index.get(at)?.0.user.get(prefix.len()..).unwrap_or_default()));
         let starts = (0..index.len()).step_by(STEP).map(|at| index.start_of(at));
         Some(Fences {
@@ -49,8 +49,8 @@ impl Fences {
         let head = head_of(rest);
         let first = self.heads.partition_point(|fence| *fence < head);
         // Keys with the same head can be in any order.
-        let same = self.heads.get(first..).unwrap_or_default().iter().take_while(|fence| **fence == head);
-        let last = first + same.count();
+        let behind = self.heads.get(first..).unwrap_or_default();
+        let last = first + behind.partition_point(|fence| *fence == head);
         if let Some(start) = self.starts.get(first) {
             index.prefetch(first * STEP, *start, STEP);
         }
@@ -77,10 +77,10 @@ mod tests {
     use crate::table::index::IndexBuilder;
 
     /// Searches for every key, and for what lies beside it, through the fences and without.
-    fn check(keys: &[Vec<u8>]) {
+    fn check(keys: &[Vec<u8>], versions: u64) {
         let mut builder = IndexBuilder::default();
-        for key in keys {
-            let last = InternalKey::new(key, Trailer::new(SeqNo(9), Kind::Value));
+        for (key, seq) in keys.iter().flat_map(|key| (0..versions).rev().map(move |seq| (key, seq * 3))) {
+            let last = InternalKey::new(key, Trailer::new(SeqNo(seq), Kind::Value));
             builder.add(last, BlockHandle { offset: 0, len: 0 });
         }
         let bytes = builder.finish();
@@ -93,7 +93,7 @@ mod tests {
                 (0..key.len()).map(|at| key.iter().enumerate().map(|(i, b)| b ^ u8::from(i == at)).collect()),
             );
             for user in beside {
-                for seq in [SeqNo(0), SeqNo(9), SeqNo::MAX] {
+                for seq in [SeqNo(0), SeqNo(4), SeqNo(versions), SeqNo::MAX] {
                     let sought = InternalKey::seek(&user, seq);
                     let found = index.search(sought, fences.blocks(&user, index));
                     assert_eq!(found, index.search(sought, 0..index.len()), "{user:?}");
@@ -107,13 +107,14 @@ mod tests {
         for count in [0, 1, 15, 16, 17, 100, 500] {
             let mut numbers: Vec<_> =
                 (0..count).map(|at| format!("user{:012}", at * 7).into_bytes()).collect();
-            check(&numbers);
+            check(&numbers, 1);
             // Keys that are shorter than what a fence knows, and others that part behind it.
             numbers.extend((0..count).map(|at| format!("user{at}").into_bytes()));
             numbers.extend((0..count).map(|at| format!("user/a/common/beginning/{at:04}").into_bytes()));
             numbers.sort();
             numbers.dedup();
-            check(&numbers);
+            check(&numbers, 1);
+            check(numbers.get(..3).unwrap_or_default(), 40);
         }
     }
 }

@@ -34,6 +34,11 @@ fn an_expired_value_is_gone_for_gets_scans_and_contains() {
         assert_eq!(db.get("small").unwrap().unwrap(), vec![1; 10]);
         assert_eq!(db.get("large").unwrap().unwrap(), vec![1; 500]);
         assert_eq!(db.scan(..).rev().map(|item| item.unwrap().value().unwrap().len()).sum::<usize>(), 1020);
+        let (mut scan, mut borrowed) = (db.scan(..), 0);
+        while let Some(item) = scan.next_ref() {
+            borrowed += item.unwrap().value().unwrap().len();
+        }
+        assert_eq!(borrowed, 1020);
         assert!(db.contains("large").unwrap());
     }
     disk.advance(61 * SECOND);

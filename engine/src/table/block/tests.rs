@@ -116,3 +116,28 @@ fn f30_restarts_that_lead_elsewhere_are_noticed() {
         );
     }
 }
+
+/// The head of an entry, read in the usual way and in the general one.
+#[test]
+fn heads_are_read_alike_in_both_ways() {
+    let lengths = [0, 1, 127, 128, 16_384];
+    let trailers: Vec<u64> = (0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit]).collect();
+    for (at, trailer) in trailers.into_iter().enumerate() {
+        for dice in 0..lengths.len().pow(3) {
+            let [shared, unshared, value] = [1, 5, 25].map(|place| lengths[dice / place % lengths.len()]);
+            let mut bytes = Vec::new();
+            for number in [shared, unshared, value, trailer] {
+                crate::coding::put_varint(&mut bytes, number);
+            }
+            let len = bytes.len();
+            // The block ends here, or goes on.
+            bytes.resize(len + at % 13, 0xa5);
+            let (general, general_len) = EntryHead::long(&bytes).unwrap();
+            assert_eq!(general_len, len);
+            let Some((usual, usual_len)) = EntryHead::short(&bytes) else { continue };
+            let parts = |head: &EntryHead| (head.shared, head.unshared, head.value_len, head.trailer);
+            assert_eq!((parts(&usual), usual_len), (parts(&general), general_len));
+        }
+    }
+    assert!(EntryHead::short(&[0, 16, 100, 0x88, 1, 0, 0, 0, 0, 0, 0]).is_some(), "the usual way is taken");
+}
