@@ -12,6 +12,7 @@ use super::churn_report::Config;
 use super::compare::{Overhead, compare};
 use super::keys::{KEY_BYTES, KeySpace, encode};
 use super::live::LiveBytes;
+use super::pace::Pace;
 use super::phase::{self, Phase};
 use super::plan::{Plan, wrong};
 use super::report::{self, Report};
@@ -386,7 +387,7 @@ fn sample(plan: &Plan) -> Result<u64> {
 
 impl BenchArgs {
     fn report(&self, plan: &Plan, phase: &Phase) -> Report {
-        let Phase { tally, elapsed, cpu_seconds } = phase;
+        let Phase { tally, elapsed, cpu_seconds, pace } = phase;
         let seconds = elapsed.as_secs_f64().max(1e-9);
         let at = |quantile| tally.latencies.value_at_quantile(quantile);
         Report {
@@ -402,6 +403,7 @@ impl BenchArgs {
             instrumentation: self.instrumentation.name(),
             seconds,
             ops_per_second: tally.ops() as f64 / seconds,
+            ops_per_second_by_tenth: pace.as_ref().and_then(Pace::by_tenth),
             megabytes_per_second: tally.bytes as f64 / 1e6 / seconds,
             p50_ns: at(0.5),
             p90_ns: at(0.9),

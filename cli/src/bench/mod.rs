@@ -12,6 +12,7 @@
 //! | `plan` | one run: sizes, seed, database; parts of it |
 //! | `tally` | what one thread counted |
 //! | `worker` | one thread's loop for each workload |
+//! | `pace` | how fast a run was from its beginning to its end |
 //! | `phase` | all threads of one phase: start, progress, end |
 //! | `compare` | a phase in slices, with and without instrumentation |
 //! | `report` | the figures of a run, printed and as JSON |
@@ -28,6 +29,7 @@ mod live;
 mod plan;
 mod tally;
 mod worker;
+mod pace;
 mod phase;
 mod compare;
 mod report;

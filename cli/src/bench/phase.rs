@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
+use super::pace::Pace;
 use super::plan::{Part, Plan};
 use super::tally::Tally;
 use super::worker::Worker;
@@ -20,6 +21,8 @@ pub(super) struct Phase {
     pub(super) elapsed: Duration,
     /// Processor time of the whole process, where it can be told.
     pub(super) cpu_seconds: Option<f64>,
+    /// Where somebody looked.
+    pub(super) pace: Option<Pace>,
 }
 
 /// Fills the database.
@@ -29,7 +32,10 @@ pub(super) fn fill(plan: &Plan, progress: &Progress) -> Result<Phase> {
 
 /// Runs the workload.
 pub(super) fn measure(plan: &Plan, progress: &Progress) -> Result<Phase> {
-    phase(plan, progress, |crew| crew.part(Part::WHOLE))
+    phase(plan, progress, |crew| {
+        crew.pace = Some(Pace::begin());
+        crew.part(Part::WHOLE)
+    })
 }
 
 /// Has a crew do all that belongs to a phase; `work` returns how long that took.
@@ -43,7 +49,8 @@ pub(super) fn phase(
     let before = process::cpu_seconds();
     let elapsed = work(&mut crew)?;
     let cpu_seconds = process::cpu_seconds().zip(before).map(|(after, before)| after - before);
-    Ok(Phase { tally: crew.tally()?, elapsed, cpu_seconds })
+    let pace = crew.pace.take();
+    Ok(Phase { tally: crew.tally()?, elapsed, cpu_seconds, pace })
 }
 
 /// What a thread is there for.
@@ -61,13 +68,14 @@ pub(super) struct Crew<'a> {
     workers: Vec<Worker<'a>>,
     /// Overwrites beside the others, in workloads that ask for it.
     writer: Option<Worker<'a>>,
+    pace: Option<Pace>,
 }
 
 impl<'a> Crew<'a> {
     fn new(plan: &'a Plan, progress: &'a Progress, done: &'a AtomicU64) -> Result<Crew<'a>> {
         let workers = (0..plan.threads).map(|at| Worker::new(plan, at, done)).collect::<Result<_>>()?;
         let writer = plan.workload.has_writer().then(|| Worker::new(plan, plan.threads, done)).transpose()?;
-        Ok(Crew { progress, done, workers, writer })
+        Ok(Crew { progress, done, workers, writer, pace: None })
     }
 
     /// Does a part of the workload; returns the time from the common start to the last thread's end.
@@ -76,7 +84,7 @@ impl<'a> Crew<'a> {
     }
 
     fn run(&mut self, task: Task) -> Result<Duration> {
-        let Crew { progress, done, workers, writer } = self;
+        let Crew { progress, done, workers, writer, pace } = self;
         let writer = writer.as_mut().filter(|_| matches!(task, Task::Run(_)));
         let start = &Barrier::new(workers.len() + usize::from(writer.is_some()));
         let stop = &AtomicBool::new(false);
@@ -89,7 +97,7 @@ impl<'a> Crew<'a> {
                     writer.overwrite_until(stop)
                 })
             });
-            watch(&threads, done, progress);
+            watch(&threads, done, progress, pace.as_mut());
             let results: Vec<_> = threads.into_iter().map(join).collect();
             stop.store(true, Ordering::Relaxed);
             let written = writer.map(join).transpose();
@@ -121,11 +129,22 @@ fn work(worker: &mut Worker<'_>, task: Task, start: &Barrier) -> Result<()> {
     done
 }
 
-/// Moves the progress bar until all threads are done.
-fn watch(workers: &[ScopedJoinHandle<'_, Result<()>>], done: &AtomicU64, progress: &Progress) {
-    while progress.is_shown() && !workers.iter().all(ScopedJoinHandle::is_finished) {
+/// Moves the progress bar and notes the pace until all threads are done.
+fn watch(
+    workers: &[ScopedJoinHandle<'_, Result<()>>],
+    done: &AtomicU64,
+    progress: &Progress,
+    mut pace: Option<&mut Pace>,
+) {
+    while (progress.is_shown() || pace.is_some()) && !workers.iter().all(ScopedJoinHandle::is_finished) {
         progress.set(done.load(Ordering::Relaxed));
+        if let Some(pace) = &mut pace {
+            pace.note(done.load(Ordering::Relaxed));
+        }
         thread::sleep(Duration::from_millis(50));
+    }
+    if let Some(pace) = pace {
+        pace.note(done.load(Ordering::Relaxed));
     }
 }
 

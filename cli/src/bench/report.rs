@@ -31,6 +31,9 @@ pub(super) struct Report {
     /// Of the measured phase, from the common start to the last thread's end.
     pub(super) seconds: f64,
     pub(super) ops_per_second: f64,
+    /// In each tenth of the operations; absent where the run was short or made of slices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ops_per_second_by_tenth: Option<Vec<f64>>,
     /// Keys and values read or written, in units of 10⁶ bytes.
     pub(super) megabytes_per_second: f64,
     pub(super) p50_ns: u64,
@@ -113,6 +116,10 @@ pub(super) fn print(out: &mut Out, report: &Report) -> Result<()> {
         time(report.p999_ns),
         time(report.max_ns)
     ))?;
+    if let Some(tenths) = &report.ops_per_second_by_tenth {
+        let tenths: Vec<String> = tenths.iter().map(|tenth| units::count(*tenth as u64)).collect();
+        out.line(format_args!("  ops/s by tenth {}", tenths.join("  ")))?;
+    }
     let amplification = report.write_amplification.map_or_else(unknown, |ratio| format!("{ratio:.2}"));
     out.line(format_args!(
         "  write amplification {amplification}  space amplification {:.2}  stalls {}",
