@@ -1,5 +1,6 @@
 //! The handle an application holds: which databases are shown, and where.
 
+use crate::formats::Profile;
 use crate::sources::Sources;
 use bettong_metrics::Registry;
 use std::sync::Arc;
@@ -37,10 +38,28 @@ impl Exporter {
         self
     }
 
+    /// Shows the series of this profile in the formats of Prometheus. [`Profile::Standard`] unless it is set.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.sources.set_profile(profile);
+        self
+    }
+
     /// The metrics as they are now, in the Prometheus text format.
     pub fn text(&self) -> String {
         // The exporter keeps the text for the next one to begin with.
-        String::clone(&self.sources.text())
+        String::clone(&self.sources.text(&self.sources.snapshots(), &[]))
+    }
+
+    /// The metrics as they are now, as OpenMetrics text.
+    pub fn open_metrics(&self) -> String {
+        String::clone(&self.sources.open_metrics(&self.sources.snapshots(), &[]))
+    }
+
+    /// The metrics as they are now, as delimited protobuf messages with native histograms.
+    #[cfg(feature = "protobuf")]
+    pub fn protobuf(&self) -> Vec<u8> {
+        crate::formats::protobuf::render_all(&self.sources.snapshots(), self.sources.profile())
     }
 
     /// The metrics as they are now, as JSON: see [`formats::json`](crate::formats::json).

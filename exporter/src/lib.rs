@@ -1,4 +1,4 @@
-//! Shows what a Bettong database measures: Prometheus text, JSON, and the HTTP server that serves them.
+//! Shows what a Bettong database measures: the formats of Prometheus, JSON, and the HTTP server that serves them.
 //!
 //! The crate knows [`bettong_metrics::Registry`] and nothing of the engine. It only reads: whatever it is asked, no
 //! engine thread waits for it.
@@ -9,7 +9,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`error`] | what can go wrong when a server is started |
-//! | [`formats`] | snapshots as text and as JSON |
+//! | [`formats`] | snapshots as text, as protobuf, as JSON |
 //! | `sources` | the registries that are shown together |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
 //! | [`exporter`] | the handle an application holds |
@@ -40,5 +40,6 @@ pub mod exporter;
 
 pub use error::{Error, Result};
 pub use exporter::Exporter;
+pub use formats::Profile;
 #[cfg(feature = "http")]
 pub use http::Server;

@@ -1,19 +1,26 @@
 //! The registries that are shown together.
 
-use crate::formats::json;
-use crate::formats::text::Renderer;
+use crate::formats::own::OwnFamily;
+use crate::formats::{Profile, Renderer, json};
 use bettong_metrics::{MetricsSnapshot, Registry};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Registries with different names, and what was prepared to show them.
 ///
-/// Thread rules: `idle` is locked to take the renderer out and to put it back, never while it renders. Whoever finds none
+/// Thread rules: a renderer's place is locked to take it out and to put it back, never while it renders. Whoever finds none
 /// there, because another thread is rendering, makes one: nobody waits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sources {
     registries: Vec<Arc<Registry>>,
-    /// The renderer that was used last, while nobody uses it. Clones share it, as they show the same.
-    idle: Arc<Mutex<Option<Renderer>>>,
+    profile: Profile,
+    /// The renderers that were used last, while nobody uses them. Clones share them, as they show the same.
+    idle: Arc<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    text: Mutex<Option<Renderer>>,
+    open_metrics: Mutex<Option<Renderer>>,
 }
 
 impl Sources {
@@ -26,26 +33,54 @@ impl Sources {
         self.idle = Arc::default();
     }
 
-    /// Takes a snapshot of each and renders them as Prometheus text.
-    pub(crate) fn text(&self) -> Arc<String> {
-        let snapshots = self.snapshots();
-        let mut renderer = self.replace_idle(None).unwrap_or_default();
-        let text = renderer.render_all(&snapshots);
-        self.replace_idle(Some(renderer));
-        text
+    pub(crate) fn set_profile(&mut self, profile: Profile) {
+        self.profile = profile;
+        self.idle = Arc::default();
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// The registries, in the order in which they were added.
+    pub(crate) fn registries(&self) -> &[Arc<Registry>] {
+        &self.registries
+    }
+
+    /// Takes a snapshot of each.
+    pub(crate) fn snapshots(&self) -> Vec<MetricsSnapshot> {
+        self.registries.iter().map(|registry| registry.snapshot()).collect()
+    }
+
+    /// Prometheus text of these snapshots, with what the exporter says of itself.
+    pub(crate) fn text(&self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> Arc<String> {
+        render(&self.idle.text, || Renderer::text(self.profile), snapshots, own)
+    }
+
+    /// OpenMetrics text of the same.
+    pub(crate) fn open_metrics(&self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> Arc<String> {
+        render(&self.idle.open_metrics, || Renderer::open_metrics(self.profile), snapshots, own)
     }
 
     /// Takes a snapshot of each and renders them as JSON.
     pub(crate) fn json(&self) -> String {
         json::render_all(&self.snapshots())
     }
+}
 
-    fn snapshots(&self) -> Vec<MetricsSnapshot> {
-        self.registries.iter().map(|registry| registry.snapshot()).collect()
-    }
+fn render(
+    place: &Mutex<Option<Renderer>>,
+    new: impl FnOnce() -> Renderer,
+    snapshots: &[MetricsSnapshot],
+    own: &[OwnFamily],
+) -> Arc<String> {
+    let mut renderer = replace(place, None).unwrap_or_else(new);
+    let text = renderer.render_with(snapshots, own);
+    replace(place, Some(renderer));
+    text
+}
 
-    fn replace_idle(&self, renderer: Option<Renderer>) -> Option<Renderer> {
-        // What is in there is always whole: nothing can panic under the lock.
-        std::mem::replace(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner), renderer)
-    }
+fn replace(place: &Mutex<Option<Renderer>>, renderer: Option<Renderer>) -> Option<Renderer> {
+    // What is in there is always whole: nothing can panic under the lock.
+    std::mem::replace(&mut *place.lock().unwrap_or_else(PoisonError::into_inner), renderer)
 }

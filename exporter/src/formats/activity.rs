@@ -80,7 +80,7 @@ struct HoldersDocument {
 }
 
 #[derive(Serialize)]
-struct HolderDocument {
+pub(super) struct HolderDocument {
     kind: &'static str,
     sequence: u64,
     since: f64,
@@ -88,7 +88,7 @@ struct HolderDocument {
 }
 
 #[derive(Serialize)]
-struct SlowDocument<'a> {
+pub(super) struct SlowDocument<'a> {
     operation: &'static str,
     ended: f64,
     seconds: f64,
@@ -101,7 +101,7 @@ struct SlowDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct EventDocument<'a> {
+pub(super) struct EventDocument<'a> {
     number: u64,
     at: f64,
     event: &'static str,
@@ -192,22 +192,27 @@ impl<'a> ReportDocument<'a> {
 
 impl HoldersDocument {
     fn new(holders: &Holders) -> Self {
-        let holder = |holder: &Holder| HolderDocument {
+        Self {
+            iterators: holders.count(HolderKind::Iterator),
+            snapshots: holders.count(HolderKind::Snapshot),
+            oldest: holders.known.iter().take(SHOWN).map(HolderDocument::new).collect(),
+        }
+    }
+}
+
+impl HolderDocument {
+    pub(super) fn new(holder: &Holder) -> Self {
+        Self {
             kind: holder.kind.as_str(),
             sequence: holder.sequence,
             since: holder.since,
             age_seconds: seconds(holder.age_nanos),
-        };
-        Self {
-            iterators: holders.count(HolderKind::Iterator),
-            snapshots: holders.count(HolderKind::Snapshot),
-            oldest: holders.known.iter().take(SHOWN).map(holder).collect(),
         }
     }
 }
 
 impl<'a> SlowDocument<'a> {
-    fn new(slow: &'a SlowOperation) -> Self {
+    pub(super) fn new(slow: &'a SlowOperation) -> Self {
         Self {
             operation: slow.operation.as_str(),
             ended: slow.ended,
@@ -221,7 +226,7 @@ impl<'a> SlowDocument<'a> {
 }
 
 impl<'a> EventDocument<'a> {
-    fn new(event: &'a Event) -> Self {
+    pub(super) fn new(event: &'a Event) -> Self {
         Self {
             number: event.number,
             at: event.at,
@@ -244,7 +249,7 @@ fn newest<T>(list: &[T]) -> impl Iterator<Item = &T> {
     list.iter().skip(list.len().saturating_sub(SHOWN))
 }
 
-fn seconds(nanos: u64) -> f64 {
+pub(super) fn seconds(nanos: u64) -> f64 {
     scaled(nanos, NANOS_PER_SECOND)
 }
 

@@ -7,7 +7,7 @@
 //!    {"name":"db_get_latency_seconds","type":"histogram","unit":"seconds","help":"…","labels":{},
 //!     "buckets":[{"le":0.000000191,"count":7}],"sum":…,"count":7,"min":…,"max":…,
 //!     "quantiles":{"0.5":…,"0.9":…,"0.99":…,"0.999":…,"0.9999":…},
-//!     "relative_error":0.00390625,"rank_error":0,"sampled":false,"timestamp":…}],
+//!     "relative_error":0.00390625,"rank_error":0.0,"sampled":false,"timestamp":…}],
 //!  "levels":[{"level":0,"tables":[…]}], "value_files":[…], "options":{…}, "recovery":{…},
 //!  "jobs":{"running":[{"id":3,"kind":"compaction","reason":"l0_files","inputs":[{"level":0,"count":4,"bytes":…,
 //!     "tables":[{"number":12,"bytes":…}]}],"output_level":1,"started":…,"seconds":…,"bytes_total":…,"bytes_done":…}],
@@ -18,27 +18,53 @@
 //! ```
 //! - `buckets` are the non-empty ones at full resolution. A `count` is that of its own bucket alone, of the values up
 //!   to and including `le` and above the bucket before. The topmost bucket (4398 s, 4 TiB) also counts what is above.
-//! - `min`, `max` and `quantiles` are absent while nothing was observed. `relative_error` bounds the quantiles' values;
-//!   their ranks are exact.
+//! - `min`, `max` and `quantiles` are absent while nothing was observed. `relative_error` bounds the quantiles' values.
+//! - `sampled` says that some observations stand for several. `rank_error` is how far the rank of a quantile can be off
+//!   then, as a share of the observations, with 95 % confidence: 0 where every one was taken, absent where it is not known.
 //! - Values are in `unit`; times are Unix seconds. Key prefixes are in hexadecimal.
 //! - The families of the embedding application follow the others, sorted by name. Those of `"type":"summary"` look like
 //!   histograms.
 //! - Jobs, slow operations and events are the newest, oldest first, at most 32 each; so are holders, the oldest first.
 //!   At most 64 tables of a level are listed: `count` and `bytes` are those of all. A job that failed has an `error`.
 //! - The order of members and elements is always the same, and every number is finite.
+//!
+//! [`SCHEMA`] is the JSON Schema of all of it.
 
 use super::activity::ActivityDocument;
 use super::labels::Pairs;
 use super::scaled;
 use bettong_metrics::histogram::RELATIVE_ERROR;
 use bettong_metrics::{
-    CustomFamily, CustomValue, Family, HistogramSnapshot, LevelState, MetricsSnapshot, Sample, TableState,
-    Unit, Value, ValueFileState, Window,
+    CustomFamily, CustomValue, Family, Histogram, HistogramSnapshot, LevelState, MetricsSnapshot, Operation,
+    Sample, TableState, Unit, Value, ValueFileState, Window,
 };
 use serde::{Serialize, Serializer};
 
 /// The version of the document's schema. It grows when a member changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The JSON Schema (draft 2020-12) of the document, of one database or several. It is exact for this version of the crate:
+/// it allows no other members.
+pub const SCHEMA: &str = include_str!("../../schema/metrics.schema.json");
+
+/// The `Content-Type` of [`SCHEMA`].
+pub const SCHEMA_CONTENT_TYPE: &str = "application/schema+json; charset=utf-8";
+
+/// Families of which some or all observations stand for several: what is traced of sampled operations, steps of iterators,
+/// short calls of the file system.
+const SAMPLED: [Histogram; 11] = [
+    Histogram::GetServedLatency,
+    Histogram::GetStageDuration,
+    Histogram::GetTablesChecked,
+    Histogram::GetBlocksRead,
+    Histogram::CommitStageDuration,
+    Histogram::IteratorStepLatency,
+    Histogram::KeySize,
+    Histogram::ValueSize,
+    Histogram::VlogReadLatency,
+    Histogram::WalAppendDuration,
+    Histogram::IoLatency,
+];
 
 /// The `Content-Type` of the format.
 pub const CONTENT_TYPE: &str = "application/json; charset=utf-8";
@@ -72,6 +98,50 @@ pub fn to_value(snapshot: &MetricsSnapshot) -> serde_json::Value {
     let value = serde_json::to_value(Document::new(snapshot));
     debug_assert!(value.is_ok(), "the document has string keys and finite numbers");
     value.unwrap_or_default()
+}
+
+/// What changed from one snapshot to a later one of the same registry: `{"schema_version":1,"database":…,"window":{…},
+/// "metrics":[…]}` with the counters that grew and by how much, the histograms with observations of that time alone, and the
+/// gauges that have another value.
+///
+/// # Examples
+/// ```
+/// use bettong_exporter::formats::json;
+/// use bettong_metrics::{Counter, Registry};
+///
+/// let registry = Registry::new("orders");
+/// let before = registry.snapshot();
+/// registry.recorder().add(Counter::UserReadBytes, 120);
+/// let text = json::delta(&before, &registry.snapshot());
+/// assert!(text.contains(r#""name":"db_user_read_bytes_total""#) && text.contains(r#""value":120"#));
+/// assert!(!text.contains("db_user_written_bytes_total"));
+/// ```
+pub fn delta(before: &MetricsSnapshot, now: &MetricsSnapshot) -> String {
+    let since = now.since(before);
+    let mut document = Document::new(&since);
+    // Series only ever appear, and their order stays: the two lists are walked side by side.
+    let mut old = Document::new(before).metrics.into_iter().peekable();
+    document.metrics.retain(|metric| {
+        let known = old.next_if(|old| old.name == metric.name && old.labels.iter().eq(metric.labels.iter()));
+        match &metric.value {
+            Measured::Distribution(values) => values.count > 0,
+            Measured::Number { value } if metric.r#type == "counter" => value.to_f64() > 0.0,
+            Measured::Number { value } => match known.map(|old| old.value) {
+                Some(Measured::Number { value: old }) => old.to_f64().to_bits() != value.to_f64().to_bits(),
+                _ => true,
+            },
+        }
+    });
+    let Document { database, window, metrics, .. } = document;
+    to_text(&Delta { schema_version: SCHEMA_VERSION, database, window, metrics })
+}
+
+#[derive(Serialize)]
+struct Delta<'a> {
+    schema_version: u32,
+    database: &'a str,
+    window: WindowDocument,
+    metrics: Vec<Metric<'a>>,
 }
 
 fn to_text(document: &impl Serialize) -> String {
@@ -147,7 +217,15 @@ struct Distribution {
     #[serde(skip_serializing_if = "Option::is_none")]
     quantiles: Option<Quantiles>,
     relative_error: f64,
-    rank_error: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rank_error: Option<f64>,
+    sampled: bool,
+}
+
+/// How the observations of a histogram were taken.
+#[derive(Clone, Copy)]
+struct Taken {
+    rank_error: Option<f64>,
     sampled: bool,
 }
 
@@ -210,13 +288,14 @@ impl<'a> Document<'a> {
         let Window { start, end } = snapshot.window();
         let metric = |family: Family| {
             let desc = family.desc();
+            let taken = Taken::of(family, snapshot);
             snapshot.samples(family).map(move |Sample { labels, value }| Metric {
                 name: desc.name,
                 r#type: family.kind().as_str(),
                 unit: desc.unit.as_str(),
                 help: desc.help,
                 labels: Pairs::Catalogue(labels),
-                value: Measured::new(value, desc.unit),
+                value: Measured::new(value, desc.unit, taken),
                 timestamp: end,
             })
         };
@@ -252,6 +331,13 @@ impl<'a> Metric<'a> {
 }
 
 impl Number {
+    fn to_f64(&self) -> f64 {
+        match self {
+            Self::Integer(value) => *value as f64,
+            Self::Fraction(value) => *value,
+        }
+    }
+
     fn in_unit(raw: u64, unit: Unit) -> Self {
         match unit.raw_per_unit() {
             1 => Self::Integer(raw),
@@ -261,11 +347,13 @@ impl Number {
 }
 
 impl Measured {
-    fn new(value: Value<'_>, unit: Unit) -> Self {
+    fn new(value: Value<'_>, unit: Unit, taken: Taken) -> Self {
         match value {
             Value::Counter(raw) => Self::Number { value: Number::in_unit(raw, unit) },
             Value::Gauge(value) => Self::Number { value: Number::Fraction(value) },
-            Value::Histogram(histogram) => Self::Distribution(Box::new(Distribution::new(histogram, unit))),
+            Value::Histogram(histogram) => {
+                Self::Distribution(Box::new(Distribution::new(histogram, unit, taken)))
+            }
         }
     }
 }
@@ -279,12 +367,30 @@ impl Measured {
                 CustomValue::Histogram(histogram) => Value::Histogram(histogram),
             },
             unit,
+            Taken::ALL,
         )
     }
 }
 
+impl Taken {
+    /// Every observation was taken.
+    const ALL: Self = Self { rank_error: Some(0.0), sampled: false };
+
+    fn of(family: Family, snapshot: &MetricsSnapshot) -> Self {
+        let Family::Histogram(histogram) = family else { return Self::ALL };
+        if SAMPLED.contains(&histogram) {
+            return Self { rank_error: None, sampled: true };
+        }
+        let operation = Operation::ALL.into_iter().find(|one| Histogram::latency(*one) == histogram);
+        operation.map_or(Self::ALL, |operation| {
+            let strata = snapshot.strata(operation);
+            Self { rank_error: Some(strata.rank_error()), sampled: strata.samples < strata.fast }
+        })
+    }
+}
+
 impl Distribution {
-    fn new(histogram: &HistogramSnapshot, unit: Unit) -> Self {
+    fn new(histogram: &HistogramSnapshot, unit: Unit, taken: Taken) -> Self {
         let in_unit = |raw| Number::in_unit(raw, unit);
         let bucket = |bucket: bettong_metrics::Bucket| BucketDocument {
             le: in_unit(bucket.highest),
@@ -298,8 +404,8 @@ impl Distribution {
             max: histogram.max().map(in_unit),
             quantiles: Quantiles::new(|q| histogram.quantile(q).map(in_unit)),
             relative_error: RELATIVE_ERROR,
-            rank_error: 0,
-            sampled: false,
+            rank_error: taken.rank_error,
+            sampled: taken.sampled,
         }
     }
 }

@@ -1,11 +1,22 @@
-//! Snapshots as text: one file for each format, and what they share.
+//! Snapshots as text and bytes: one file for each format, and what they share. Each is a function of snapshots alone.
 
+pub mod profile;
 mod edges;
 mod labels;
 mod custom;
+pub(crate) mod own;
 mod activity;
+mod exposition;
 pub mod text;
+pub mod openmetrics;
+#[cfg(feature = "protobuf")]
+pub mod protobuf;
+pub mod budget;
 pub mod json;
+pub mod api;
+
+pub use exposition::Renderer;
+pub use profile::Profile;
 
 /// `raw` in exported units. Correctly rounded for values below 2⁵³, which is 104 days in nanoseconds.
 #[expect(clippy::cast_precision_loss, reason = "the formats print floating-point numbers")]

@@ -63,7 +63,7 @@ pub(crate) fn router(sources: Sources) -> Router {
 }
 
 async fn metrics(State(sources): State<Arc<Sources>>) -> Response {
-    answer(StatusCode::OK, text::CONTENT_TYPE, Bytes::from_owner(Shared(sources.text())))
+    answer(StatusCode::OK, text::CONTENT_TYPE, Bytes::from_owner(Shared(sources.text(&sources.snapshots(), &[]))))
 }
 
 /// A text that is sent without being copied.

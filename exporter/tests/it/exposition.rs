@@ -47,9 +47,14 @@ pub(crate) fn parse(text: &str) -> Vec<Family> {
     families
 }
 
-fn parse_sample(line: &str) -> Sample {
-    let (name, rest) = line.split_once('{').unwrap_or_else(|| panic!("{line}"));
+pub(crate) fn parse_sample(line: &str) -> Sample {
     let mut labels = BTreeMap::new();
+    let Some((name, rest)) = line.split_once('{') else {
+        // The exporter's own series may have no labels.
+        let (name, value) = line.split_once(' ').unwrap_or_else(|| panic!("{line}"));
+        let value = value.parse().unwrap_or_else(|_| panic!("{line}"));
+        return Sample { name: name.to_owned(), labels, first_label: String::new(), value };
+    };
     let mut first_label = None;
     let mut rest = rest;
     loop {

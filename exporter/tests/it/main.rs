@@ -19,4 +19,10 @@ mod http;
 #[expect(clippy::float_cmp, reason = "the values are written and read back exactly")]
 mod invariants;
 #[cfg(test)]
+mod openmetrics;
+#[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod rendering;
+#[cfg(test)]
+mod schema;

@@ -5,6 +5,7 @@ use crate::exposition::parse;
 use crate::fixture;
 use bettong_exporter::Exporter;
 use bettong_exporter::formats::text::{self, Renderer};
+use bettong_exporter::formats::{Profile, openmetrics};
 use bettong_metrics::{
     Counter, Gauge, Histogram, Instrumentation, Measure, MetricsSnapshot, Operation, Registry,
 };
@@ -127,13 +128,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn a_renderer_writes_the_same_as_a_fresh_one_whatever_changes(
-        changes in prop::collection::vec(change(), 1..40)
+        changes in prop::collection::vec(change(), 1..40),
+        profile in (0..Profile::ALL.len()).prop_map(|at| Profile::ALL[at]),
     ) {
         let mut world = World { registries: vec![fixture::filled("orders")], seen: Vec::new() };
-        let mut renderer = Renderer::default();
+        let (mut plain, mut open) = (Renderer::text(profile), Renderer::open_metrics(profile));
         for change in changes {
             let snapshots = world.snapshots(&change);
-            prop_assert!(*renderer.render_all(&snapshots) == text::render_all(&snapshots), "after {:?}", change);
+            let fresh = text::render_profile(&snapshots, profile);
+            prop_assert!(*plain.render_all(&snapshots) == fresh, "after {:?}", change);
+            let fresh = openmetrics::render_profile(&snapshots, profile);
+            prop_assert!(*open.render_all(&snapshots) == fresh, "after {:?}", change);
         }
     }
 }

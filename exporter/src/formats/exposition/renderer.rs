@@ -1,12 +1,15 @@
 //! A text that is rendered again and again.
 
+use super::dialect::{Dialect, Style};
 use super::frame::{Draft, Frame};
 use super::lines;
+use crate::formats::Profile;
+use crate::formats::own::OwnFamily;
 use bettong_metrics::{MetricsSnapshot, Shape};
 use std::sync::Arc;
 
 /// Renders again and again, and writes only the numbers that changed since the last time: the text is byte for byte that of
-/// [`render_all`](super::render_all), for a small part of its cost.
+/// [`text::render_all`](crate::formats::text::render_all), for a small part of its cost.
 ///
 /// A text is shared with the renderer, so that nobody need copy it. The renderer keeps two, and 24 bytes for every line: some
 /// 500 KB for a database without metrics of the application's own. When other databases are shown, or series were registered,
@@ -27,12 +30,36 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug, Default)]
 pub struct Renderer {
+    style: Style,
     /// Those of the snapshots that the frame was made for; `None` at first.
     shapes: Option<Vec<Shape>>,
     frame: Frame,
 }
 
 impl Renderer {
+    /// One that writes Prometheus text 0.0.4 with the series of `profile`.
+    pub fn text(profile: Profile) -> Self {
+        Self::of(Style { dialect: Dialect::Prometheus, profile })
+    }
+
+    /// One that writes OpenMetrics text 1.0 with the series of `profile`.
+    ///
+    /// # Examples
+    /// ```
+    /// use bettong_exporter::formats::{Profile, Renderer, openmetrics};
+    ///
+    /// let snapshot = bettong_metrics::Registry::new("orders").snapshot();
+    /// let mut renderer = Renderer::open_metrics(Profile::Standard);
+    /// assert_eq!(*renderer.render(&snapshot), openmetrics::render(&snapshot));
+    /// ```
+    pub fn open_metrics(profile: Profile) -> Self {
+        Self::of(Style { dialect: Dialect::OpenMetrics, profile })
+    }
+
+    pub(crate) fn of(style: Style) -> Self {
+        Self { style, ..Self::default() }
+    }
+
     /// One database's snapshot as text.
     pub fn render(&mut self, snapshot: &MetricsSnapshot) -> Arc<String> {
         self.render_all(std::slice::from_ref(snapshot))
@@ -40,8 +67,13 @@ impl Renderer {
 
     /// The snapshots of several databases as one text. Their names must differ.
     pub fn render_all(&mut self, snapshots: &[MetricsSnapshot]) -> Arc<String> {
-        if !self.fits(snapshots) || !self.update(snapshots) {
-            self.begin(snapshots);
+        self.render_with(snapshots, &[])
+    }
+
+    /// The same, with what the exporter says of itself: always the same families and series.
+    pub(crate) fn render_with(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> Arc<String> {
+        if !self.fits(snapshots) || !self.update(snapshots, own) {
+            self.begin(snapshots, own);
         }
         Arc::clone(self.frame.text())
     }
@@ -53,21 +85,26 @@ impl Renderer {
         })
     }
 
-    fn update(&mut self, snapshots: &[MetricsSnapshot]) -> bool {
-        let updated = self.frame.update(|update| lines::write(update, snapshots));
+    fn update(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> bool {
+        let style = self.style;
+        let updated = self.frame.update(|update| lines::write(update, snapshots, own, style));
         debug_assert!(updated, "equal shapes have equal numbers of lines");
         updated
     }
 
-    fn begin(&mut self, snapshots: &[MetricsSnapshot]) {
-        self.frame = draft(snapshots).into_frame();
+    fn begin(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) {
+        self.frame = draft_with(snapshots, own, self.style).into_frame();
         self.shapes = Some(snapshots.iter().map(MetricsSnapshot::shape).collect());
     }
 }
 
-/// The snapshots rendered for the first time.
-pub(super) fn draft(snapshots: &[MetricsSnapshot]) -> Draft {
+/// The snapshots rendered once.
+pub(in crate::formats) fn draft(snapshots: &[MetricsSnapshot], style: Style) -> String {
+    draft_with(snapshots, &[], style).into_text()
+}
+
+fn draft_with(snapshots: &[MetricsSnapshot], own: &[OwnFamily], style: Style) -> Draft {
     let mut draft = Draft::with_capacity(snapshots.len() * 220_000);
-    lines::write(&mut draft, snapshots);
+    lines::write(&mut draft, snapshots, own, style);
     draft
 }

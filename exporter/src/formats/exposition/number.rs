@@ -53,6 +53,33 @@ impl Number {
             Form::Float => push_float(text, f64::from_bits(self.bits)),
         }
     }
+
+    /// Appends the number in the form that the labels `le` and `quantile` have in OpenMetrics.
+    pub(super) fn push_canonical_to(self, text: &mut String) {
+        let value = match self.form {
+            Form::Whole => scaled(self.bits, 1),
+            Form::Billionths => scaled(self.bits, 1_000_000_000),
+            Form::Thousandths => scaled(self.bits, 1_000),
+            Form::Float => f64::from_bits(self.bits),
+        };
+        push_canonical(text, value);
+    }
+}
+
+/// Prints a number as Go does with its shortest form, and with a point where that has neither point nor exponent: what
+/// OpenMetrics calls canonical, and what makes edges the same label whoever wrote them.
+fn push_canonical(text: &mut String, value: f64) {
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let written = if (-4..6).contains(&exponent) || !value.is_finite() || value == 0.0 {
+        let point = if value.fract() == 0.0 { ".0" } else { "" };
+        write!(text, "{value}{point}")
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        write!(text, "{digits}e{sign}{:02}", exponent.unsigned_abs())
+    };
+    debug_assert!(written.is_ok(), "writing into a string does not fail");
 }
 
 /// Prints a whole number: most values are one, and most of them small.
@@ -140,7 +167,48 @@ mod tests {
         }
     }
 
+    #[test]
+    fn canonical_numbers_are_those_of_the_specification() {
+        let canonical = |value| {
+            let mut text = String::new();
+            Number::float(value).push_canonical_to(&mut text);
+            text
+        };
+        // The examples of OpenMetrics 1.0, "Considerations: Canonical Numbers", and what Go prints for some others.
+        for (value, expected) in [
+            (0.0, "0.0"),
+            (0.001, "0.001"),
+            (0.002, "0.002"),
+            (1.0, "1.0"),
+            (1.001, "1.001"),
+            (10.0, "10.0"),
+            (1e-10, "1e-10"),
+            (1e-9, "1e-09"),
+            (1e-5, "1e-05"),
+            (0.0001, "0.0001"),
+            (0.1, "0.1"),
+            (100_000.0, "100000.0"),
+            (1e6, "1e+06"),
+            (1e10, "1e+10"),
+            (1.27e-7, "1.27e-07"),
+            (1_099_511_627_775.0, "1.099511627775e+12"),
+        ] {
+            assert_eq!(canonical(value), expected);
+        }
+        let mut edge = String::new();
+        Number::raw(1_023, Unit::Nanoseconds).push_canonical_to(&mut edge);
+        assert_eq!(edge, "1.023e-06");
+    }
+
     proptest! {
+        #[test]
+        fn canonical_numbers_are_read_back(value in any::<f64>().prop_filter("numbers", |value| value.is_finite())) {
+            let mut text = String::new();
+            Number::float(value).push_canonical_to(&mut text);
+            prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits(), "{}", text);
+            prop_assert!(text.contains(['.', 'e']));
+        }
+
         #[test]
         fn numbers_are_printed_as_the_standard_library_does(shift in 0..64_u32, number: u64, value: f64) {
             let number = number >> shift;

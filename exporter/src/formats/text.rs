@@ -11,15 +11,11 @@
 //!
 //! Source: Prometheus, "Exposition formats".
 
-mod number;
-mod escape;
-mod frame;
-mod lines;
-mod renderer;
-
-pub use renderer::Renderer;
-
+use super::exposition::{Dialect, Style, draft};
+use super::profile::Profile;
 use bettong_metrics::MetricsSnapshot;
+
+pub use super::exposition::Renderer;
 
 /// The `Content-Type` of the format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -38,5 +34,10 @@ pub fn render(snapshot: &MetricsSnapshot) -> String {
 
 /// The snapshots of several databases as one text. Their names must differ: the label `db` tells their series apart.
 pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
-    renderer::draft(snapshots).into_text()
+    render_profile(snapshots, Profile::Standard)
+}
+
+/// The same, with the series of a profile.
+pub fn render_profile(snapshots: &[MetricsSnapshot], profile: Profile) -> String {
+    draft(snapshots, Style { dialect: Dialect::Prometheus, profile })
 }
