@@ -8,14 +8,27 @@ use std::sync::Arc;
 #[cfg(feature = "http")]
 use crate::error::Result;
 #[cfg(feature = "http")]
-use crate::http::{self, Server};
+use crate::http::{self, Hosts, Server, Settings, Stats};
+#[cfg(feature = "http")]
+use crate::secret::Secret;
 
 /// Shows the metrics of one or more databases.
 #[derive(Clone, Debug)]
 pub struct Exporter {
     sources: Sources,
     #[cfg(feature = "http")]
+    serving: Serving,
+}
+
+/// How the metrics are served.
+#[cfg(feature = "http")]
+#[derive(Clone, Debug, Default)]
+struct Serving {
     any_address: bool,
+    native_histograms: bool,
+    hosts: Hosts,
+    token: Option<Secret>,
+    stats: Arc<Stats>,
 }
 
 impl Exporter {
@@ -26,7 +39,7 @@ impl Exporter {
         Self {
             sources,
             #[cfg(feature = "http")]
-            any_address: false,
+            serving: Serving::default(),
         }
     }
 
@@ -68,18 +81,62 @@ impl Exporter {
     }
 
     /// Lets [`listen`](Self::listen) take an address that other machines can reach. Whoever reaches it can read all
-    /// metrics, options and the first bytes of some keys: there is no authentication.
+    /// metrics, options and the first bytes of some keys, unless there is a [`bearer_token`](Self::bearer_token).
+    /// Without one a warning is logged.
     #[cfg(feature = "http")]
     #[must_use]
     pub fn allow_any_address(mut self) -> Self {
-        self.any_address = true;
+        self.serving.any_address = true;
+        self
+    }
+
+    /// Lets requests call the server by this name, beside `localhost` and addresses. Others are refused (421), so that a page
+    /// of another site cannot read the metrics by giving its own name this machine's address.
+    ///
+    /// It concerns [`listen`](Self::listen) and [`listen_local`](Self::listen_local); an application that mounts the
+    /// [`router`](Self::router) looks at the names itself.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.serving.hosts.add(name.into());
+        self
+    }
+
+    /// Answers only requests that bring this token: `Authorization: Bearer …`. Others get 401, on every path but `/livez` and
+    /// `/readyz`, which say one word. The token goes over the network as it is: where that is not trusted, TLS has to be
+    /// put in front. [`Secret::from_file`] reads it from a file.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> bettong_exporter::Result<()> {
+    /// use bettong_exporter::{Exporter, Secret};
+    ///
+    /// let registry = bettong_metrics::Registry::new("orders");
+    /// let server = Exporter::new(registry).bearer_token(Secret::new("open sesame")).listen("127.0.0.1:0")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn bearer_token(mut self, token: Secret) -> Self {
+        self.serving.token = Some(token);
+        self
+    }
+
+    /// Whether clients that ask for it get the protobuf format, with native histograms. Not unless it is set: a server
+    /// that takes native histograms drops the classic ones, and with them what queries of `_bucket` series find.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn native_histograms(mut self, offered: bool) -> Self {
+        self.serving.native_histograms = offered;
         self
     }
 
     /// Serves the metrics on a thread of its own until the server is stopped or dropped. `address` is a host and a
     /// port, as in `127.0.0.1:9464`; port 0 takes a free one, which [`Server::local_addr`] tells.
     ///
-    /// The address is bound before this returns.
+    /// The address is bound before this returns. If other machines can reach it without a token, a warning is logged through
+    /// `tracing`.
     ///
     /// # Errors
     /// [`Error::Bind`](crate::error::Error::Bind) if the address is taken or no address at all,
@@ -88,14 +145,42 @@ impl Exporter {
     /// [`Error::Start`](crate::error::Error::Start) if the thread could not be started.
     #[cfg(feature = "http")]
     pub fn listen(self, address: impl std::net::ToSocketAddrs + std::fmt::Display) -> Result<Server> {
-        let listener = http::bind(address, self.any_address)?;
-        Server::start(listener, self.router())
+        let Serving { any_address, token, .. } = &self.serving;
+        let listener = http::bind(address, *any_address, token.is_some())?;
+        self.serve(vec![listener])
     }
 
-    /// The routes, for an application with an axum server of its own. The server's limits on connections and headers
-    /// are then the application's.
+    /// The same on this port of 127.0.0.1 and `::1`, whichever the machine has.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> bettong_exporter::Result<()> {
+    /// let registry = bettong_metrics::Registry::new("orders");
+    /// let server = bettong_exporter::Exporter::new(registry).listen_local(0)?;
+    /// assert!(server.local_addr().ip().is_loopback());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "http")]
+    pub fn listen_local(self, port: u16) -> Result<Server> {
+        let listeners = http::bind_local(port)?;
+        self.serve(listeners)
+    }
+
+    #[cfg(feature = "http")]
+    fn serve(self, listeners: Vec<std::net::TcpListener>) -> Result<Server> {
+        let Serving { hosts, stats, .. } = self.serving.clone();
+        Server::start(listeners, self.router(), hosts, stats)
+    }
+
+    /// The routes, for an application with an axum server of its own. The limits on connections, headers and names of the
+    /// server are then the application's. Its runtime must have timers.
     #[cfg(feature = "http")]
     pub fn router(&self) -> axum::Router {
-        http::router(self.sources.clone())
+        let Serving { native_histograms, hosts, token, stats, .. } = self.serving.clone();
+        http::router(Settings { sources: self.sources.clone(), native_histograms, hosts, token, stats })
     }
 }

@@ -9,6 +9,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`error`] | what can go wrong when a server is started |
+//! | `secret` | words that are never shown |
 //! | [`formats`] | snapshots as text, as protobuf, as JSON |
 //! | `sources` | the registries that are shown together |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
@@ -32,6 +33,7 @@
 //! ```
 
 pub mod error;
+mod secret;
 pub mod formats;
 mod sources;
 #[cfg(feature = "http")]
@@ -43,3 +45,4 @@ pub use exporter::Exporter;
 pub use formats::Profile;
 #[cfg(feature = "http")]
 pub use http::Server;
+pub use secret::Secret;

@@ -1,9 +1,23 @@
 //! HTTP: what is answered, how connections are bounded, and the thread they are served on.
 
+mod negotiate;
+mod query;
+mod head;
+mod line;
+mod guard;
+mod answer;
+mod service;
+mod stats;
+mod app;
+mod stream;
+mod about;
 mod routes;
 mod connections;
 mod server;
 
+pub(crate) use app::Settings;
 pub(crate) use routes::router;
 pub use server::Server;
-pub(crate) use server::bind;
+pub(crate) use server::{bind, bind_local};
+pub(crate) use service::Hosts;
+pub(crate) use stats::Stats;

@@ -1,106 +1,343 @@
-//! What is answered.
-//!
-//! | path | answer |
-//! | --- | --- |
-//! | `/metrics`, `/api/v1/metrics` | Prometheus text 0.0.4 |
-//! | `/metrics.json` | the JSON snapshot |
-//! | `/livez` | `ok` while the server runs |
-//! | `/` | this list |
+//! What is answered: `docs/exporter.md` lists the paths, with an example of each answer.
 //!
 //! The routes are fixed, matched exactly, and only read: GET and HEAD, else 405. No path reaches the file system. A
 //! request with a body is refused (400), since none of these takes one and what is not read cannot be smuggled. Every
 //! answer carries the headers that keep a browser from doing anything with it, and none that lets another site read it.
+//! Errors are JSON: `{"error":"…"}`, with `"parameter"` where one is wrong.
 
-use crate::formats::{json, text};
-use crate::sources::Sources;
+use super::about;
+use super::answer::{self, JSON, PLAIN_TEXT, Shared};
+use super::app::{App, Settings};
+use super::negotiate::{self, Format};
+use super::query::{BadParameter, Query};
+use super::service::Endless;
+use super::stats::Endpoint;
+use super::stream::Deltas;
+use crate::formats::api::{self, HdrQuery};
+use crate::formats::{json, openmetrics, text};
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
+use bettong_metrics::{MetricsSnapshot, Registry};
+use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 const INDEX: &str = "\
 Bettong metrics
 
-/metrics          Prometheus text
-/api/v1/metrics   the same
-/metrics.json     JSON snapshot
-/livez            liveness
+/metrics                  Prometheus text, OpenMetrics or protobuf, by Accept
+/api/v1/metrics           the same
+/metrics.json             JSON snapshot
+/schema/metrics.json      its JSON Schema
+/livez /readyz            whether the server runs; whether the databases are open
+/events                   what changes, every second (server-sent events)
+/api/v1/performance       rates and latencies: ?window=1 measures for a second
+/api/v1/levels            the levels of the tree
+/api/v1/values            the value log
+/api/v1/events            what happened: ?since=0&limit=100
+/api/v1/slow              slow operations: ?limit=32
+/api/v1/errors            what went wrong: ?limit=32
+/api/v1/readers           iterators and snapshots held: ?limit=32
+/api/v1/hdr               one histogram: ?metric=db_get_latency_seconds
+/api/v1/config            options in force
+/api/v1/info              what runs here, and how many series it has
+
+Paths below /api/v1, but for metrics, take ?db=NAME.
 ";
 
-const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+/// The most elements of a list that can be asked for.
+const LIMIT_MAX: u64 = 512;
+/// How many are shown unless it is said.
+const LIMIT: u64 = 32;
+/// The longest time that a request may measure for, in seconds.
+const WINDOW_MAX: u64 = 5;
 
-const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
-    (CONTENT_SECURITY_POLICY, "default-src 'self'; frame-ancestors 'none'"),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (X_FRAME_OPTIONS, "DENY"),
-    (REFERRER_POLICY, "no-referrer"),
-    (CACHE_CONTROL, "no-store"),
-];
+type Parameters<'a> = (&'a mut Query, &'a [Arc<Registry>]);
 
-/// All routes over `sources`.
-pub(crate) fn router(sources: Sources) -> Router {
+/// All routes.
+pub(crate) fn router(settings: Settings) -> Router {
+    let app = Arc::new(App::new(settings));
+    let api = Router::new()
+        .route("/api/v1/performance", get(performance))
+        .route("/api/v1/levels", get(levels))
+        .route("/api/v1/values", get(values))
+        .route("/api/v1/events", get(events))
+        .route("/api/v1/slow", get(slow))
+        .route("/api/v1/errors", get(errors))
+        .route("/api/v1/readers", get(readers))
+        .route("/api/v1/hdr", get(hdr))
+        .route("/api/v1/config", get(config))
+        .route("/api/v1/info", get(info));
     Router::new()
         .route("/metrics", get(metrics))
         .route("/api/v1/metrics", get(metrics))
         .route("/metrics.json", get(metrics_json))
-        .route("/livez", get(|| async { plain(StatusCode::OK, "ok\n") }))
-        .route("/", get(|| async { plain(StatusCode::OK, INDEX) }))
-        .fallback(|| async { plain(StatusCode::NOT_FOUND, "not found\n") })
+        .route("/schema/metrics.json", get(schema))
+        .route("/livez", get(|| async { answer::plain(StatusCode::OK, "ok\n") }))
+        .route("/readyz", get(ready))
+        .route("/events", get(stream))
+        .route("/", get(|| async { answer::plain(StatusCode::OK, INDEX) }))
+        .merge(api)
+        .fallback(|| async { answer::error(StatusCode::NOT_FOUND, "no such path: / lists them") })
         .method_not_allowed_fallback(|| async {
-            plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
+            answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD")
         })
-        .with_state(Arc::new(sources))
-        .layer(middleware::from_fn(refuse_body))
-        .layer(middleware::map_response(add_security_headers))
+        .with_state(Arc::clone(&app))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), authenticate))
+        .layer(middleware::from_fn(refuse))
+        .layer(middleware::map_response(|response| async { answer::secured(response) }))
+        .layer(middleware::from_fn_with_state(app, count))
 }
 
-async fn metrics(State(sources): State<Arc<Sources>>) -> Response {
-    answer(StatusCode::OK, text::CONTENT_TYPE, Bytes::from_owner(Shared(sources.text(&sources.snapshots(), &[]))))
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = answer::list(&headers, &ACCEPT);
+    let native = cfg!(feature = "protobuf") && app.settings.native_histograms;
+    let format = negotiate::format(&accept, native);
+    let Some(permit) = app.scrape() else { return too_many() };
+    let snapshots = app.all_snapshots();
+    let sources = &app.settings.sources;
+    let shared = |text| Bytes::from_owner(Shared(text));
+    let (content_type, bytes) = match format {
+        Format::Text => (text::CONTENT_TYPE, shared(sources.text(&snapshots, &app.own()))),
+        Format::OpenMetrics => {
+            (openmetrics::CONTENT_TYPE, shared(sources.open_metrics(&snapshots, &app.own())))
+        }
+        Format::OpenMetrics001 => {
+            (openmetrics::CONTENT_TYPE_0_0_1, shared(sources.open_metrics(&snapshots, &app.own())))
+        }
+        Format::Protobuf => protobuf(&app, &snapshots),
+        Format::Json => (json::CONTENT_TYPE, Bytes::from(json::render_all(&snapshots))),
+    };
+    answer::document(&headers, content_type, bytes, Some(permit))
 }
 
-/// A text that is sent without being copied.
-struct Shared(Arc<String>);
+#[cfg(feature = "protobuf")]
+fn protobuf(app: &App, snapshots: &[MetricsSnapshot]) -> (&'static str, Bytes) {
+    use crate::formats::protobuf;
+    let bytes = protobuf::render_with(snapshots, &app.own(), app.settings.sources.profile());
+    (protobuf::CONTENT_TYPE, Bytes::from(bytes))
+}
 
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
+/// It is not offered without the feature; who gets here all the same gets what everybody can read.
+#[cfg(not(feature = "protobuf"))]
+fn protobuf(app: &App, snapshots: &[MetricsSnapshot]) -> (&'static str, Bytes) {
+    (text::CONTENT_TYPE, Bytes::from_owner(Shared(app.settings.sources.text(snapshots, &app.own()))))
+}
+
+async fn metrics_json(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let Some(permit) = app.scrape() else { return too_many() };
+    let text = json::render_all(&app.all_snapshots());
+    answer::document(&headers, json::CONTENT_TYPE, Bytes::from(text), Some(permit))
+}
+
+async fn schema(headers: HeaderMap) -> Response {
+    answer::document(&headers, json::SCHEMA_CONTENT_TYPE, Bytes::from_static(json::SCHEMA.as_bytes()), None)
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.all_snapshots().iter().all(about::is_ready) {
+        answer::plain(StatusCode::OK, "ready\n")
+    } else {
+        answer::plain(StatusCode::SERVICE_UNAVAILABLE, "waiting\n")
     }
 }
 
-async fn metrics_json(State(sources): State<Arc<Sources>>) -> Response {
-    answer(StatusCode::OK, json::CONTENT_TYPE, sources.json())
+async fn stream(State(app): State<Arc<App>>) -> Response {
+    let Some(permit) = app.stream() else { return answer::busy("too many streams are open") };
+    let body = Body::new(Deltas::new(app, permit));
+    let mut response = answer::with_type(StatusCode::OK, "text/event-stream; charset=utf-8", body);
+    response.extensions_mut().insert(Endless);
+    response
 }
 
-fn plain(status: StatusCode, body: &'static str) -> Response {
-    answer(status, PLAIN_TEXT, body)
+async fn performance(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(permit) = app.scrape() else { return too_many() };
+    let asked = parameters(&app, &uri, |(query, _)| query.take_number("window", 0..=WINDOW_MAX));
+    let (window, registries) = match asked {
+        Ok((window, registries)) => (window.unwrap_or(0), registries),
+        Err(bad) => return answer::bad_parameter(&bad),
+    };
+    let mut snapshots = app.snapshots(&registries);
+    if window > 0 {
+        tokio::time::sleep(Duration::from_secs(window)).await;
+        let now = app.snapshots(&registries);
+        snapshots = now.iter().zip(&snapshots).map(|(now, before)| now.since(before)).collect();
+    }
+    let answers = snapshots.iter().map(api::performance).collect();
+    answer::document(&headers, JSON, of_databases(answers), Some(permit))
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: impl IntoResponse) -> Response {
-    (status, [(CONTENT_TYPE, content_type)], body).into_response()
+async fn levels(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    view(&app, &uri, &headers, |_| Ok(()), |(), _, snapshot| Ok(api::levels(snapshot)))
 }
 
-async fn refuse_body(request: Request, next: Next) -> Response {
+async fn values(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    view(&app, &uri, &headers, |_| Ok(()), |(), _, snapshot| Ok(api::values(snapshot)))
+}
+
+async fn errors(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    view(&app, &uri, &headers, limit, |limit, _, snapshot| Ok(api::errors(snapshot, *limit)))
+}
+
+async fn readers(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    view(&app, &uri, &headers, limit, |limit, _, snapshot| Ok(api::readers(snapshot, *limit)))
+}
+
+async fn slow(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    view(&app, &uri, &headers, limit, |limit, registry, snapshot| {
+        Ok(api::slow(snapshot, registry.slow_threshold(), *limit))
+    })
+}
+
+async fn events(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    let read = |query: &mut Query| Ok((query.take_number("since", 0..=u64::MAX)?, limit(query)?));
+    view(&app, &uri, &headers, read, |(since, limit), registry, _| {
+        Ok(api::events(registry.name(), &registry.events_since(since.unwrap_or(0)), *limit))
+    })
+}
+
+async fn config(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    whole(&app, &uri, &headers, about::config)
+}
+
+async fn info(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    whole(&app, &uri, &headers, about::info)
+}
+
+/// The one path whose other parameters are data: the labels of the histogram.
+async fn hdr(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    let asked = Query::parse(uri.query()).and_then(|mut query| {
+        let metric = query.take("metric").ok_or_else(|| BadParameter::new("metric", "is missing"))?;
+        let format = query.take("format").unwrap_or_else(|| "json".to_owned());
+        if !["json", "hgrm"].contains(&format.as_str()) {
+            return Err(BadParameter::new("format", "must be json or hgrm"));
+        }
+        let registries = app.chosen(&mut query)?;
+        let asked = HdrQuery { metric, labels: query.rest() };
+        let snapshots = app.snapshots(&registries);
+        let found = snapshots.iter().map(|snapshot| api::hdr(snapshot, &asked));
+        let found: Result<Vec<_>, _> = found.collect();
+        Ok((format, found.map_err(|error| BadParameter::new(&error.parameter, error.message))?))
+    });
+    match asked {
+        Err(bad) => answer::bad_parameter(&bad),
+        Ok((format, answers)) if format == "hgrm" => {
+            let texts: String = answers.iter().filter_map(|answer| answer["hgrm"].as_str()).collect();
+            answer::document(&headers, PLAIN_TEXT, Bytes::from(texts), None)
+        }
+        Ok((_, answers)) => answer::document(&headers, JSON, of_databases(answers), None),
+    }
+}
+
+fn limit(query: &mut Query) -> Result<usize, BadParameter> {
+    Ok(query.take_number("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT) as usize)
+}
+
+/// Reads the parameters that a path has, `db` among them, and makes sure that there are no others.
+fn parameters<T>(
+    app: &App,
+    uri: &Uri,
+    read: impl FnOnce(Parameters<'_>) -> Result<T, BadParameter>,
+) -> Result<(T, Vec<Arc<Registry>>), BadParameter> {
+    let mut query = Query::parse(uri.query())?;
+    let registries = app.chosen(&mut query)?;
+    let read = read((&mut query, &registries))?;
+    query.finish()?;
+    Ok((read, registries))
+}
+
+/// A view of each database that is asked for.
+fn view<T>(
+    app: &App,
+    uri: &Uri,
+    headers: &HeaderMap,
+    read: impl FnOnce(&mut Query) -> Result<T, BadParameter>,
+    show: impl Fn(&T, &Registry, &MetricsSnapshot) -> Result<Value, BadParameter>,
+) -> Response {
+    let Some(permit) = app.scrape() else { return too_many() };
+    let answers = parameters(app, uri, |(query, _)| read(query)).and_then(|(read, registries)| {
+        let snapshots = app.snapshots(&registries);
+        let pairs = registries.iter().zip(&snapshots);
+        pairs.map(|(registry, snapshot)| show(&read, registry, snapshot)).collect::<Result<Vec<_>, _>>()
+    });
+    match answers {
+        Ok(answers) => answer::document(headers, JSON, of_databases(answers), Some(permit)),
+        Err(bad) => answer::bad_parameter(&bad),
+    }
+}
+
+/// One answer about all databases that are asked for.
+fn whole(app: &App, uri: &Uri, headers: &HeaderMap, show: fn(&App, &[Arc<Registry>]) -> Value) -> Response {
+    match parameters(app, uri, |_| Ok(())) {
+        Ok(((), registries)) => {
+            let text = format!("{}\n", show(app, &registries));
+            answer::document(headers, JSON, Bytes::from(text), None)
+        }
+        Err(bad) => answer::bad_parameter(&bad),
+    }
+}
+
+/// One database's answer as it is, those of several as a list.
+fn of_databases(mut answers: Vec<Value>) -> Bytes {
+    let answer = match answers.pop() {
+        Some(only) if answers.is_empty() => only,
+        last => {
+            answers.extend(last);
+            json!({"databases": answers})
+        }
+    };
+    Bytes::from(format!("{answer}\n"))
+}
+
+fn too_many() -> Response {
+    answer::busy("too many requests are being answered")
+}
+
+/// Counts the request and what came of it.
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let counted = app.settings.stats.begin(Endpoint::of(request.uri().path()));
+    let response = next.run(request).await;
+    counted.answered(response.status().as_u16(), answer::size(&response));
+    response
+}
+
+/// Paths that tell nobody anything but one word, for those that cannot bring a token.
+const OPEN: [&str; 2] = ["/livez", "/readyz"];
+
+/// Lets those in that bring the token, if there is one (E11). Who brings none, a wrong one or something else is told the same.
+async fn authenticate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let Some(token) = app.settings.token.as_ref().filter(|_| !OPEN.contains(&request.uri().path())) else {
+        return next.run(request).await;
+    };
+    let brought = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let (scheme, words) = brought.split_at_checked(7).unwrap_or_default();
+    if scheme.eq_ignore_ascii_case(b"bearer ") && token.is(words) {
+        return next.run(request).await;
+    }
+    let mut refusal = answer::error(StatusCode::UNAUTHORIZED, "a bearer token is needed");
+    refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bettong\""));
+    refusal
+}
+
+/// Refuses what no client of these paths sends: bodies, and requests that another site made a browser send (E3).
+async fn refuse(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let lengths = headers.get_all(CONTENT_LENGTH);
     if headers.contains_key(TRANSFER_ENCODING) || lengths.iter().any(|length| length != "0") {
-        let mut refusal = plain(StatusCode::BAD_REQUEST, "a request has no body here\n");
+        let mut refusal = answer::error(StatusCode::BAD_REQUEST, "a request has no body here");
         refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return refusal;
     }
-    next.run(request).await
-}
-
-async fn add_security_headers(mut response: Response) -> Response {
-    for (name, value) in SECURITY_HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        return answer::error(StatusCode::FORBIDDEN, "requests from other sites are refused");
     }
-    response
+    next.run(request).await
 }

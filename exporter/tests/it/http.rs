@@ -1,48 +1,13 @@
 //! The server through a real socket, spoken to by a client that knows nothing of its libraries.
 
+use crate::client::{ask, exchange};
 use crate::exposition::parse;
 use crate::fixture;
 use bettong_exporter::{Error, Exporter, Server};
-use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
-
-struct Answer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
-        let value = values.next().map(|(_, value)| value.as_str());
-        assert!(values.next().is_none(), "{name} twice");
-        value
-    }
-}
 
 fn start() -> Server {
     Exporter::new(fixture::filled("orders")).listen("127.0.0.1:0").unwrap()
-}
-
-/// Sends `request` as it is and reads until the server closes.
-fn exchange(address: SocketAddr, request: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let mut lines = head.lines();
-    let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap();
-    let headers = lines.map(|line| line.split_once(": ").unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned()));
-    Answer { status: status[..3].parse().unwrap(), headers: headers.collect(), body: body.to_owned() }
-}
-
-fn ask(server: &Server, method: &str, path: &str) -> Answer {
-    let address = server.local_addr();
-    exchange(address, &format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
 }
 
 #[test]
@@ -93,7 +58,7 @@ fn a_request_with_a_body_is_refused() {
     let server = start();
     for header in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
         let body = if header.starts_with('C') { "hello" } else { "0\r\n\r\n" };
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n{body}");
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}\r\n\r\n{body}");
         let answer = exchange(server.local_addr(), &request);
         assert_eq!((answer.status, answer.header("connection")), (400, Some("close")), "{header}");
     }
@@ -120,8 +85,8 @@ fn every_answer_is_safe_to_show_and_no_other_site_may_read_it() {
 #[test]
 fn a_connection_serves_several_requests() {
     let server = start();
-    let request = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
-    let last = "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let request = "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    let last = "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     let answer = exchange(server.local_addr(), &[request, request, last].concat());
     assert_eq!(answer.body.matches("HTTP/1.1 200").count(), 2);
 }
@@ -166,5 +131,8 @@ fn other_machines_are_let_in_only_when_asked_for() {
     assert!(matches!(error, Error::NotLoopback(_)), "{error}");
     let server = exporter.allow_any_address().listen("0.0.0.0:0").unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], server.local_addr().port()));
-    assert_eq!(exchange(address, "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").status, 200);
+    assert_eq!(
+        exchange(address, "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").status,
+        200
+    );
 }

@@ -5,7 +5,13 @@
 #[cfg(test)]
 mod activity;
 #[cfg(test)]
+#[cfg(feature = "http")]
+mod client;
+#[cfg(test)]
 mod custom;
+#[cfg(test)]
+#[cfg(feature = "http")]
+mod endpoints;
 #[cfg(test)]
 mod exposition;
 #[cfg(test)]
@@ -26,3 +32,6 @@ mod profiles;
 mod rendering;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+#[cfg(feature = "http")]
+mod security;

@@ -1,0 +1,78 @@
+//! What the exporter is, what it shows, and with which options: `info`, `config`, and whether databases are ready.
+
+use super::app::{App, SCRAPES_MAX, STREAMS_MAX};
+use crate::formats::budget;
+use bettong_metrics::{EventKind, Family, Gauge, MetricsSnapshot, Registry};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+/// What runs here.
+pub(super) fn info(app: &App, registries: &[Arc<Registry>]) -> Value {
+    let snapshots = app.snapshots(registries);
+    let profile = app.settings.sources.profile();
+    let own: usize =
+        app.own().iter().flat_map(|family| &family.series).map(|series| series.value.series()).sum();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "build": snapshots.first().map(build),
+        "os": std::env::consts::OS,
+        "arch": std::env::consts::ARCH,
+        "num_cpu": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+        "pid": std::process::id(),
+        "started": app.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+        "databases": snapshots.iter().map(|snapshot| json!({
+            "database": snapshot.database(),
+            "uptime_seconds": snapshot.gauge(Gauge::UptimeSeconds),
+            "ready": is_ready(snapshot),
+            "series": budget::series(std::slice::from_ref(snapshot), profile),
+        })).collect::<Vec<_>>(),
+        "series": {
+            "profile": profile.as_str(),
+            "databases": budget::series(&snapshots, profile),
+            "with_native_histograms": budget::native_series(&snapshots, profile),
+            "exporter": own,
+        },
+    })
+}
+
+/// The labels of `db_build_info`.
+fn build(snapshot: &MetricsSnapshot) -> Map<String, Value> {
+    let samples = snapshot.samples(Family::Gauge(Gauge::BuildInfo));
+    let labels = samples.flat_map(|sample| sample.labels.iter().collect::<Vec<_>>());
+    labels.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+}
+
+/// The options in force. Those of a database are what the engine announced, as it prints them; where each comes from (code,
+/// file, environment) is not announced.
+pub(super) fn config(app: &App, registries: &[Arc<Registry>]) -> Value {
+    let database = |registry: &Arc<Registry>| {
+        let published = registry.published();
+        let options =
+            published.options.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        json!({
+            "database": registry.name(),
+            "options": options.collect::<Map<_, _>>(),
+            "instrumentation": registry.level().to_string(),
+            "slow_threshold_seconds": registry.slow_threshold().as_secs_f64(),
+        })
+    };
+    json!({
+        "exporter": {
+            "profile": app.settings.sources.profile().as_str(),
+            "native_histograms": app.settings.native_histograms,
+            "hosts": app.settings.hosts.names(),
+            "authentication": app.settings.token.as_ref().map(|_| "bearer"),
+            "scrapes_max": SCRAPES_MAX,
+            "streams_max": STREAMS_MAX,
+        },
+        "databases": registries.iter().map(database).collect::<Vec<_>>(),
+    })
+}
+
+/// Whether a database was opened, and not closed since.
+pub(super) fn is_ready(snapshot: &MetricsSnapshot) -> bool {
+    let events = snapshot.activity().events.iter().rev();
+    let last = events.map(|event| event.kind).find(|kind| matches!(kind, EventKind::Open | EventKind::Close));
+    !snapshot.published().levels.is_empty() && last != Some(EventKind::Close)
+}

@@ -1,0 +1,87 @@
+//! What all handlers share.
+
+use super::query::{BadParameter, Query};
+use super::service::Hosts;
+use super::stats::Stats;
+use crate::formats::own::OwnFamily;
+use crate::secret::Secret;
+use crate::sources::Sources;
+use bettong_metrics::{MetricsSnapshot, Registry};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Documents that are rendered or sent at once.
+pub(super) const SCRAPES_MAX: usize = 8;
+
+/// Streams at once.
+pub(super) const STREAMS_MAX: usize = 8;
+
+/// What is shown, to whom, and how much of it at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) sources: Sources,
+    pub(crate) native_histograms: bool,
+    pub(crate) hosts: Hosts,
+    /// What a request has to bring.
+    pub(crate) token: Option<Secret>,
+    pub(crate) stats: Arc<Stats>,
+}
+
+/// The state of a router.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) settings: Settings,
+    pub(super) started: SystemTime,
+    scrapes: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+impl App {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            started: SystemTime::now(),
+            scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        }
+    }
+
+    /// A permit to render and send a document, unless too many are under way.
+    pub(super) fn scrape(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.scrapes).try_acquire_owned().ok()
+    }
+
+    /// A permit to stream.
+    pub(super) fn stream(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
+
+    /// Snapshots of these databases.
+    pub(super) fn snapshots(&self, registries: &[Arc<Registry>]) -> Vec<MetricsSnapshot> {
+        let began = Instant::now();
+        let snapshots = registries.iter().map(|registry| registry.snapshot()).collect();
+        self.settings.stats.snapshots_took(began.elapsed());
+        snapshots
+    }
+
+    /// Snapshots of all databases.
+    pub(super) fn all_snapshots(&self) -> Vec<MetricsSnapshot> {
+        self.snapshots(self.settings.sources.registries())
+    }
+
+    /// What the exporter says of itself.
+    pub(super) fn own(&self) -> Vec<OwnFamily> {
+        self.settings.stats.families()
+    }
+
+    /// The databases that a request is about: that of its parameter `db`, or all.
+    pub(super) fn chosen(&self, query: &mut Query) -> Result<Vec<Arc<Registry>>, BadParameter> {
+        let all = self.settings.sources.registries();
+        let Some(name) = query.take("db") else { return Ok(all.to_vec()) };
+        let named = all.iter().find(|registry| registry.name() == name);
+        let named =
+            named.ok_or_else(|| BadParameter::new("db", "is not the name of a database shown here"))?;
+        Ok(vec![Arc::clone(named)])
+    }
+}
