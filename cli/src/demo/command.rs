@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bettong::{Db, Options, Stats};
 use bettong_exporter::formats::json;
+use bettong_exporter::{Exporter, Profile};
 use clap::Args;
 
 use super::load::Load;
@@ -43,6 +44,12 @@ pub(crate) struct DemoArgs {
     /// Serve metrics on this address of this machine [default: 127.0.0.1:9464, or any port if that is taken]
     #[arg(short, long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Offer native histograms (protobuf) to servers that ask for them
+    #[arg(long)]
+    native_histograms: bool,
+    /// Which series Prometheus gets: standard, native, minimal or full
+    #[arg(long, value_name = "PROFILE", default_value_t)]
+    profile: Profile,
     /// No progress bar, no colours
     #[arg(long)]
     headless: bool,
@@ -78,7 +85,9 @@ fn options() -> Options {
 
 impl DemoArgs {
     fn demonstrate(&self, db: &Db, place: &Place, out: &mut Out) -> Result<()> {
-        let server = serve::start(&db.metrics(), self.listen.as_deref(), out)?;
+        let exporter = Exporter::new(db.metrics()).profile(self.profile);
+        let exporter = exporter.native_histograms(self.native_histograms);
+        let server = serve::start(&exporter, self.listen.as_deref(), out)?;
         self.announce(&serve::urls(&server), place, out)?;
         let progress = Progress::of_steps(out, self.seconds * 1000, !self.headless);
         let done = self.load().run(db, &progress)?;

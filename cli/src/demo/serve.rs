@@ -1,9 +1,6 @@
 //! The metrics server of the demo.
 
-use std::sync::Arc;
-
 use bettong_exporter::{Error, Exporter, Server};
-use bettong_metrics::Registry;
 
 use crate::fault::Result;
 use crate::out::Out;
@@ -14,15 +11,14 @@ pub(super) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// Serves the metrics on `address`, or on the default one, or next to it if that is taken.
-pub(super) fn start(registry: &Arc<Registry>, address: Option<&str>, out: &mut Out) -> Result<Server> {
-    let exporter = || Exporter::new(registry.clone());
+pub(super) fn start(exporter: &Exporter, address: Option<&str>, out: &mut Out) -> Result<Server> {
     if let Some(address) = address {
-        return Ok(exporter().listen(address)?);
+        return Ok(exporter.clone().listen(address)?);
     }
-    match exporter().listen(DEFAULT_ADDRESS) {
+    match exporter.clone().listen(DEFAULT_ADDRESS) {
         Err(Error::Bind { .. }) => {
             out.note(format_args!("{DEFAULT_ADDRESS} is taken: another port is used"));
-            Ok(exporter().listen(ANY_PORT)?)
+            Ok(exporter.clone().listen(ANY_PORT)?)
         }
         started => Ok(started?),
     }
