@@ -1,5 +1,6 @@
 //! How an answer is put together: its headers, its encoding, and what an error says.
 
+use super::line::Permit;
 use super::negotiate;
 use super::query::BadParameter;
 use axum::body::{Body, Bytes};
@@ -17,7 +18,6 @@ use std::io::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The `Content-Type` of words.
 pub(super) const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
@@ -85,13 +85,17 @@ pub(super) fn document(
     headers: &HeaderMap,
     content_type: &'static str,
     bytes: Bytes,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
 ) -> Response {
     let packed = (bytes.len() >= GZIP_FROM && takes_gzip(headers)).then(|| gzip(&bytes)).flatten();
     let is_packed = packed.is_some();
     let bytes = packed.unwrap_or(bytes);
-    let mut response =
-        with_type(StatusCode::OK, content_type, Body::new(Sent { bytes: Some(bytes), _permit: permit }));
+    let mut response = with_type(
+        StatusCode::OK,
+        content_type,
+        Body::new(Sent { bytes: Some(bytes), _permit: permit.clone() }),
+    );
+    permit.into_iter().for_each(|permit| drop(response.extensions_mut().insert(permit)));
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     if is_packed {
@@ -129,7 +133,7 @@ impl AsRef<[u8]> for Shared {
 /// Bytes, and a permit that is given back when they are sent or nobody wants them any more.
 struct Sent {
     bytes: Option<Bytes>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Option<Permit>,
 }
 
 impl http_body::Body for Sent {

@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use super::line::Permit;
 use super::query::{BadParameter, Query};
 use super::service::Hosts;
 use super::stats::Stats;
@@ -9,12 +10,12 @@ use crate::sources::Sources;
 use bettong_metrics::{MetricsSnapshot, Registry};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Documents that are rendered or sent at once.
 pub(super) const SCRAPES_MAX: usize = 8;
 
-/// Streams at once.
+/// Streams, and measurements that take their time, at once.
 pub(super) const STREAMS_MAX: usize = 8;
 
 /// What is shown, to whom, and how much of it at once.
@@ -48,13 +49,13 @@ impl App {
     }
 
     /// A permit to render and send a document, unless too many are under way.
-    pub(super) fn scrape(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.scrapes).try_acquire_owned().ok()
+    pub(super) fn scrape(&self) -> Option<Permit> {
+        Arc::clone(&self.scrapes).try_acquire_owned().ok().map(Permit::new)
     }
 
-    /// A permit to stream.
-    pub(super) fn stream(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.streams).try_acquire_owned().ok()
+    /// A permit to do something that takes its time: to stream, or to measure.
+    pub(super) fn linger(&self) -> Option<Permit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok().map(Permit::new)
     }
 
     /// Snapshots of these databases.

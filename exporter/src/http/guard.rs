@@ -230,6 +230,10 @@ impl AsyncWrite for Guard {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            // It is asked for when everything has been written.
+            self.line.flushed();
+        }
         self.watch(flushed, context)
     }
 

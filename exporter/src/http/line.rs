@@ -1,15 +1,28 @@
 //! One connection, as far as others have to know: what it is doing, and what it is told to do.
 //!
 //! ```text
-//!   reading ──head complete──> serving ──answer sent──> reading ──…
+//!   reading ──head complete──> answering ──handed over──> sending ──flushed──> reading ──…
 //!      └─ evicted, refused, silent: closed
 //! ```
 //! Only a connection that is reading may be evicted: it costs its client nothing but a new one.
 
 use super::head::Refusal;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+
+/// The right to have an answer under way. An answer carries it among its extensions, so that it lasts until it is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Permit {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl Permit {
+    pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Arc::new(permit) }
+    }
+}
 
 /// What is known of one connection.
 #[derive(Debug)]
@@ -19,16 +32,33 @@ pub(super) struct Line {
 
 #[derive(Debug)]
 struct State {
-    /// Since when it has been doing what it does.
+    phase: Phase,
+    /// Since when it has been reading, or has had an answer under way.
     since: Instant,
-    serving: bool,
-    /// The answer is a stream: it ends when it ends.
-    streaming: bool,
-    evicted: bool,
     requests: u32,
-    refusal: Option<Refusal>,
+    end: Option<End>,
+    /// What is held until the answer is sent.
+    permit: Option<Permit>,
     /// The reader, while it waits.
     reader: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Reading,
+    /// A stream ends when it ends.
+    Answering {
+        streaming: bool,
+    },
+    /// Whoever sends the answer has all of it.
+    Sending,
+}
+
+/// Why nothing more is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Evicted,
+    Refused(Refusal),
 }
 
 /// What a reader may do.
@@ -36,7 +66,7 @@ struct State {
 pub(super) enum Turn {
     /// Read the next head. So many came before.
     Read { requests: u32, since: Instant },
-    /// Wait: an answer is under way, and has to be done at that time.
+    /// Wait: an answer has been under way since then.
     Wait { since: Instant, streaming: bool },
     /// Read no more.
     Stop,
@@ -44,17 +74,15 @@ pub(super) enum Turn {
 
 impl Line {
     pub(super) fn new() -> Self {
-        Self {
-            state: Mutex::new(State {
-                since: Instant::now(),
-                serving: false,
-                streaming: false,
-                evicted: false,
-                requests: 0,
-                refusal: None,
-                reader: None,
-            }),
-        }
+        let state = State {
+            phase: Phase::Reading,
+            since: Instant::now(),
+            requests: 0,
+            end: None,
+            permit: None,
+            reader: None,
+        };
+        Self { state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -66,11 +94,12 @@ impl Line {
     pub(super) fn turn(&self, reader: &Waker) -> Turn {
         let mut state = self.state();
         state.reader = Some(reader.clone());
-        let since = state.since;
-        match *state {
-            State { evicted: true, .. } | State { refusal: Some(_), .. } => Turn::Stop,
-            State { serving: true, streaming, .. } => Turn::Wait { since, streaming },
-            State { requests, .. } => Turn::Read { requests, since },
+        let State { phase, since, requests, end, .. } = *state;
+        match (end, phase) {
+            (Some(_), _) => Turn::Stop,
+            (None, Phase::Reading) => Turn::Read { requests, since },
+            (None, Phase::Answering { streaming }) => Turn::Wait { since, streaming },
+            (None, Phase::Sending) => Turn::Wait { since, streaming: false },
         }
     }
 
@@ -78,20 +107,34 @@ impl Line {
     pub(super) fn begin(&self) {
         let mut state = self.state();
         state.requests += 1;
-        (state.serving, state.streaming, state.since) = (true, false, Instant::now());
+        (state.phase, state.since) = (Phase::Answering { streaming: false }, Instant::now());
     }
 
     /// The answer under way is a stream.
     pub(super) fn stream(&self) {
-        self.state().streaming = true;
+        self.state().phase = Phase::Answering { streaming: true };
     }
 
-    /// The answer is sent.
-    pub(super) fn end(&self) {
+    /// Holds this until the answer under way is sent.
+    pub(super) fn hold(&self, permit: Permit) {
+        self.state().permit = Some(permit);
+    }
+
+    /// The answer is handed over.
+    pub(super) fn answered(&self) {
+        self.state().phase = Phase::Sending;
+    }
+
+    /// What was handed over is with the kernel. If that was an answer, the next request may come.
+    pub(super) fn flushed(&self) {
         let mut state = self.state();
-        (state.serving, state.since) = (false, Instant::now());
-        let reader = state.reader.take();
+        if state.phase != Phase::Sending {
+            return;
+        }
+        (state.phase, state.since) = (Phase::Reading, Instant::now());
+        let (reader, permit) = (state.reader.take(), state.permit.take());
         drop(state);
+        drop(permit);
         reader.into_iter().for_each(Waker::wake);
     }
 
@@ -102,25 +145,28 @@ impl Line {
 
     /// The request under way is refused: nothing more is read.
     pub(super) fn refuse(&self, refusal: Refusal) {
-        self.state().refusal = Some(refusal);
+        self.state().end = Some(End::Refused(refusal));
     }
 
     /// Why the last request was refused.
     pub(super) fn refusal(&self) -> Option<Refusal> {
-        self.state().refusal
+        match self.state().end {
+            Some(End::Refused(refusal)) => Some(refusal),
+            Some(End::Evicted) | None => None,
+        }
     }
 
-    /// Since when nothing is being answered; `None` while something is.
+    /// Since when nothing has been under way; `None` while something is.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
-        (!state.serving).then_some(state.since)
+        (state.phase == Phase::Reading).then_some(state.since)
     }
 
-    /// Closes it, if nothing is being answered.
+    /// Closes it, if nothing is under way.
     pub(super) fn evict(&self) {
         let mut state = self.state();
-        if !state.serving {
-            state.evicted = true;
+        if state.phase == Phase::Reading {
+            state.end.get_or_insert(End::Evicted);
             let reader = state.reader.take();
             drop(state);
             reader.into_iter().for_each(Waker::wake);

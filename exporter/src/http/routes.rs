@@ -64,7 +64,10 @@ type Parameters<'a> = (&'a mut Query, &'a [Arc<Registry>]);
 
 /// All routes.
 pub(crate) fn router(settings: Settings) -> Router {
-    let app = Arc::new(App::new(settings));
+    router_of(Arc::new(App::new(settings)))
+}
+
+fn router_of(app: Arc<App>) -> Router {
     let api = Router::new()
         .route("/api/v1/performance", get(performance))
         .route("/api/v1/levels", get(levels))
@@ -151,7 +154,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn stream(State(app): State<Arc<App>>) -> Response {
-    let Some(permit) = app.stream() else { return answer::busy("too many streams are open") };
+    let Some(permit) = app.linger() else { return answer::busy("too many streams are open") };
     let body = Body::new(Deltas::new(app, permit));
     let mut response = answer::with_type(StatusCode::OK, "text/event-stream; charset=utf-8", body);
     response.extensions_mut().insert(Endless);
@@ -159,12 +162,14 @@ async fn stream(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn performance(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
-    let Some(permit) = app.scrape() else { return too_many() };
     let asked = parameters(&app, &uri, |(query, _)| query.take_number("window", 0..=WINDOW_MAX));
     let (window, registries) = match asked {
         Ok((window, registries)) => (window.unwrap_or(0), registries),
         Err(bad) => return answer::bad_parameter(&bad),
     };
+    // Who measures for seconds must not keep scrapes waiting.
+    let permit = if window > 0 { app.linger() } else { app.scrape() };
+    let Some(permit) = permit else { return too_many() };
     let mut snapshots = app.snapshots(&registries);
     if window > 0 {
         tokio::time::sleep(Duration::from_secs(window)).await;
@@ -341,3 +346,6 @@ async fn refuse(request: Request, next: Next) -> Response {
     }
     next.run(request).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 //! `localhost`, or by a name that the application gave.
 
 use super::answer;
-use super::line::Line;
+use super::line::{Line, Permit};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONNECTION, HOST};
@@ -97,17 +97,18 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             if response.extensions().get::<Endless>().is_some() {
                 end.0.stream();
             }
+            response.extensions_mut().remove::<Permit>().into_iter().for_each(|permit| end.0.hold(permit));
             Ok(response.map(|body| Watched { body, _end: end }))
         })
     }
 }
 
-/// Tells the connection that the answer is sent, or will not be.
+/// Tells the connection that the answer is handed over, or will not be.
 struct End(Arc<Line>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.answered();
     }
 }
 

@@ -13,6 +13,7 @@
 //! Source: HTML Living Standard, 9.2.
 
 use super::app::App;
+use super::line::Permit;
 use crate::formats::json;
 use axum::body::Bytes;
 use bettong_metrics::MetricsSnapshot;
@@ -23,7 +24,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -34,11 +34,11 @@ pub(super) struct Deltas {
     seen: Vec<MetricsSnapshot>,
     ticks: Interval,
     waiting: VecDeque<Bytes>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Deltas {
-    pub(super) fn new(app: Arc<App>, permit: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(app: Arc<App>, permit: Permit) -> Self {
         let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let seen = app.all_snapshots();

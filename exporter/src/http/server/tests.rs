@@ -147,6 +147,22 @@ fn e8_where_every_connection_is_being_answered_the_next_is_turned_away() {
 }
 
 #[test]
+fn e8_who_is_still_being_sent_an_answer_is_not_evicted() {
+    let server = server(Limits { connections: 1, ..Limits::default() });
+    let mut reader = connect(&server);
+    reader.write_all(LARGE.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    // All of the answer has been handed over, and most of it is not sent.
+    let answer = rest(&mut connect(&server));
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let mut answer = vec![0; 64 << 20];
+    reader.read_exact(&mut answer).unwrap();
+    drop(reader);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(ask(&server, LAST).ends_with("hello"));
+}
+
+#[test]
 fn e8_three_thousand_connections_that_ask_nothing_keep_nobody_out() {
     let server = server(Limits::default());
     let mut held = Vec::new();
