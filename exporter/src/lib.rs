@@ -33,6 +33,7 @@
 //! ```
 
 pub mod error;
+#[cfg(feature = "http")]
 mod secret;
 pub mod formats;
 mod sources;
@@ -45,4 +46,5 @@ pub use exporter::Exporter;
 pub use formats::Profile;
 #[cfg(feature = "http")]
 pub use http::Server;
+#[cfg(feature = "http")]
 pub use secret::Secret;

@@ -47,7 +47,6 @@ impl Secret {
     }
 
     /// Whether a text is the secret. How long that takes says nothing but how long the text is.
-    #[cfg(feature = "http")]
     pub(crate) fn is(&self, text: &[u8]) -> bool {
         let secret = self.0.as_bytes();
         // Each byte of the text is compared with one of the secret, be it as long or not. An empty secret is nobody's.
@@ -89,7 +88,6 @@ impl fmt::Display for Secret {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "http")]
     #[test]
     fn only_the_secret_is_the_secret() {
         let secret = Secret::new("abcabc");

@@ -38,11 +38,13 @@ impl Sources {
         self.idle = Arc::default();
     }
 
+    #[cfg(any(feature = "http", feature = "protobuf"))]
     pub(crate) fn profile(&self) -> Profile {
         self.profile
     }
 
     /// The registries, in the order in which they were added.
+    #[cfg(feature = "http")]
     pub(crate) fn registries(&self) -> &[Arc<Registry>] {
         &self.registries
     }

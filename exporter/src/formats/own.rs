@@ -2,6 +2,8 @@
 //!
 //! Their series are as many as endpoints and status codes, whatever is asked (E23).
 
+#![cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what is served counts itself"))]
+
 use bettong_metrics::{Kind, Unit};
 
 /// One family of the exporter's own.

@@ -8,6 +8,7 @@ mod lines;
 mod renderer;
 
 pub(crate) use dialect::{Dialect, Style};
+#[cfg(feature = "protobuf")]
 pub(super) use lines::stem_and_unit;
 pub use renderer::Renderer;
 pub(super) use renderer::draft;
