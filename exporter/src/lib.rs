@@ -46,5 +46,7 @@ pub use exporter::Exporter;
 pub use formats::Profile;
 #[cfg(feature = "http")]
 pub use http::Server;
+#[cfg(all(any(fuzzing, test), feature = "http"))]
+pub use http::fuzzing;
 #[cfg(feature = "http")]
 pub use secret::Secret;

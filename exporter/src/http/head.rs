@@ -127,7 +127,7 @@ fn request_line(line: &[u8]) -> Result<(), Refusal> {
     if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
         return Err(Refusal::Malformed("the method is not a word"));
     }
-    if target.first() != Some(&b'/') || !target.iter().all(u8::is_ascii_graphic) || target.contains(&b'#') {
+    if target.first() != Some(&b'/') || !target.iter().all(|byte| is_of_target(*byte)) {
         return Err(Refusal::Malformed("the target is not a path"));
     }
     match version {
@@ -139,6 +139,12 @@ fn request_line(line: &[u8]) -> Result<(), Refusal> {
 /// The characters of names, RFC 9110, 5.6.2.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The characters of paths and queries, RFC 3986, 3.3 and 3.4, with the brackets that some clients leave as they are. Others
+/// would be refused by whoever takes the target apart, in words of its own.
+fn is_of_target(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|".contains(&byte)
 }
 
 /// What the headers of a request say.

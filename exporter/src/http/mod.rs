@@ -14,6 +14,8 @@ mod about;
 mod routes;
 mod connections;
 mod server;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 
 pub(crate) use app::Settings;
 pub(crate) use routes::router;

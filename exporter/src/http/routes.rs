@@ -219,6 +219,7 @@ async fn info(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Resp
 
 /// The one path whose other parameters are data: the labels of the histogram.
 async fn hdr(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(permit) = app.scrape() else { return too_many() };
     let asked = Query::parse(uri.query()).and_then(|mut query| {
         let metric = query.take("metric").ok_or_else(|| BadParameter::new("metric", "is missing"))?;
         let format = query.take("format").unwrap_or_else(|| "json".to_owned());
@@ -236,9 +237,9 @@ async fn hdr(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Respo
         Err(bad) => answer::bad_parameter(&bad),
         Ok((format, answers)) if format == "hgrm" => {
             let texts: String = answers.iter().filter_map(|answer| answer["hgrm"].as_str()).collect();
-            answer::document(&headers, PLAIN_TEXT, Bytes::from(texts), None)
+            answer::document(&headers, PLAIN_TEXT, Bytes::from(texts), Some(permit))
         }
-        Ok((_, answers)) => answer::document(&headers, JSON, of_databases(answers), None),
+        Ok((_, answers)) => answer::document(&headers, JSON, of_databases(answers), Some(permit)),
     }
 }
 

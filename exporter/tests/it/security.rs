@@ -164,7 +164,9 @@ fn e5_no_path_leads_out_of_the_table() {
         assert!(!answer.body.contains("root:"), "{path}");
     }
     // A whole address, an authority or an asterisk in place of a path is none.
-    for target in ["http://127.0.0.1/metrics", "127.0.0.1:80", "*", "metrics"] {
+    for target in
+        ["http://127.0.0.1/metrics", "127.0.0.1:80", "*", "metrics", "/<x>", "/a\\b", "/a#b", "/\"", "/ä"]
+    {
         assert_eq!(get(&server, target).status, 400, "{target}");
     }
 }
