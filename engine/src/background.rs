@@ -513,7 +513,7 @@ fn settle(engine: &Engine, origin: Origin, result: Result<bool>) -> Result<bool>
     };
     let severity = engine.condition.note(origin, &error);
     let event = Event::new(EventKind::BackgroundError).cause(origin.name()).result(severity.name());
-    engine.recorder.emit(event.message(error.to_string()));
+    engine.recorder.emit(event.message(error.sentence()));
     match severity {
         // A file that could not be written is written anew; nothing that was there is touched.
         Severity::Soft | Severity::Hard => {

@@ -506,7 +506,7 @@ impl Inner {
         let event = Event::new(EventKind::Close);
         engine.recorder.emit(match &result {
             Ok(()) => event.result("ok"),
-            Err(error) => event.result("failed").severity(Severity::Error).message(error.to_string()),
+            Err(error) => event.result("failed").severity(Severity::Error).message(error.sentence()),
         });
         result
     }

@@ -167,6 +167,19 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The sentence for those who look at metrics: without the key, which is none of their business.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Error::Corruption { path, offset, what, .. } => {
+                Error::corruption(path, *offset, what).to_string()
+            }
+            Error::ReadOnly(reason) => format!("the database is read-only: {}", reason.sentence()),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -52,7 +52,7 @@ pub(crate) fn warn_of_values(
             let what = "the value file is missing or cut off: its values cannot be read";
             let error = Error::corruption(&dir.path_of(value), len.unwrap_or(0), what);
             recorder.add(Counter::ChecksumFailures.at(FileLabel::Vlog as usize), 1);
-            recorder.emit(Event::new(EventKind::Corruption).file(number.0).message(error.to_string()));
+            recorder.emit(Event::new(EventKind::Corruption).file(number.0).message(error.sentence()));
         }
     }
 }

@@ -19,6 +19,6 @@ pub(crate) fn outcome(result: &Result<JobReport>) -> JobResult {
     match result {
         Ok(report) => JobResult::Ok(report.clone()),
         Err(Error::Closed) => JobResult::Cancelled,
-        Err(error) => JobResult::failed(error),
+        Err(error) => JobResult::failed(error.sentence()),
     }
 }

@@ -297,7 +297,7 @@ fn drop_younger(
 
 fn count_failure(recorder: &Recorder, log: FileNumber, error: &Error) {
     recorder.add(Counter::ChecksumFailures.at(FileLabel::Wal as usize), 1);
-    recorder.emit(Event::new(EventKind::Corruption).file(log.0).message(error.to_string()));
+    recorder.emit(Event::new(EventKind::Corruption).file(log.0).message(error.sentence()));
 }
 
 /// What the steps after the replay share.

@@ -64,7 +64,7 @@ impl Gate {
             }
             _ => reason,
         };
-        let sentence = reason.to_string();
+        let sentence = reason.sentence();
         self.reason.lock().get_or_insert(reason);
         if self.state.compare_exchange(OPEN, READ_ONLY, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             self.recorder.emit(Event::new(EventKind::ReadOnly).message(sentence));

@@ -532,7 +532,7 @@ fn prefetch_block(stored: &[u8]) {
 #[cold]
 fn count_damage(recorder: &Recorder, table: FileNumber, error: &Error) {
     recorder.add(Counter::ChecksumFailures.at(FileLabel::Table as usize), 1);
-    recorder.emit(Event::new(EventKind::Corruption).file(table.0).message(error.to_string()));
+    recorder.emit(Event::new(EventKind::Corruption).file(table.0).message(error.sentence()));
 }
 
 const _: () = assert!(BLOCK_TRAILER_BYTES == 5);

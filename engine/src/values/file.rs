@@ -251,7 +251,7 @@ impl ValueFile {
         if matches!(error, Error::Corruption { .. }) {
             let recorder = &self.context.recorder;
             recorder.add(Counter::ChecksumFailures.at(FileLabel::Vlog as usize), 1);
-            recorder.emit(Event::new(EventKind::Corruption).file(self.number.0).message(error.to_string()));
+            recorder.emit(Event::new(EventKind::Corruption).file(self.number.0).message(error.sentence()));
         }
         error
     }

@@ -18,8 +18,11 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use std::future::{Future as _, poll_fn};
 use std::io::Write as _;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -86,6 +89,7 @@ impl Connections {
         Service {
             router: TowerToHyperService::new(self.router.clone()),
             hosts: Arc::clone(&self.hosts),
+            stats: Arc::clone(&self.stats),
             line: Arc::clone(line),
             requests_max: self.limits.patience.requests,
         }
@@ -100,15 +104,24 @@ pub(super) async fn serve(listener: TcpListener, connections: Arc<Connections>) 
             continue;
         };
         if let Some(line) = connections.admit() {
-            let connections = Arc::clone(&connections);
-            tokio::spawn(async move {
-                serve_connection(stream, &line, &connections).await;
-                connections.leave(&line);
-            });
+            let place = Place { connections: Arc::clone(&connections), line };
+            tokio::spawn(async move { serve_connection(stream, &place.line, &place.connections).await });
         } else {
             connections.stats.refused(503);
             turn_away(stream);
         }
+    }
+}
+
+/// The place of a connection, which is free again however its task ends.
+struct Place {
+    connections: Arc<Connections>,
+    line: Arc<Line>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.leave(&self.line);
     }
 }
 
@@ -132,8 +145,15 @@ async fn serve_connection(stream: TcpStream, line: &Arc<Line>, connections: &Con
     let mut guard = parts.io.into_inner();
     if let Some(refusal) = line.refusal() {
         connections.stats.refused(refusal.code());
-        // As above.
-        let _ = timeout(FAREWELL, refuse(guard.stream(), refusal)).await;
+        let mut farewell = pin!(timeout(FAREWELL, refuse(guard.stream(), refusal)));
+        let mut evicted = pin!(line.evicted());
+        // As above. Who was refused holds its place no longer than others allow.
+        poll_fn(|context| {
+            let is_over =
+                farewell.as_mut().poll(context).is_ready() || evicted.as_mut().poll(context).is_ready();
+            if is_over { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
 

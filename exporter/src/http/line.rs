@@ -7,8 +7,9 @@
 //! Only a connection that is reading may be evicted: it costs its client nothing but a new one.
 
 use super::head::Refusal;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -37,6 +38,8 @@ struct State {
     since: Instant,
     requests: u32,
     end: Option<End>,
+    /// Its place was given to another.
+    is_evicted: bool,
     /// What is held until the answer is sent.
     permit: Option<Permit>,
     /// The reader, while it waits.
@@ -79,6 +82,7 @@ impl Line {
             since: Instant::now(),
             requests: 0,
             end: None,
+            is_evicted: false,
             permit: None,
             reader: None,
         };
@@ -156,6 +160,19 @@ impl Line {
         }
     }
 
+    /// Waits until its place is given to another. Nobody may be reading meanwhile.
+    pub(super) async fn evicted(&self) {
+        poll_fn(|context| {
+            let mut state = self.state();
+            if state.is_evicted {
+                return Poll::Ready(());
+            }
+            state.reader = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Since when nothing has been under way; `None` while something is.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
@@ -167,6 +184,7 @@ impl Line {
         let mut state = self.state();
         if state.phase == Phase::Reading {
             state.end.get_or_insert(End::Evicted);
+            state.is_evicted = true;
             let reader = state.reader.take();
             drop(state);
             reader.into_iter().for_each(Waker::wake);

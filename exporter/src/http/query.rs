@@ -18,6 +18,9 @@ impl BadParameter {
     }
 }
 
+/// More parameters than any path takes: each is compared with all before it.
+const PARAMETERS_MAX: usize = 32;
+
 /// The parameters of one request, decoded.
 #[derive(Debug)]
 pub(super) struct Query {
@@ -28,7 +31,7 @@ impl Query {
     /// Reads what stands after the `?`.
     ///
     /// # Errors
-    /// A [`BadParameter`] if a name comes twice, or is not UTF-8 once decoded, or is half an escape.
+    /// A [`BadParameter`] if a name comes twice, or is not UTF-8 once decoded, or is half an escape, or if there are too many.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, BadParameter> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
@@ -38,6 +41,9 @@ impl Query {
                 decoded.ok_or_else(|| BadParameter::new(name, "is not UTF-8 in percent-encoding"))?;
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(BadParameter::new(&name, "is given twice"));
+            }
+            if pairs.len() == PARAMETERS_MAX {
+                return Err(BadParameter::new(&name, "is one too many"));
             }
             pairs.push((name, value));
         }

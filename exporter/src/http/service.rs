@@ -7,6 +7,7 @@
 
 use super::answer;
 use super::line::{Line, Permit};
+use super::stats::Stats;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONNECTION, HOST};
@@ -63,6 +64,7 @@ fn is_port(text: Option<&str>) -> bool {
 pub(super) struct Service {
     pub(super) router: TowerToHyperService<Router>,
     pub(super) hosts: Arc<Hosts>,
+    pub(super) stats: Arc<Stats>,
     pub(super) line: Arc<Line>,
     pub(super) requests_max: u32,
 }
@@ -83,6 +85,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let answer = if host.is_some_and(|host| self.hosts.allow(host)) {
             Ok(hyper::service::Service::call(&self.router, request))
         } else {
+            self.stats.refused(421);
             let message = "this server goes by another name: see Exporter::allow_host";
             Err(answer::secured(answer::error(StatusCode::MISDIRECTED_REQUEST, message)))
         };

@@ -27,6 +27,20 @@ fn each_endpoint_answers_in_its_format() {
     assert!(ask(&server, "GET", "/").body.contains("/metrics.json"));
 }
 
+/// They share what was prepared, but a server shows its own series as well: a debug build panicked, and lost the connection's place.
+#[test]
+fn an_exporter_renders_beside_its_own_server() {
+    let exporter = Exporter::new(fixture::filled("orders"));
+    let text = exporter.text();
+    let server = exporter.clone().listen("127.0.0.1:0").unwrap();
+    for _ in 0..2 {
+        let served = ask(&server, "GET", "/metrics");
+        assert!(served.body.contains("db_exporter_requests_total") && served.body.len() > text.len());
+        assert_eq!(exporter.text().lines().count(), text.lines().count());
+        assert!(exporter.open_metrics().ends_with("# EOF\n"));
+    }
+}
+
 #[test]
 fn what_is_not_served_is_not_found() {
     let server = start();

@@ -97,9 +97,14 @@ fn write_custom(out: &mut impl Out, merged: &Merged<'_>, names: &BTreeSet<&str>,
     }
 }
 
-/// Whether another family has the name that a counter has without `_total`.
+/// Whether the name that a counter has without `_total` is that of another family, or of a sample that another may have.
 fn is_claimed(counter: &str, names: &BTreeSet<&str>) -> bool {
-    counter.strip_suffix("_total").is_some_and(|stem| names.contains(stem))
+    let Some(stem) = counter.strip_suffix("_total") else { return false };
+    let is_sample = |suffix: &&str| stem.strip_suffix(suffix).is_some_and(|base| names.contains(base));
+    let is_birth = |base: &str| names.contains(format!("{base}_total").as_str());
+    names.contains(stem)
+        || ["_count", "_sum", "_bucket", "_created"].iter().any(is_sample)
+        || stem.strip_suffix("_created").is_some_and(is_birth)
 }
 
 fn write_custom_series(out: &mut impl Out, database: &str, family: &CustomFamily, style: Style) {
@@ -282,5 +287,23 @@ impl<'a, O: Out, L: FnOnce() -> String> Series<'a, O, L> {
         });
         out.number(number);
         out.fixed(|text| text.push('\n'));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Python's client refuses a whole document in which a counter without `_total` has the name of another family's sample.
+    #[test]
+    fn a_counter_is_claimed_by_families_and_by_their_samples() {
+        let names =
+            BTreeSet::from(["app_x", "app_orders_total", "app_orders_created_total", "app_x_count_total"]);
+        for claimed in ["app_x_total", "app_x_count_total", "app_x_sum_total", "app_orders_created_total"] {
+            assert!(is_claimed(claimed, &names), "{claimed}");
+        }
+        for free in ["app_orders_total", "app_y_count_total", "app_x", "app_orders_count_total"] {
+            assert!(!is_claimed(free, &names), "{free}");
+        }
     }
 }

@@ -33,6 +33,8 @@ pub struct Renderer {
     style: Style,
     /// Those of the snapshots that the frame was made for; `None` at first.
     shapes: Option<Vec<Shape>>,
+    /// How many families of the exporter itself the frame has.
+    own: usize,
     frame: Frame,
 }
 
@@ -72,7 +74,7 @@ impl Renderer {
 
     /// The same, with what the exporter says of itself: always the same families and series.
     pub(crate) fn render_with(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> Arc<String> {
-        if !self.fits(snapshots) || !self.update(snapshots, own) {
+        if own.len() != self.own || !self.fits(snapshots) || !self.update(snapshots, own) {
             self.begin(snapshots, own);
         }
         Arc::clone(self.frame.text())
@@ -95,6 +97,7 @@ impl Renderer {
     fn begin(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) {
         self.frame = draft_with(snapshots, own, self.style).into_frame();
         self.shapes = Some(snapshots.iter().map(MetricsSnapshot::shape).collect());
+        self.own = own.len();
     }
 }
 

@@ -123,7 +123,7 @@ fn e8_a_newcomer_takes_the_place_of_who_has_waited_longest_for_nothing() {
     std::thread::sleep(Duration::from_millis(50));
     let begun = Instant::now();
     assert!(ask(&server, LAST).ends_with("hello"));
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert!(begun.elapsed() < Duration::from_secs(4));
     assert_eq!(rest(&mut oldest), "", "it was evicted");
     // The other one is still there.
     slow_head.write_all(b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
@@ -169,8 +169,11 @@ fn e8_three_thousand_connections_that_ask_nothing_keep_nobody_out() {
     for n in 0..3_000 {
         // Without descriptors for so many, fewer must do.
         let Ok(mut stream) = TcpStream::connect(server.local_addr()) else { break };
-        if n % 5 == 0 {
-            let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost:");
+        // Slow ones, and such as are refused and stay.
+        match n % 5 {
+            0 => drop(stream.write_all(b"GET / HTTP/1.1\r\nHost:")),
+            1 => drop(stream.write_all(b"\n")),
+            _ => {}
         }
         held.push(stream);
         if held.len() > 400 {
@@ -181,7 +184,7 @@ fn e8_three_thousand_connections_that_ask_nothing_keep_nobody_out() {
     assert!(held.len() > 300);
     let begun = Instant::now();
     assert!(ask(&server, LAST).ends_with("hello"));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
 #[test]
