@@ -105,7 +105,8 @@ fn every_writer_is_counted_with_one_sync() {
             sync();
             Ok(())
         };
-        served.lock().extend(queue.wait_durable(at(1, from), sync).unwrap().map(|round| round.writers));
+        let round = queue.wait_durable(at(1, from), sync).unwrap();
+        served.lock().extend(round.map(|round| round.writers));
     };
     let until = |what: &dyn Fn(&State) -> bool| {
         while !what(&queue.state.lock()) {
