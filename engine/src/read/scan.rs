@@ -396,7 +396,7 @@ impl Scan {
     ///
     /// # Examples
     /// ```
-    /// # fn main() -> bettong::Result<()> {
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let dir = tempfile::tempdir()?;
     /// # let db = bettong::Db::open(dir.path(), bettong::Options::default())?;
     /// db.set(b"a", b"1")?;
