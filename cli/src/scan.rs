@@ -119,7 +119,8 @@ pub(crate) fn count(args: &CountArgs, out: &mut Out) -> Result<()> {
     let range = args.range.parse(FormatArgs { format: args.format })?;
     let db = args.store.open()?;
     let mut count = 0_u64;
-    for item in db.scan(range.bounds()) {
+    let mut scan = db.scan(range.bounds());
+    while let Some(item) = scan.next_ref() {
         item?;
         count += 1;
         signal::check()?;

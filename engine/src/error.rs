@@ -165,9 +165,7 @@ impl Error {
             other => other,
         }
     }
-}
 
-impl Error {
     /// The sentence for those who look at metrics: without the key, which is none of their business.
     pub(crate) fn sentence(&self) -> String {
         match self {

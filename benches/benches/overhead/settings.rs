@@ -6,7 +6,8 @@ use bettong_benches::paths::Path;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo bench -p bettong-benches --bench overhead -- [OPTIONS]
-  --path PATH    one path only: get_memtable, get_table, get_missing, set, scan, steps or scrape
+  --path PATH    one path only: get_memtable, get_table, get_missing, set, scan, steps,
+                 steps_borrowed or scrape
   --pairs N      pairs of slices per row, over all rounds [200]
   --rounds N     how often all processes are started anew [5]
   --cpu          processor time instead of elapsed time, where others use the machine (not for scrape)

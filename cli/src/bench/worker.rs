@@ -209,7 +209,7 @@ impl<'a> Worker<'a> {
         let mut items = self.plan.db.scan((Bound::Included(start.as_slice()), Bound::Unbounded));
         for at in 0..steps {
             let expected = self.plan.number(n + at);
-            let item = items.next().ok_or_else(|| wrong(&encode(expected), "is missing in a scan"))??;
+            let item = items.next_ref().ok_or_else(|| wrong(&encode(expected), "is missing in a scan"))??;
             if decode(item.key()) != Some(expected) {
                 return Err(wrong(&encode(expected), "is not where a scan should find it"));
             }

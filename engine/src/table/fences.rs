@@ -1,5 +1,5 @@
-//! What every few blocks of a table end with, in memory: a search of the index begins here, where it meets no cache miss, and ends in the index
-//! a few entries further. (After the fence pointers of LSM trees; twelve bytes for sixteen blocks.)
+//! What every few blocks of a table end with, in memory: a search of the index begins here, in a few kilobytes, and ends in the index
+//! among a few entries. (After the fence pointers of LSM trees; twelve bytes for sixteen blocks.)
 
 use std::ops::Range;
 

@@ -12,7 +12,7 @@
 //! - `# UNIT` follows where the family's name ends in its unit; elsewhere OpenMetrics forbids it.
 //! - The labels `le` and `quantile` are canonical numbers: `1.0`, `1.023e-06`.
 //! - A counter `app_x_total` of the application's beside another family `app_x` is of type `unknown`: the format takes both
-//!   for one family otherwise.
+//!   for one family otherwise. So is `app_x_count_total`, and whatever else looks like a sample of `app_x`.
 //! - `# EOF` ends the text. Who does not find it has read a part only.
 //!
 //! What is left out, and why:

@@ -74,7 +74,7 @@ fn write_family(out: &mut impl Out, family: Family, snapshots: &[MetricsSnapshot
 fn write_custom(out: &mut impl Out, merged: &Merged<'_>, names: &BTreeSet<&str>, style: Style) {
     let first = merged.first;
     let kind = match first.kind() {
-        // OpenMetrics takes `app_x` and `app_x_total` for one family. What it knows nothing of may have any name.
+        // OpenMetrics would take it for part of another family. What it knows nothing of may have any name.
         CustomKind::Counter if style.is_open_metrics() && is_claimed(first.name(), names) => "unknown",
         kind => kind.as_str(),
     };
