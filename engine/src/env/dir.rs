@@ -288,6 +288,10 @@ impl DataFile {
         sync(&self.recorder, self.kind, || self.file.sync()).map_err(|e| self.fault("sync", e))
     }
 
+    pub(crate) fn start_write_back(&self, offset: u64, len: u64) {
+        self.file.start_write_back(offset, len);
+    }
+
     pub(crate) fn preallocate(&self, len: u64) -> Result<()> {
         self.timed(IoOperation::Write)
             .run(|| self.file.preallocate(len))

@@ -163,6 +163,13 @@ impl File for RealFile {
         self.file.sync_data()
     }
 
+    fn start_write_back(&self, offset: u64, len: u64) {
+        let (Ok(offset), Ok(len)) = (i64::try_from(offset), i64::try_from(len)) else { return };
+        // An error is none of a hint's business: what cannot be written will be told to whoever syncs.
+        // SAFETY: the descriptor is open for as long as `self` lives.
+        _ = unsafe { libc::sync_file_range(self.file.as_raw_fd(), offset, len, libc::SYNC_FILE_RANGE_WRITE) };
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }

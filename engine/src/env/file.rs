@@ -105,6 +105,9 @@ pub trait File: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// See above. After a failure the bytes may be lost for good even if a later call succeeds: never try again.
     fn sync(&self) -> io::Result<()>;
+    /// Begins to bring the bytes of a range to the device, so that a later [`File::sync`] finds little left to do. A hint: it makes
+    /// nothing durable and may do nothing.
+    fn start_write_back(&self, _offset: u64, _len: u64) {}
     /// The length in bytes.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use super::format::{self, BlockHandle, Footer};
 use super::index::IndexBuilder;
 use super::point_index::PointIndexBuilder;
 use super::properties::Properties;
+use super::thrift::Thrift;
 use crate::env::names::{FileName, FileNumber};
 use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
@@ -81,6 +82,7 @@ pub(crate) struct TableBuilder {
     properties: Properties,
     usage: UsageByFile,
     expiring: Expiring,
+    thrift: Thrift,
     /// Block bytes before and after compression.
     plain_bytes: u64,
     packed_bytes: u64,
@@ -116,6 +118,7 @@ impl TableBuilder {
             },
             usage: UsageByFile::default(),
             expiring: Expiring::default(),
+            thrift: Thrift::default(),
             plain_bytes: 0,
             packed_bytes: 0,
         })
@@ -237,14 +240,15 @@ impl TableBuilder {
         let plain = self.block.finish();
         self.plain_bytes += plain.len() as u64;
         let packed = match self.shape.compression {
-            Compression::Lz4 => {
+            Compression::Lz4 if self.thrift.tries_next() => {
                 let recorder = self.file.recorder();
                 let began = recorder.now();
                 let packed = format::compress(plain);
                 recorder.add(Counter::CompressionNanos.at(COMPRESS), recorder.nanos_since(began));
+                self.thrift.tried(packed.is_some());
                 packed
             }
-            Compression::None => None,
+            Compression::Lz4 | Compression::None => None,
         };
         let (bytes, compression) = match &packed {
             Some(packed) => (packed.as_slice(), format::LZ4),
@@ -283,6 +287,8 @@ impl TableBuilder {
 
     fn hand_over(&mut self) -> Result<()> {
         self.file.write_at(self.buffer_offset, &self.buffer)?;
+        // What is written at once by the sync at the end makes everybody else's sync wait.
+        self.file.start_write_back(self.buffer_offset, self.buffer.len() as u64);
         self.buffer_offset += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())

@@ -12,6 +12,7 @@ pub(crate) mod block;
 pub(crate) mod block_builder;
 pub(crate) mod index;
 pub(crate) mod fences;
+mod thrift;
 pub(crate) mod builder;
 pub(crate) mod reader;
 pub(crate) mod cursor;
