@@ -1,38 +1,31 @@
 //! Who flushes and compacts, and where writers wait for it.
 //!
-//! With threads: one for flushes (and for log segments made ahead), `compaction_threads` for compactions. Flushes come first
+//! With threads: one for flushes (and for log segments made ahead), one that removes files, `compaction_threads` for compactions. Flushes come first
 //! because nobody else does them; L0 comes before other levels because the picker says so. Without threads (in simulations) the caller
 //! does one job at a time, and a write that finds no room does them until there is some.
 
-use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Event, EventKind, Gauge, Histogram};
+use bettong_metrics::{Counter, Gauge, Histogram};
 
 use crate::commit::{RotationReason, rotate_now};
 use crate::compaction::pick::{pick, pick_all, pick_all_garbage};
-use crate::compaction::plan::{Plan, Reason};
 use crate::compaction::run;
 use crate::condition::{Origin, Severity};
 use crate::engine::Engine;
-use crate::env::names::{FileName, FileNumber};
 use crate::env::{Threads, spawn};
 use crate::error::{Error, Result};
-use crate::flush::{self, FlushReason};
+use crate::flush;
 use crate::key::SeqNo;
 use crate::metric::{SLOWDOWN, STOP, StallCause};
 use crate::pacer::{Pacer, WritePace};
 use crate::pressure::Pressure;
 use crate::sync::{JoinHandle, Mutex, Ordering};
 use crate::values::usage::Usage;
-use crate::work::{Trouble, WorkState};
-
-/// How long after a failure that may pass (a full disk) the work is tried again.
-const RETRY_NANOS: u64 = 250_000_000;
-/// How often an idle worker looks whether something has expired.
-const EXPIRY_LOOK_NANOS: u64 = 5_000_000_000;
+use crate::work::WorkState;
+use crate::workers::{
+    compaction_loop, flush_loop, flush_reason, forget_trouble, guarded, keep_loop, next_plan, release, settle,
+};
 
 /// The workers of one database.
 #[derive(Debug)]
@@ -59,8 +52,9 @@ impl Background {
             engine,
         };
         if background.engine.env.threads == Threads::Background {
-            let flusher = background.spawn("bettong-flush", Origin::Flush, flush_loop);
-            let mut started = flusher;
+            let mut started = background
+                .spawn("bettong-flush", Origin::Flush, flush_loop)
+                .and_then(|()| background.spawn("bettong-keep", Origin::Flush, keep_loop));
             for _ in 0..background.engine.options.compaction_threads {
                 started = started
                     .and_then(|()| background.spawn("bettong-compact", Origin::Compaction, compaction_loop));
@@ -122,7 +116,7 @@ impl Background {
         }
         if !engine.view.load().immutables.is_empty() {
             let result = flush::run(engine, flush_reason(engine));
-            engine.bury_files();
+            engine.bury_files(|| {});
             return settle(engine, Origin::Flush, result);
         }
         if engine.wants_segment() {
@@ -136,9 +130,9 @@ impl Background {
             }
             return Ok(false);
         };
-        let result = guarded(engine, || run::run(engine, &plan, |_| true)).map(|_| true);
+        let result = guarded(engine, || run::run(engine, &plan, &|_| true)).map(|_| true);
         let origin = release(engine, &plan, &result);
-        engine.bury_files();
+        engine.bury_files(|| {});
         settle(engine, origin, result)
     }
 
@@ -302,7 +296,10 @@ impl Background {
     }
 
     /// Does work that wants the tree for itself. The work asks `go_on` whether it should stop.
-    fn exclusively<T>(&self, work: impl FnOnce(&Engine, &dyn Fn(u64) -> bool) -> Result<T>) -> Result<T> {
+    fn exclusively<T>(
+        &self,
+        work: impl FnOnce(&Engine, &(dyn Fn(u64) -> bool + Sync)) -> Result<T>,
+    ) -> Result<T> {
         let engine = &*self.engine;
         {
             let mut state = engine.work.lock();
@@ -322,7 +319,7 @@ impl Background {
             state.exclusive -= 1;
             state.compacting -= 1;
         });
-        engine.bury_files();
+        engine.bury_files(|| {});
         if let Err(error) = &result
             && Severity::of(Origin::Compaction, error) == Severity::Soft
         {
@@ -345,210 +342,6 @@ fn no_way_out(engine: &Engine, state: &WorkState) -> Result<()> {
             && pick(&view.version, &engine.options, &state.busy, engine.circumstances(&view)).is_none()
     };
     if stopped && helpless() { Err(Error::ReadOnly(damage.clone())) } else { Ok(()) }
-}
-
-/// The next compaction, marked as under way.
-fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> {
-    if state.exclusive > 0 {
-        return None;
-    }
-    // The view's version, not the manifest's: nobody holds a lock on it across a sync.
-    let view = engine.view.load();
-    let mut plan = pick(&view.version, &engine.options, &state.busy, engine.circumstances(&view))?;
-    if state.compaction.blocked.is_some() && plan.reason != Reason::Garbage {
-        // Whatever failed last time, moving values must not keep merges from making room.
-        plan.collect = Arc::default();
-    }
-    state.busy.extend(plan.tables().map(|(_, table)| table.meta.number));
-    state.compacting += 1;
-    engine.set_compaction_queue(state.compacting);
-    Some(plan)
-}
-
-/// The compaction is over: its tables are free again, but for those that cannot be read. What met the outcome is returned.
-fn release<T>(engine: &Engine, plan: &Plan, result: &Result<T>) -> Origin {
-    let damaged = damaged_input(engine, plan, result);
-    engine.work.change(|state| {
-        for (_, table) in plan.tables() {
-            // A merge that met damage meets it again: it must not be tried in a loop, nor keep others from going on.
-            if !damaged.as_ref().is_some_and(|damaged| damaged.contains(&table.meta.number)) {
-                state.busy.remove(&table.meta.number);
-            }
-        }
-        state.compacting -= 1;
-        engine.set_compaction_queue(state.compacting);
-    });
-    if plan.reason == Reason::Garbage { Origin::Collection } else { Origin::Compaction }
-}
-
-/// The inputs that a merge found damaged: the one that the error names, or, if it names another file, all of them.
-fn damaged_input<T>(engine: &Engine, plan: &Plan, result: &Result<T>) -> Option<HashSet<FileNumber>> {
-    let Err(Error::Corruption { path, .. }) = result else { return None };
-    let inputs = || plan.tables().map(|(_, table)| table.meta.number);
-    let named = inputs().find(|number| engine.dir.path_of(FileName::Table(*number)) == *path);
-    Some(named.map_or_else(|| inputs().collect(), |number| HashSet::from([number])))
-}
-
-/// Why the flush that is due now is made.
-fn flush_reason(engine: &Engine) -> FlushReason {
-    if engine.manual_flush.load(Ordering::Relaxed) { FlushReason::Manual } else { FlushReason::Full }
-}
-
-fn flush_loop(engine: &Engine, pacer: &Pacer) {
-    loop {
-        let due = || !engine.view.load().immutables.is_empty() || engine.wants_segment();
-        if !wait_until(engine, Origin::Flush, |_| due()) {
-            return;
-        }
-        let result = guarded(engine, || {
-            if engine.wants_segment() {
-                engine.ready_segment()?;
-            }
-            let bytes = engine.view.load().immutables.iter().map(|memtable| memtable.payload_bytes()).sum();
-            if flush::run(engine, flush_reason(engine))? {
-                pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
-            }
-            if engine.wants_segment() {
-                engine.ready_segment()?;
-            }
-            engine.bury_files();
-            Ok(true)
-        });
-        settle(engine, Origin::Flush, result).ok();
-        engine.work.ring();
-    }
-}
-
-fn compaction_loop(engine: &Engine, pacer: &Pacer) {
-    let mut plan = None;
-    while wait_until(engine, Origin::Compaction, |state| {
-        plan = next_plan(engine, state);
-        plan.is_some()
-    }) {
-        let Some(plan) = plan.take() else { continue };
-        let mut pace = pacer.start(engine.env.clock.monotonic_nanos());
-        let result = guarded(engine, || run::run(engine, &plan, |bytes| pace.go_on(engine, bytes)));
-        let origin = release(engine, &plan, &result);
-        engine.bury_files();
-        settle(engine, origin, result.map(|_| true)).ok();
-    }
-}
-
-/// Waits for work; `false` means that the worker should leave. Work that failed is not due again before its time.
-fn wait_until(engine: &Engine, job: Origin, mut due: impl FnMut(&mut WorkState) -> bool) -> bool {
-    let mut state = engine.work.lock();
-    loop {
-        if state.closing {
-            return false;
-        }
-        let now = engine.env.clock.monotonic_nanos();
-        let trouble = trouble_of(job, &mut state);
-        let retry_at = trouble.retry_at_nanos;
-        let blocked = trouble.blocked.is_some() && now < retry_at;
-        if !blocked && !engine.gate.is_read_only() {
-            if due(&mut state) {
-                return true;
-            }
-            // Nothing is left of the work that failed, unless another thread does it.
-            let nobody_tries = job == Origin::Flush || state.compacting == 0;
-            if nobody_tries && forget_trouble(engine, job, &mut state) {
-                // Writers may wait by a pressure from before it failed, and no more work will compute it anew.
-                drop(state);
-                engine.announce();
-                engine.work.ring();
-                state = engine.work.lock();
-                continue;
-            }
-        }
-        if blocked {
-            engine.work.wait_for(&mut state, retry_at - now);
-        } else if engine.set.expiry.is_used() {
-            // Time alone makes work.
-            engine.work.wait_for(&mut state, EXPIRY_LOOK_NANOS);
-        } else {
-            engine.work.wait(&mut state);
-        }
-    }
-}
-
-/// Runs a job; a panic in it becomes an error.
-fn guarded<T>(engine: &Engine, job: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_| {
-        let panicked = std::io::Error::other("a background job panicked: please report it with its message");
-        Err(Error::ReadOnly(Arc::new(Error::io("work on", engine.dir.path(), panicked))))
-    })
-}
-
-/// Work of this origin that failed for a reason that may pass.
-fn trouble_of(origin: Origin, state: &mut WorkState) -> &mut Trouble {
-    if origin == Origin::Flush { &mut state.flush } else { &mut state.compaction }
-}
-
-/// The work that failed has succeeded, or is not due any more. A merge may collect, and a collection merges: they clear each other's
-/// faults. Says whether there was one.
-fn forget_trouble(engine: &Engine, origin: Origin, state: &mut WorkState) -> bool {
-    if trouble_of(origin, state).blocked.take().is_none() {
-        return false;
-    }
-    match origin {
-        Origin::Compaction | Origin::Collection => {
-            engine.condition.clear(Origin::Compaction);
-            engine.condition.clear(Origin::Collection);
-        }
-        _ => engine.condition.clear(origin),
-    }
-    true
-}
-
-/// Decides what the outcome of a job means for the database: go on, try again, leave damage alone, or refuse writes.
-fn settle(engine: &Engine, origin: Origin, result: Result<bool>) -> Result<bool> {
-    let error = match result {
-        Ok(done) => {
-            engine.work.change(|state| forget_trouble(engine, origin, state));
-            return Ok(done);
-        }
-        // Cancelled: the database is being closed.
-        Err(Error::Closed) => return Err(Error::Closed),
-        Err(error) => Arc::new(error),
-    };
-    let severity = engine.condition.note(origin, &error);
-    let event = Event::new(EventKind::BackgroundError).cause(origin.name()).result(severity.name());
-    engine.recorder.emit(event.message(error.sentence()));
-    match severity {
-        // A file that could not be written is written anew; nothing that was there is touched.
-        Severity::Soft | Severity::Hard => {
-            let retry_at = engine.env.clock.monotonic_nanos() + RETRY_NANOS;
-            engine.work.change(|state| {
-                let trouble = trouble_of(origin, state);
-                trouble.blocked = Some(error.clone());
-                trouble.failures += 1;
-                trouble.retry_at_nanos = retry_at;
-            });
-        }
-        // The other tables can be merged, and nothing new goes into this one: no reason to refuse writes.
-        Severity::Unrecoverable if is_confined(origin, &error) => {
-            engine.work.change(|state| state.damage = Some(error.clone()));
-            if let Error::Corruption { path, offset, what, .. } = &*error {
-                return Err(Error::corruption(path, *offset, what));
-            }
-        }
-        // A manifest in doubt, or memtables that cannot be written: only a reopening can tell what there is.
-        Severity::Fatal | Severity::Unrecoverable => {
-            engine.gate.fail(error.clone());
-            engine.work.ring();
-        }
-    }
-    Err(match Arc::try_unwrap(error) {
-        Ok(error) => error,
-        Err(shared) => Error::ReadOnly(shared),
-    })
-}
-
-/// Whether only tables are damaged, which somebody merged.
-fn is_confined(origin: Origin, error: &Error) -> bool {
-    let of_tables = matches!(origin, Origin::Compaction | Origin::Collection);
-    let is_table = |path: &Path| path.extension().is_some_and(|extension| extension == "sst");
-    of_tables && matches!(error, Error::Corruption { path, .. } if is_table(path))
 }
 
 /// A writer being held back.

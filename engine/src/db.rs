@@ -501,7 +501,7 @@ impl Inner {
         drop(engine.commit.lock());
         self.background.stop();
         let result = in_order.and_then(|()| self.leave_clean());
-        engine.bury_files();
+        engine.bury_files(|| {});
         lock.take();
         let event = Event::new(EventKind::Close);
         engine.recorder.emit(match &result {

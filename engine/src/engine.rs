@@ -275,11 +275,13 @@ impl Engine {
         sealed + whole * self.next_segment_bytes()
     }
 
-    /// Removes the files that nobody needs any more. A file that cannot be removed is tried again next time.
-    pub(crate) fn bury_files(&self) {
+    /// Removes the files that nobody needs any more, and calls `before` before each. A file that cannot be removed is tried again next time.
+    pub(crate) fn bury_files(&self, before: impl Fn()) {
+        let _turn = self.files.graveyard.turn();
         let files = self.files.graveyard.take_all();
         let shown = files.iter().any(|name| matches!(name, FileName::Value(_)));
         for name in files {
+            before();
             let bytes = self.dir.length_of(name);
             let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
             let removed = self.dir.remove(name);
@@ -299,7 +301,7 @@ impl Engine {
                 }
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(_) if self.gate.is_closed() => {}
-                Err(_) => self.files.graveyard.bury(name),
+                Err(_) => self.files.graveyard.keep(name),
             }
         }
         if shown {

@@ -32,14 +32,29 @@ pub(crate) enum FlushReason {
     Shutdown = 2,
 }
 
-/// Writes all immutable memtables of the view to one table, and lets go of them and their logs. Returns whether there
-/// were any. One flush runs at a time.
+/// Writes the oldest immutable memtable to a table, with those behind it that are no more together than one that is full, and lets go of
+/// them and their logs. Returns whether there were any. One flush runs at a time.
+///
+/// (Two that are full would make one table of L0 instead of two. But writers that wait for room would wait for both.)
 ///
 /// # Errors
 /// Of writing. The memtables stay, and with them their logs.
 pub(crate) fn run(engine: &Engine, reason: FlushReason) -> Result<bool> {
-    let memtables = engine.view.keep().immutables.clone();
+    let memtables = due(&engine.view.keep(), engine.options.memtable_bytes);
     write_all(engine, &memtables, reason)
+}
+
+/// The oldest immutable memtables, as many as take `bytes` together, but one at least; newest first.
+fn due(view: &View, bytes: usize) -> Vec<Arc<Memtable>> {
+    let mut taken = 0;
+    let fits = |memtable: &&Arc<Memtable>| {
+        let first = taken == 0;
+        taken += memtable.used_bytes().max(1);
+        first || taken <= bytes
+    };
+    let mut due: Vec<_> = view.immutables.iter().rev().take_while(fits).cloned().collect();
+    due.reverse();
+    due
 }
 
 /// Writes every memtable, the active one too: nobody writes any more.

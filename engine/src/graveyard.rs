@@ -3,20 +3,39 @@
 use std::collections::BTreeMap;
 
 use crate::env::names::FileName;
-use crate::sync::Mutex;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 
 /// Files that no version needs. Those that readers still hold are known with their sizes; the others wait to be removed by
 /// whoever passes.
 #[derive(Debug, Default)]
 pub(crate) struct Graveyard {
     waiting: Mutex<Vec<FileName>>,
+    /// Files that were ever put here.
+    burials: AtomicU64,
     held: Mutex<BTreeMap<FileName, u64>>,
+    removing: Mutex<()>,
 }
 
 impl Graveyard {
     /// Nobody holds the file: it can be removed.
     pub(crate) fn bury(&self, file: FileName) {
         self.waiting.lock().push(file);
+        self.burials.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The file could not be removed: whoever passes next tries again.
+    pub(crate) fn keep(&self, file: FileName) {
+        self.waiting.lock().push(file);
+    }
+
+    /// How many files were ever put here: whether there are new ones.
+    pub(crate) fn burials(&self) -> u64 {
+        self.burials.load(Ordering::Relaxed)
+    }
+
+    /// Held by who removes files: one who wants them gone waits for one who is at it.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.removing.lock()
     }
 
     /// The files that wait to be removed.

@@ -75,6 +75,7 @@ pub struct Options {
     pub(crate) compaction_debt_slowdown_bytes: u64,
     pub(crate) compaction_debt_stop_bytes: u64,
     pub(crate) compaction_threads: usize,
+    pub(crate) subcompactions: usize,
     pub(crate) slowdown_bytes_per_second: u64,
 }
 
@@ -111,6 +112,7 @@ impl Default for Options {
             compaction_debt_slowdown_bytes: 64 << 30,
             compaction_debt_stop_bytes: 256 << 30,
             compaction_threads: default_compaction_threads(),
+            subcompactions: 2,
             slowdown_bytes_per_second: 32 << 20,
         }
     }
@@ -226,6 +228,9 @@ setters! {
     compaction_debt_stop_bytes: u64;
     /// Threads for compaction, apart from the one for flushes. Default: cores − 1, at most 4 and at least 1.
     compaction_threads: usize;
+    /// Parts that a large compaction is split into, each but the first on a further thread while it lasts. Default 2, from 1 to 16. Larger: the merges
+    /// that writers wait for end sooner, where there are cores for them.
+    subcompactions: usize;
     /// The rate at which writes are let through when a slowdown begins; it falls towards a tenth as the stop comes nearer. Default 32 MiB/s.
     slowdown_bytes_per_second: u64;
 }
@@ -302,6 +307,7 @@ impl Options {
         range("level_base_bytes", self.level_base_bytes, 4 << 10, 1 << 44);
         range("level_fanout", self.level_fanout, 2, 100);
         range("compaction_threads", self.compaction_threads as u64, 1, 64);
+        range("subcompactions", self.subcompactions as u64, 1, 16);
         range("slowdown_bytes_per_second", self.slowdown_bytes_per_second, 1 << 10, 1 << 40);
         range("l0_compaction_tables", self.l0_compaction_tables as u64, 1, 1000);
         let amplification = self.max_space_amplification;
@@ -323,7 +329,7 @@ impl Options {
 
     /// The options as names and values, for the `OPTIONS` file and the JSON snapshot.
     pub(crate) fn describe(&self) -> Vec<(String, String)> {
-        let pairs: [(&str, &dyn fmt::Debug); 30] = [
+        let pairs: [(&str, &dyn fmt::Debug); 31] = [
             ("name", &self.name),
             ("instrumentation", &self.instrumentation),
             ("slow_threshold", &self.slow_threshold),
@@ -353,6 +359,7 @@ impl Options {
             ("compaction_debt_slowdown_bytes", &self.compaction_debt_slowdown_bytes),
             ("compaction_debt_stop_bytes", &self.compaction_debt_stop_bytes),
             ("compaction_threads", &self.compaction_threads),
+            ("subcompactions", &self.subcompactions),
             ("slowdown_bytes_per_second", &self.slowdown_bytes_per_second),
         ];
         pairs.iter().map(|(name, value)| ((*name).to_owned(), format!("{value:?}"))).collect()

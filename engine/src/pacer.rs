@@ -38,22 +38,26 @@ impl Pacer {
     /// Begins the pace of one compaction.
     pub(crate) fn start(&self, now_nanos: u64) -> CompactionPace {
         let wanted = self.bytes_per_second.load(Ordering::Relaxed).saturating_mul(COMPACTION_PER_WRITTEN);
-        CompactionPace { bytes_per_second: wanted.max(COMPACTION_LEAST), due_nanos: now_nanos }
+        CompactionPace {
+            bytes_per_second: wanted.max(COMPACTION_LEAST),
+            due_nanos: AtomicU64::new(now_nanos),
+        }
     }
 }
 
-/// The pace of one compaction.
+/// The pace of one compaction, shared by its parts.
 #[derive(Debug)]
 pub(crate) struct CompactionPace {
     bytes_per_second: u64,
-    due_nanos: u64,
+    /// When the next bytes are due. Changed under the work lock, but for what is added.
+    due_nanos: AtomicU64,
 }
 
 impl CompactionPace {
     /// Holds the compaction back if it is ahead of its pace and nothing waits for it; says whether to go on.
-    pub(crate) fn go_on(&mut self, engine: &Engine, bytes: u64) -> bool {
+    pub(crate) fn go_on(&self, engine: &Engine, bytes: u64) -> bool {
         let clock = &engine.env.clock;
-        self.due_nanos += nanos_for(bytes, self.bytes_per_second);
+        self.due_nanos.fetch_add(nanos_for(bytes, self.bytes_per_second), Ordering::Relaxed);
         let mut state = engine.work.lock();
         let began = clock.monotonic_nanos();
         loop {
@@ -61,12 +65,13 @@ impl CompactionPace {
                 return false;
             }
             let now = clock.monotonic_nanos();
-            let ahead = self.due_nanos.saturating_sub(now);
+            let due = self.due_nanos.load(Ordering::Relaxed);
+            let ahead = due.saturating_sub(now);
             let urgent = state.exclusive > 0 || is_urgent(engine);
             if ahead < SHORTEST_WAIT_NANOS || urgent {
                 // What was hurried is not paid back, nor is what was idle saved up.
-                let latest = if urgent { now } else { self.due_nanos };
-                self.due_nanos = latest.max(now.saturating_sub(SHORTEST_WAIT_NANOS));
+                let latest = if urgent { now } else { due };
+                self.due_nanos.store(latest.max(now.saturating_sub(SHORTEST_WAIT_NANOS)), Ordering::Relaxed);
                 if now > began {
                     engine.recorder.add(Counter::CompactionThrottledNanos, now - began);
                     engine.recorder.add(Counter::RateLimiterWaitNanos.at(BACKGROUND), now - began);

@@ -16,6 +16,9 @@ mod machine {
 
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 
+    /// Whether all threads are one.
+    pub(crate) const ONE_REAL_THREAD: bool = false;
+
     /// Rounds of looking before a thread goes to sleep, where it waits for no more than a few instructions of another.
     pub(crate) const SPINS: usize = 200;
 

@@ -83,6 +83,11 @@ impl Held {
         self.bytes += (key.user.len() + value.len()) as u64;
     }
 
+    pub(crate) fn add(&mut self, other: Held) {
+        self.entries += other.entries;
+        self.bytes += other.bytes;
+    }
+
     pub(crate) fn record(self, recorder: &Recorder) {
         recorder.add(Counter::SnapshotPinnedEntries, self.entries);
         recorder.add(Counter::SnapshotPinnedBytes, self.bytes);

@@ -2,36 +2,24 @@
 
 use std::sync::Arc;
 
-use bettong_metrics::{
-    Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, Recorder, RunningJob, planted,
-};
+use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, RunningJob, planted};
 
-use super::output::{Output, Written, grandparent_bytes_max};
+use super::output::{Output, grandparent_bytes_max};
+use super::part::{Counts, Merge, Merged, Progress};
 use super::plan::{Plan, Reason};
-use super::retain::{Held, Retain, Verdict};
+use super::split::split;
 use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::{Error, Result};
-use crate::iter::InternalIterator;
 use crate::job::{outcome, shown};
-use crate::key::InternalKey;
 use crate::levels::edit::VersionEdit;
-use crate::levels::level_cursor::LevelCursor;
 use crate::levels::table_file::{TableFile, TableMeta};
 use crate::levels::version::Version;
-use crate::merge::{MergeIter, Source};
 use crate::meter::Meter;
-use crate::metric::{OK, Pool, ReadOrigin, ValuePurpose, WriteOrigin};
-use crate::options::LEVELS;
-use crate::table::cursor::TableCursor;
-use crate::table::reader::ReadContext;
-use crate::values::pointer::ValuePointer;
-use crate::values::stored::Stored;
+use crate::metric::{OK, Pool};
 use crate::values::usage::Usage;
 use crate::view::View;
 
-/// How often a merge looks whether it should stop or slow down.
-const ENTRIES_BETWEEN_LOOKS: u64 = 1024;
 /// Label `result` of a compaction that was stopped.
 const CANCELLED: usize = 1;
 /// Label `result` of a compaction that failed.
@@ -42,12 +30,12 @@ const NOT_REWRITTEN: usize = 1;
 const GC_FAILED: usize = 2;
 const GC_CANCELLED: usize = 3;
 
-/// Merges the plan's tables and installs the result; returns the values that were moved. `pace` is told how many bytes were written since it was last
-/// called, and may hold the merge back; it says whether to go on.
+/// Merges the plan's tables and installs the result; returns the values that were moved. `pace` is told, by each thread that merges, how many
+/// bytes it has written since it last said so, and may hold it back; it says whether to go on.
 ///
 /// # Errors
 /// Of reading or writing. The tree is as it was, unless [`Error::ReadOnly`] says that the manifest is in doubt.
-pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -> Result<Usage> {
+pub(crate) fn run(engine: &Engine, plan: &Plan, pace: &(dyn Fn(u64) -> bool + Sync)) -> Result<Usage> {
     let recorder = &engine.recorder;
     let meter = Meter::start(recorder, &engine.env, Pool::Compaction);
     recorder.shift(Gauge::CompactionsRunning, 1.0);
@@ -56,12 +44,12 @@ pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -
     recorder.shift(Gauge::VlogGcRunning, collecting);
     let moved = plan.trivial_move(grandparent_bytes_max(engine));
     let job = recorder.job(to_show(plan, if moved.is_some() { JobKind::Move } else { JobKind::Compaction }));
-    let mut values_moved = Usage::default();
+    let (mut values_moved, mut cpu_nanos) = (Usage::default(), 0);
     let result = match moved {
         Some((level, table)) => move_table(engine, plan, level, table),
-        None => merge(engine, plan, &job, pace).map(|(report, moved)| {
-            values_moved = moved;
-            report
+        None => merge(engine, plan, &job, pace).map(|done| {
+            (values_moved, cpu_nanos) = (done.moved, done.cpu_nanos_elsewhere);
+            done.report
         }),
     };
     timer.stop();
@@ -77,9 +65,10 @@ pub(crate) fn run(engine: &Engine, plan: &Plan, pace: impl FnMut(u64) -> bool) -
     recorder.add(Counter::CompactionOperations.at2(plan.reason as usize, label), 1);
     recorder.add(Counter::LevelCompactions.at(plan.output_level), u64::from(result.is_ok()));
     let cost = meter.cost();
-    recorder.add(Counter::CompactionCpuNanos, cost.cpu_nanos);
+    cpu_nanos += cost.cpu_nanos;
+    recorder.add(Counter::CompactionCpuNanos, cpu_nanos);
     recorder.add(Counter::LevelCompactionNanos.at(plan.output_level), cost.wall_nanos);
-    recorder.add(Counter::LevelCompactionCpuNanos.at(plan.output_level), cost.cpu_nanos);
+    recorder.add(Counter::LevelCompactionCpuNanos.at(plan.output_level), cpu_nanos);
     if result.is_ok() {
         recorder.set(Gauge::CompactionLastSuccess, engine.env.unix_time().as_secs_f64());
     }
@@ -137,64 +126,59 @@ fn move_table(engine: &Engine, plan: &Plan, level: usize, table: &TableFile) -> 
     Ok(JobReport { outputs: shown(plan.output_level, [&table.meta]), ..JobReport::default() })
 }
 
+/// What a merge came to.
+struct Done {
+    report: JobReport,
+    moved: Usage,
+    /// Processor time of the parts that other threads merged.
+    cpu_nanos_elsewhere: u64,
+}
+
 fn merge(
     engine: &Engine,
     plan: &Plan,
     job: &RunningJob,
-    mut pace: impl FnMut(u64) -> bool,
-) -> Result<(JobReport, Usage)> {
+    pace: &(dyn Fn(u64) -> bool + Sync),
+) -> Result<Done> {
     // Taken before the first entry is read: whoever takes a snapshot later sees only what is the newest here.
     let horizons = engine.snapshots.horizons(engine.publisher.cell(), &engine.set.expiry);
     let version = engine.set.version();
-    let mut below = Below::new(&version, plan.output_level);
-    let mut retain = Retain::new(horizons);
-    let mut output = Output::new(engine, plan.output_level, WriteOrigin::Compaction, &plan.grandparents);
-    output.set_in_place(plan);
-    let mut counts = Counts::default();
-    let mut source = MergeIter::new(sources(plan)?);
-    source.seek_to_first()?;
-    let mut paced = 0;
-    while let Some((key, value)) = source.current() {
-        counts.read += 1;
-        counts.read_bytes += (key.user.len() + value.len()) as u64;
-        let (seen, stored) = retain.as_seen(key, value);
-        counts.expired += u64::from(seen != key);
-        let pointer = Stored::pointer(key.trailer.kind(), value).filter(|p| plan.collect.contains(&p.file));
-        let verdict = retain.judge(seen, |user| below.has_nothing_of(user));
-        let verdict = match verdict {
-            // What Badger's collection did (#2286): a value that nobody sees any more is moved all the same, and comes back when
-            // what hid it is gone.
-            Verdict::Shadowed if planted("gc_resurrects") && pointer.is_some() => Verdict::Keep,
-            verdict => verdict,
-        };
-        match verdict {
-            Verdict::Keep | Verdict::Held => {
-                if verdict == Verdict::Held {
-                    counts.held.count(seen, stored);
-                }
-                paced += (seen.user.len() + stored.len()) as u64;
-                counts.kept += 1;
-                paced += match pointer.filter(|_| seen == key) {
-                    Some(pointer) => {
-                        collect(&version, &mut output, (key, value), pointer, &mut counts, &engine.recorder)?
-                    }
-                    None => output.add(seen, stored).map(|()| 0)?,
-                };
-            }
-            Verdict::Shadowed => counts.shadowed += 1,
-            Verdict::Spent => counts.spent += 1,
+    let merge = Merge { engine, plan, version: &version, horizons, job, pace, progress: Progress::default() };
+    let ranges = split(plan, &engine.options);
+    let merged = engine.env.side_by_side("bettong-part", ranges.len(), |at, here| {
+        let meter = (!here).then(|| Meter::start(&engine.recorder, &engine.env, Pool::Compaction));
+        let part = ranges.get(at).map_or(Err(Error::Closed), |range| merge.part(range));
+        (part, meter.map_or(0, |meter| meter.cost().cpu_nanos))
+    });
+    let cpu_nanos_elsewhere = merged.iter().map(|(_, nanos)| nanos).sum();
+    let parts = all(merged.into_iter().map(|(part, _)| part))?;
+    let (report, moved) = install(engine, plan, parts)?;
+    Ok(Done { report, moved, cpu_nanos_elsewhere })
+}
+
+/// All parts, or why there are not all of them: a part that was stopped says less than the one that failed.
+fn all<'a>(parts: impl Iterator<Item = Result<Merged<'a>>>) -> Result<Vec<Merged<'a>>> {
+    let (mut merged, mut failure) = (Vec::new(), None);
+    for part in parts {
+        match part {
+            Ok(part) => merged.push(part),
+            Err(error) if matches!(failure, None | Some(Error::Closed)) => failure = Some(error),
+            Err(_) => {}
         }
-        counts.discarded += u64::from(pointer.is_some() && !matches!(verdict, Verdict::Keep | Verdict::Held));
-        if counts.read % ENTRIES_BETWEEN_LOOKS == 0 {
-            job.set_bytes_done(counts.read_bytes);
-            if !pace(std::mem::take(&mut paced)) {
-                return Err(Error::Closed);
-            }
-        }
-        source.next()?;
     }
-    job.set_bytes_done(counts.read_bytes);
-    let Written { tables, values } = output.finish()?;
+    failure.map_or(Ok(merged), Err)
+}
+
+/// Puts the tables that were written into the place of those that were read.
+fn install(engine: &Engine, plan: &Plan, parts: Vec<Merged<'_>>) -> Result<(JobReport, Usage)> {
+    let (mut tables, mut values, mut counts) = (Vec::new(), Vec::new(), Counts::default());
+    let mut outputs = Vec::new();
+    for Merged { output, written, counts: part } in parts {
+        tables.extend(written.tables);
+        values.extend(written.values);
+        counts.add(&part);
+        outputs.push(output);
+    }
     let edit = VersionEdit {
         removed_tables: plan.tables().map(|(level, table)| (level, table.meta.number)).collect(),
         added_tables: tables.iter().map(|meta| (plan.output_level, meta.clone())).collect(),
@@ -208,98 +192,18 @@ fn merge(
         engine.dir.sync()?;
     }
     // In doubt, the files stay: a later open finds out whether the manifest names them.
-    output.adopt();
+    outputs.iter_mut().for_each(Output::adopt);
     let installed = engine.install(edit, &[], with_version);
     if matches!(installed, Err(Error::NoSpace { .. })) {
-        output.disown();
+        outputs.iter_mut().for_each(Output::disown);
     }
     installed?;
     count(engine, plan, &tables, &counts);
     Ok((report(plan, &tables, &counts), counts.moved))
 }
 
-/// Moves the value of an entry that is kept out of a file that is being collected; returns the bytes that were moved.
-///
-/// A value that cannot be read stays where it is, and its pointer with it: whoever asks for it gets the error, and everybody
-/// else is none the worse.
-fn collect(
-    version: &Version,
-    output: &mut Output<'_>,
-    (key, stored): (InternalKey<'_>, &[u8]),
-    pointer: ValuePointer,
-    counts: &mut Counts,
-    recorder: &Recorder,
-) -> Result<u64> {
-    let Some(file) = version.value_file(pointer) else {
-        return output.add(key, stored).map(|()| 0);
-    };
-    let Ok(value) = file.read(pointer, key.user, ValuePurpose::Collection, recorder) else {
-        return output.add(key, stored).map(|()| 0);
-    };
-    let moved = output.move_value(key, stored, &value)?;
-    counts.moved.add(Usage { entries: 1, bytes: u64::from(pointer.len) });
-    output.add(key, &moved).map(|()| u64::from(pointer.len))
-}
-
 fn with_version(view: &View, version: &Arc<Version>) -> View {
     View { version: version.clone(), ..view.clone() }
-}
-
-/// A cursor for each sorted run of the plan.
-fn sources(plan: &Plan) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    for (level, tables) in &plan.inputs {
-        let context = ReadContext { level: *level, origin: ReadOrigin::Compaction };
-        if *level == 0 {
-            for table in tables {
-                sources.push(Source::Table(TableCursor::new(table.reader()?.clone(), context)));
-            }
-        } else {
-            sources.push(Source::Level(LevelCursor::new(tables.as_slice().into(), context)));
-        }
-    }
-    Ok(sources)
-}
-
-/// The levels below the output, asked for ascending keys.
-struct Below<'a> {
-    version: &'a Version,
-    first: usize,
-    at: [usize; LEVELS],
-}
-
-impl<'a> Below<'a> {
-    fn new(version: &'a Version, output_level: usize) -> Below<'a> {
-        Below { version, first: output_level + 1, at: [0; LEVELS] }
-    }
-
-    fn has_nothing_of(&mut self, user: &[u8]) -> bool {
-        let levels = self.version.levels.iter().zip(&mut self.at).skip(self.first);
-        for (level, at) in levels {
-            while level.tables.get(*at).is_some_and(|table| table.meta.largest.as_slice() < user) {
-                *at += 1;
-            }
-            if level.tables.get(*at).is_some_and(|table| table.meta.covers(user)) {
-                return false;
-            }
-        }
-        true
-    }
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    read: u64,
-    /// Bytes of the keys and values read.
-    read_bytes: u64,
-    kept: u64,
-    shadowed: u64,
-    spent: u64,
-    expired: u64,
-    held: Held,
-    /// Values that were moved out of files being collected, and pointers into them that were dropped.
-    moved: Usage,
-    discarded: u64,
 }
 
 fn report(plan: &Plan, tables: &[TableMeta], counts: &Counts) -> JobReport {

@@ -11,7 +11,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bettong_metrics::planted;
@@ -243,4 +243,29 @@ impl Clock for RealClock {
 /// Starts a named thread.
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     Builder::new().name(name.to_owned()).spawn(body)
+}
+
+/// Does jobs `0..count` at the same time on threads of their own and the calling one, and returns what they came to. A job is told
+/// whether it is done by the caller. Where no thread can be started the caller does more of them; the panic of a job is the caller's.
+pub(super) fn side_by_side<T: Send>(
+    name: &str,
+    count: usize,
+    job: impl Fn(usize, bool) -> T + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let work = |here: bool| {
+        let jobs = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        jobs.take_while(|at| *at < count).map(|at| (at, job(at, here))).collect::<Vec<_>>()
+    };
+    let mut done = std::thread::scope(|scope| {
+        let start = |_| std::thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, || work(false));
+        let helpers: Vec<_> = (1..count).map_while(|at| start(at).ok()).collect();
+        let mut done = work(true);
+        for helper in helpers {
+            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, done)| done).collect()
 }

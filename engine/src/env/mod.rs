@@ -18,6 +18,8 @@ pub(crate) use disk::spawn;
 use file::FileSystem;
 pub(crate) use part::Part;
 
+use crate::sync::ONE_REAL_THREAD;
+
 /// Reads the time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Nanoseconds since an arbitrary start; never goes back.
@@ -68,6 +70,20 @@ impl Env {
     pub fn with_threads(mut self, threads: Threads) -> Env {
         self.threads = threads;
         self
+    }
+
+    /// Does jobs `0..count`, at the same time where work has threads, and returns what they came to, in order. A job is told whether
+    /// the caller's thread does it.
+    pub(crate) fn side_by_side<T: Send>(
+        &self,
+        name: &str,
+        count: usize,
+        job: impl Fn(usize, bool) -> T + Sync,
+    ) -> Vec<T> {
+        if count < 2 || self.threads == Threads::Inline || ONE_REAL_THREAD {
+            return (0..count).map(|at| job(at, true)).collect();
+        }
+        disk::side_by_side(name, count, job)
     }
 
     pub(crate) fn unix_time(&self) -> Duration {

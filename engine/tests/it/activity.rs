@@ -9,7 +9,7 @@ use bettong_metrics::{
     Counter, Event, EventKind, Gauge, HolderKind, Job, JobKind, JobResult, Registry, Severity,
 };
 
-use crate::support::{sim_db, small_options};
+use crate::support::{contents, sim_db, small_options};
 
 fn kinds(registry: &Registry) -> Vec<EventKind> {
     registry.events().iter().map(|event| event.kind).collect()
@@ -85,6 +85,25 @@ fn a_compaction_tells_why_of_what_and_into_what() {
     let deleted: Vec<_> =
         registry.events().into_iter().filter(|event| event.kind == EventKind::TableDeleted).collect();
     assert!(inputs.iter().all(|number| deleted.iter().any(|event| event.file == Some(*number))));
+}
+
+/// Two full memtables went into one table once, and writers that waited for room waited for both.
+#[test]
+fn full_memtables_are_flushed_one_by_one_and_small_ones_together() {
+    let options = small_options().max_immutable_memtables(4);
+    let db = sim_db(&SimDisk::new(6), options).unwrap();
+    let registry = db.metrics();
+    let waiting = || registry.snapshot().gauge(Gauge::ImmutableMemtables.at(0)) as u64;
+    let mut n = 0_u32;
+    while waiting() < 2 {
+        db.set(n.to_be_bytes(), [1; 100]).unwrap();
+        n += 1;
+    }
+    assert!(db.step().unwrap() && waiting() == 1);
+    assert!(db.step().unwrap() && waiting() == 0);
+    let flushes = || registry.jobs().recent.into_iter().filter(|job| job.kind() == JobKind::Flush);
+    assert!(flushes().all(|job| job.plan().memtables == 1));
+    assert_eq!(contents(&db).len(), n as usize);
 }
 
 #[test]

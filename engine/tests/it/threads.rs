@@ -191,6 +191,60 @@ fn flushes_and_large_batches_beside_writers_lose_nothing() {
     }
 }
 
+/// What is merged in parts is what is merged in one piece: newest versions, what snapshots see, and nothing that was deleted.
+#[test]
+fn a_compaction_in_parts_comes_to_the_same() {
+    let fill = |parts: usize| {
+        let (dir, db) = open(small_options().subcompactions(parts).l0_compaction_tables(2));
+        let mut snapshot = None;
+        for round in 0..6_u8 {
+            for n in (0..3_000_u32).filter(|n| n % 7 != u32::from(round)) {
+                match n % 11 {
+                    0 if round > 2 => db.delete(n.to_be_bytes()).unwrap(),
+                    _ => db.set(n.to_be_bytes(), [round; 40]).unwrap(),
+                }
+            }
+            if round == 2 {
+                snapshot = Some(db.snapshot());
+            }
+        }
+        db.compact(..).unwrap();
+        let report = db.verify().unwrap();
+        assert!(report.is_sound(), "{parts} parts: {:?}", report.faults);
+        let items = snapshot.unwrap();
+        let items = items.scan(..).map(|item| item.unwrap().key().to_vec()).collect::<Vec<_>>();
+        let found = (crate::support::contents(&db), items);
+        db.close().unwrap();
+        drop(dir);
+        found
+    };
+    let whole = fill(1);
+    assert!(whole.0.len() > 2_000 && whole.1.len() > whole.0.len());
+    for parts in [2, 5, 16] {
+        assert!(fill(parts) == whole, "{parts} parts");
+    }
+}
+
+/// Files of merged tables were removed by the flusher while writers waited for it. Now there is somebody for that.
+#[test]
+fn files_that_nobody_needs_are_removed_though_nobody_writes() {
+    let (dir, db) = open(small_options().l0_compaction_tables(2));
+    for n in 0..5_000_u32 {
+        db.set((n % 1_000).to_be_bytes(), [7; 64]).unwrap();
+    }
+    db.flush().unwrap();
+    let tables = || db.stats().levels.iter().map(|level| level.tables).sum::<u64>();
+    let files = || {
+        let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".sst")).count() as u64
+    };
+    let began = std::time::Instant::now();
+    while files() != tables() {
+        assert!(began.elapsed().as_secs() < 60, "{} files for {} tables", files(), tables());
+        std::thread::yield_now();
+    }
+}
+
 /// F41: collections at the same time, by callers and by the engine, neither do anything twice nor wait for each other for ever.
 #[test]
 fn f41_collections_at_the_same_time_do_no_harm() {
