@@ -25,6 +25,7 @@ use crate::levels::edit::{CleanClose, VersionEdit};
 use crate::log::segment::LogPosition;
 use crate::metric::StallCause;
 use crate::options::{Durability, Options, WriteOptions};
+use crate::probe::EngineProbe;
 use crate::read;
 use crate::read::point::ReadPoint;
 use crate::read::range::ScanRange;
@@ -106,6 +107,7 @@ impl Db {
                 .watch(move || watched.upgrade().into_iter().for_each(|engine| engine.set_memory_gauges()));
         }
         let background = Background::start(engine.clone())?;
+        registry.set_probe(Arc::new(EngineProbe::new(&engine)));
         announce_open(&engine, &opened.report);
         let lock = Mutex::new(Some(opened.lock));
         Ok(Db { inner: Arc::new(Inner { engine, background, report: opened.report, lock }) })
@@ -497,6 +499,7 @@ impl Inner {
         if !engine.gate.close() {
             return Ok(());
         }
+        engine.registry.close_probe();
         // Whoever got through the gate before is done with the log when the lock is free.
         drop(engine.commit.lock());
         self.background.stop();

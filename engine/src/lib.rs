@@ -90,6 +90,7 @@ mod background;
 mod garbage;
 mod stats;
 mod verify;
+mod probe;
 pub mod repair;
 mod db;
 #[cfg(any(fuzzing, test))]

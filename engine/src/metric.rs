@@ -189,6 +189,18 @@ pub(crate) enum StallCause {
     ValueGarbage = 3,
 }
 
+impl StallCause {
+    /// The label.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            StallCause::L0Tables => "l0_files",
+            StallCause::Memtables => "memtables",
+            StallCause::CompactionDebt => "compaction_debt",
+            StallCause::ValueGarbage => "vlog_gc",
+        }
+    }
+}
+
 /// Label `condition` of write stalls.
 pub(crate) const SLOWDOWN: usize = 0;
 /// Label `condition` of write stalls.

@@ -33,6 +33,7 @@
 //! | `lease` | which shard the running thread writes |
 //! | [`custom`] | the metrics of the embedding application |
 //! | [`published`] | the state of the tree, as the engine last announced it |
+//! | [`probe`] | how a database is tried out |
 //! | [`activity`] | jobs, holders, slow operations and events at one moment |
 //! | [`snapshot`] | all values at one moment, and differences between two moments |
 //! | [`shape`] | which series a snapshot has |
@@ -85,6 +86,7 @@ mod shard;
 mod lease;
 pub mod custom;
 pub mod published;
+pub mod probe;
 pub mod activity;
 pub mod snapshot;
 pub mod shape;
@@ -113,6 +115,7 @@ pub use instrumentation::{Instrumentation, UnknownLevel};
 pub use jobs::{Job, JobKind, JobPlan, JobReport, JobResult, JobTable, JobTables, Jobs};
 #[doc(hidden)]
 pub use plant::planted;
+pub use probe::{DiskRoom, Probe, ProbeFault};
 pub use published::{LevelState, PublishedState, TableState, ValueFileStanding, ValueFileState};
 pub use recorder::{
     Begun, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,

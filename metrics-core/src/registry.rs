@@ -19,14 +19,15 @@ use crate::instrumentation::Instrumentation;
 use crate::io::IoTable;
 use crate::jobs::{JobBoard, Jobs};
 use crate::lease::Pool;
+use crate::probe::{self, Probe};
 use crate::published::PublishedState;
 use crate::ring::Ring;
 use crate::slow::SlowOperation;
 use crate::trace::Traced;
 use arc_swap::ArcSwap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// From how long on an operation counts as slow, unless it is set.
@@ -51,6 +52,8 @@ pub struct Registry {
     /// The histograms that live once per database.
     histograms: [LazyHistogram; Histogram::SHARED_CELLS],
     published: ArcSwap<PublishedState>,
+    /// Locked to take it out or to put it in, never while it is asked.
+    probe: Mutex<Option<Arc<dyn Probe>>>,
     slow: Ring<SlowOperation>,
     events: EventLog,
     jobs: JobBoard,
@@ -82,6 +85,7 @@ impl Registry {
             gauges: [const { AtomicU64::new(0) }; Gauge::CELLS],
             histograms: std::array::from_fn(|_| LazyHistogram::default()),
             published: ArcSwap::default(),
+            probe: Mutex::new(None),
             slow: Ring::with_places(SLOW_OPERATIONS),
             events: EventLog::default(),
             jobs: JobBoard::default(),
@@ -261,6 +265,29 @@ impl Registry {
     /// The state of the tree as announced last; empty before the first announcement.
     pub fn published(&self) -> Arc<PublishedState> {
         self.published.load_full()
+    }
+
+    /// Registers what tries the database out. It takes the place of an earlier one.
+    ///
+    /// The registry may live longer than the database: a probe must not keep anything of it alive.
+    pub fn set_probe(&self, probe: Arc<dyn Probe>) {
+        self.replace_probe(probe);
+    }
+
+    /// The database is closed: its probe is let go, and whoever asks is told [`ProbeFault::Closed`](crate::ProbeFault::Closed).
+    pub fn close_probe(&self) {
+        self.replace_probe(Arc::new(probe::Closed));
+    }
+
+    /// What tries the database out; `None` before it is open.
+    pub fn probe(&self) -> Option<Arc<dyn Probe>> {
+        self.probe.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace_probe(&self, probe: Arc<dyn Probe>) {
+        let before = self.probe.lock().unwrap_or_else(PoisonError::into_inner).replace(probe);
+        // Not under the lock: what its end does is not known here.
+        drop(before);
     }
 
     /// The database's clock.

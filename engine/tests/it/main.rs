@@ -24,6 +24,7 @@ mod linearizability;
 mod locking;
 mod metrics;
 mod model;
+mod probe;
 mod simulation;
 mod sweeps;
 mod threads;
