@@ -8,6 +8,8 @@ use std::sync::Arc;
 #[cfg(feature = "http")]
 use crate::error::Result;
 #[cfg(feature = "http")]
+use crate::health::HealthMonitor;
+#[cfg(feature = "http")]
 use crate::http::{self, Hosts, Server, Settings, Stats};
 #[cfg(feature = "http")]
 use crate::secret::Secret;
@@ -29,6 +31,7 @@ struct Serving {
     hosts: Hosts,
     token: Option<Secret>,
     stats: Arc<Stats>,
+    monitor: HealthMonitor,
 }
 
 impl Exporter {
@@ -132,6 +135,29 @@ impl Exporter {
         self
     }
 
+    /// What is checked for `/health`, and how often, in place of the checks that are built in with their usual limits.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> bettong_exporter::Result<()> {
+    /// use bettong_exporter::Exporter;
+    /// use bettong_exporter::health::HealthMonitor;
+    /// use std::time::Duration;
+    ///
+    /// let registry = bettong_metrics::Registry::new("orders");
+    /// let monitor = HealthMonitor::new().interval(Duration::from_secs(20)).memory_limit(1 << 30);
+    /// let server = Exporter::new(registry).health(monitor).listen("127.0.0.1:0")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn health(mut self, monitor: HealthMonitor) -> Self {
+        self.serving.monitor = monitor;
+        self.sources.forget();
+        self
+    }
+
     /// Serves the metrics on a thread of its own until the server is stopped or dropped. `address` is a host and a
     /// port, as in `127.0.0.1:9464`; port 0 takes a free one, which [`Server::local_addr`] tells.
     ///
@@ -176,11 +202,20 @@ impl Exporter {
         Server::start(listeners, self.router(), hosts, stats)
     }
 
-    /// The routes, for an application with an axum server of its own. The limits on connections, headers and names of the
+    /// The routes, for an application with an axum server of its own. Health checks begin to run when this is called, on a thread of
+    /// their own, and end when the router and its clones are dropped. The limits on connections, headers and names of the
     /// server are then the application's. Its runtime must have timers.
     #[cfg(feature = "http")]
     pub fn router(&self) -> axum::Router {
-        let Serving { native_histograms, hosts, token, stats, .. } = self.serving.clone();
-        http::router(Settings { sources: self.sources.clone(), native_histograms, hosts, token, stats })
+        let Serving { native_histograms, hosts, token, stats, monitor, .. } = self.serving.clone();
+        let health = Arc::new(monitor.start(self.sources.registries()));
+        http::router(Settings {
+            sources: self.sources.clone(),
+            native_histograms,
+            hosts,
+            token,
+            stats,
+            health,
+        })
     }
 }

@@ -11,6 +11,7 @@
 //! | [`error`] | what can go wrong when a server is started |
 //! | `secret` | words that are never shown |
 //! | [`formats`] | snapshots as text, as protobuf, as JSON |
+//! | [`health`] | checks on a timer, and what they found |
 //! | `sources` | the registries that are shown together |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
 //! | [`exporter`] | the handle an application holds |
@@ -36,6 +37,7 @@ pub mod error;
 #[cfg(feature = "http")]
 mod secret;
 pub mod formats;
+pub mod health;
 mod sources;
 #[cfg(feature = "http")]
 mod http;

@@ -35,6 +35,11 @@ impl Sources {
 
     pub(crate) fn set_profile(&mut self, profile: Profile) {
         self.profile = profile;
+        self.forget();
+    }
+
+    /// Gives up what was prepared: other series will be shown with those of the registries.
+    pub(crate) fn forget(&mut self) {
         self.idle = Arc::default();
     }
 

@@ -21,6 +21,8 @@
 //! - `min`, `max` and `quantiles` are absent while nothing was observed. `relative_error` bounds the quantiles' values.
 //! - `sampled` says that some observations stand for several. `rank_error` is how far the rank of a quantile can be off
 //!   then, as a share of the observations, with 95 % confidence: 0 where every one was taken, absent where it is not known.
+//! - `health` has the metrics of the health checks, as a server shows them; without one it is absent. If there are several databases it stands
+//!   beside the list of them.
 //! - Values are in `unit`; times are Unix seconds. Key prefixes are in hexadecimal.
 //! - The families of the embedding application follow the others, sorted by name. Those of `"type":"summary"` look like
 //!   histograms.
@@ -32,6 +34,7 @@
 
 use super::activity::ActivityDocument;
 use super::labels::Pairs;
+use super::own::{OwnFamily, OwnValue};
 use super::scaled;
 use bettong_metrics::histogram::RELATIVE_ERROR;
 use bettong_metrics::{
@@ -84,11 +87,19 @@ pub fn render(snapshot: &MetricsSnapshot) -> String {
 /// The snapshots of several databases as one JSON text: `{"schema_version":1,"databases":[…]}` with the document of
 /// [`render`] for each. A single snapshot is rendered as by [`render`].
 pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
+    render_with(snapshots, &[])
+}
+
+/// The same, with the metrics of health.
+pub(crate) fn render_with(snapshots: &[MetricsSnapshot], health: &[OwnFamily]) -> String {
+    let now = snapshots.iter().map(|snapshot| snapshot.window().end).fold(0.0, f64::max);
+    let health = health.iter().flat_map(|family| Metric::own(family, now)).collect();
     match snapshots {
-        [snapshot] => render(snapshot),
+        [snapshot] => to_text(&Document { health, ..Document::new(snapshot) }),
         _ => to_text(&Collection {
             schema_version: SCHEMA_VERSION,
             databases: snapshots.iter().map(Document::new).collect(),
+            health,
         }),
     }
 }
@@ -154,6 +165,8 @@ fn to_text(document: &impl Serialize) -> String {
 struct Collection<'a> {
     schema_version: u32,
     databases: Vec<Document<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    health: Vec<Metric<'a>>,
 }
 
 #[derive(Serialize)]
@@ -170,6 +183,8 @@ struct Document<'a> {
     recovery: &'a [(String, String)],
     #[serde(flatten)]
     activity: ActivityDocument<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    health: Vec<Metric<'a>>,
 }
 
 #[derive(Serialize)]
@@ -311,6 +326,7 @@ impl<'a> Document<'a> {
             options: &published.options,
             recovery: &published.recovery,
             activity: ActivityDocument::new(snapshot.activity()),
+            health: Vec::new(),
         }
     }
 }
@@ -326,6 +342,26 @@ impl<'a> Metric<'a> {
             labels: Pairs::of(series),
             value: Measured::custom(series.value(), family.unit()),
             timestamp,
+        })
+    }
+
+    /// The series of a family of the exporter's own that are plain numbers.
+    fn own(family: &'a OwnFamily, timestamp: f64) -> impl Iterator<Item = Self> {
+        family.series.iter().filter_map(move |series| {
+            let value = match series.value {
+                OwnValue::Counter(raw) => Number::in_unit(raw, family.unit),
+                OwnValue::Gauge(value) => Number::Fraction(value),
+                OwnValue::Histogram(_) => return None,
+            };
+            Some(Self {
+                name: family.name,
+                r#type: family.kind.as_str(),
+                unit: family.unit.as_str(),
+                help: family.help,
+                labels: Pairs::Own(&series.labels),
+                value: Measured::Number { value },
+                timestamp,
+            })
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use bettong_metrics::{CustomSeries, Labels};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 
 /// The labels of one series, without the label `db`.
 #[derive(Clone, Copy)]
@@ -10,6 +11,8 @@ pub(super) enum Pairs<'a> {
     Catalogue(Labels<'a>),
     /// Of a family of the embedding application.
     Custom(&'a [(String, String)]),
+    /// Of a family of the exporter's own.
+    Own(&'a [(&'static str, Cow<'static, str>)]),
 }
 
 impl<'a> Pairs<'a> {
@@ -20,12 +23,14 @@ impl<'a> Pairs<'a> {
 
     /// Name and value of each label, in the order in which they are shown.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + '_ {
-        let (catalogue, custom) = match self {
-            Self::Catalogue(labels) => (Some(labels.iter()), &[][..]),
-            Self::Custom(pairs) => (None, *pairs),
+        let (catalogue, custom, own) = match self {
+            Self::Catalogue(labels) => (Some(labels.iter()), &[][..], &[][..]),
+            Self::Custom(pairs) => (None, *pairs, &[][..]),
+            Self::Own(pairs) => (None, &[][..], *pairs),
         };
         let custom = custom.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        catalogue.into_iter().flatten().chain(custom)
+        let own = own.iter().map(|(name, value)| (*name, &**value));
+        catalogue.into_iter().flatten().chain(custom).chain(own)
     }
 }
 

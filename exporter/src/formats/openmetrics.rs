@@ -57,3 +57,8 @@ pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
 pub fn render_profile(snapshots: &[MetricsSnapshot], profile: Profile) -> String {
     draft(snapshots, Style { dialect: Dialect::OpenMetrics, profile })
 }
+
+/// What the exporter says of itself, and nothing else.
+pub(crate) fn render_own(own: &[super::own::OwnFamily]) -> String {
+    super::exposition::draft_own(own, Style { dialect: Dialect::OpenMetrics, profile: Profile::Standard })
+}

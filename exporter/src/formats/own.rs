@@ -1,10 +1,11 @@
 //! What the exporter says of itself: families without the label `db`, since they belong to no database.
 //!
-//! Their series are as many as endpoints and status codes, whatever is asked (E23).
+//! Their series are as many as endpoints, status codes and health checks, whatever is asked (E23).
 
 #![cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what is served counts itself"))]
 
 use bettong_metrics::{Kind, Unit};
+use std::borrow::Cow;
 
 /// One family of the exporter's own.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct OwnFamily {
 /// One series of it.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnSeries {
-    pub(crate) labels: Vec<(&'static str, &'static str)>,
+    pub(crate) labels: Vec<(&'static str, Cow<'static, str>)>,
     pub(crate) value: OwnValue,
 }
 

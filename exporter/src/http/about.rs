@@ -21,10 +21,10 @@ pub(super) fn info(app: &App, registries: &[Arc<Registry>]) -> Value {
         "num_cpu": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
         "pid": std::process::id(),
         "started": app.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
-        "databases": snapshots.iter().map(|snapshot| json!({
+        "databases": snapshots.iter().zip(registries).map(|(snapshot, registry)| json!({
             "database": snapshot.database(),
             "uptime_seconds": snapshot.gauge(Gauge::UptimeSeconds),
-            "ready": is_ready(snapshot),
+            "ready": is_ready(registry),
             "series": budget::series(std::slice::from_ref(snapshot), profile),
         })).collect::<Vec<_>>(),
         "series": {
@@ -71,8 +71,9 @@ pub(super) fn config(app: &App, registries: &[Arc<Registry>]) -> Value {
 }
 
 /// Whether a database was opened, and not closed since.
-pub(super) fn is_ready(snapshot: &MetricsSnapshot) -> bool {
-    let events = snapshot.activity().events.iter().rev();
-    let last = events.map(|event| event.kind).find(|kind| matches!(kind, EventKind::Open | EventKind::Close));
-    !snapshot.published().levels.is_empty() && last != Some(EventKind::Close)
+pub(super) fn is_ready(registry: &Arc<Registry>) -> bool {
+    let events = registry.events();
+    let kinds = events.iter().rev().map(|event| event.kind);
+    let last = kinds.into_iter().find(|kind| matches!(kind, EventKind::Open | EventKind::Close));
+    !registry.published().levels.is_empty() && last != Some(EventKind::Close)
 }

@@ -5,6 +5,7 @@ use super::query::{BadParameter, Query};
 use super::service::Hosts;
 use super::stats::Stats;
 use crate::formats::own::OwnFamily;
+use crate::health::Health;
 use crate::secret::Secret;
 use crate::sources::Sources;
 use bettong_metrics::{MetricsSnapshot, Registry};
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     /// What a request has to bring.
     pub(crate) token: Option<Secret>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) health: Arc<Health>,
 }
 
 /// The state of a router.
@@ -73,7 +75,14 @@ impl App {
 
     /// What the exporter says of itself.
     pub(super) fn own(&self) -> Vec<OwnFamily> {
-        self.settings.stats.families()
+        let mut families = self.settings.stats.families();
+        families.extend(self.health());
+        families
+    }
+
+    /// What the health checks found, as metrics.
+    pub(super) fn health(&self) -> Vec<OwnFamily> {
+        self.settings.health.report().families()
     }
 
     /// The databases that a request is about: that of its parameter `db`, or all.

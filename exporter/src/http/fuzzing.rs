@@ -5,6 +5,7 @@ use super::app::Settings;
 use super::head::{HEAD_BYTES_MAX, Progress, examine};
 use super::routes::router;
 use super::service::Hosts;
+use crate::health::HealthMonitor;
 use crate::sources::Sources;
 use axum::Router;
 use axum::body::Body;
@@ -75,12 +76,14 @@ fn answer(request: Request<Body>) -> Response<Body> {
         let mut sources = Sources::default();
         sources.add(registry);
         let hosts = Hosts::default();
+        let health = std::sync::Arc::new(HealthMonitor::new().start(sources.registries()));
         router(Settings {
             sources,
             native_histograms: true,
             hosts,
             token: None,
             stats: std::sync::Arc::default(),
+            health,
         })
     });
     let service = TowerToHyperService::new(router.clone());

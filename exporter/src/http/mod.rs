@@ -11,6 +11,7 @@ mod stats;
 mod app;
 mod stream;
 mod about;
+mod health;
 mod routes;
 mod connections;
 mod server;

@@ -134,6 +134,16 @@ pub(super) fn format(accept: &str, protobuf: bool) -> Format {
     best.map_or(Format::Text, |(_, format)| format)
 }
 
+/// Whether one of the text formats is asked for by name: by a scraper, not by a browser.
+pub(super) fn names_text(accept: &str) -> bool {
+    let named = |range: &Range<'_>| {
+        ["text/plain", "application/openmetrics-text"]
+            .iter()
+            .any(|name| range.name.eq_ignore_ascii_case(name))
+    };
+    ranges(accept).iter().any(|range| range.quality > 0 && named(range))
+}
+
 /// Whether a client that sent these `Accept-Encoding` headers takes gzip.
 pub(super) fn takes_gzip(accept_encoding: &str) -> bool {
     let ranges = ranges(accept_encoding);

@@ -8,6 +8,7 @@
 use super::about;
 use super::answer::{self, JSON, PLAIN_TEXT, Shared};
 use super::app::{App, Settings};
+use super::health::{self, Brief};
 use super::negotiate::{self, Format};
 use super::query::{BadParameter, Query};
 use super::service::Endless;
@@ -17,7 +18,7 @@ use crate::formats::api::{self, HdrQuery};
 use crate::formats::{json, openmetrics, text};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
@@ -37,6 +38,7 @@ Bettong metrics
 /api/v1/metrics           the same
 /metrics.json             JSON snapshot
 /schema/metrics.json      its JSON Schema
+/health /api/v1/health    what the health checks found
 /livez /readyz            whether the server runs; whether the databases are open
 /events                   what changes, every second (server-sent events)
 /api/v1/performance       rates and latencies: ?window=1 measures for a second
@@ -69,6 +71,7 @@ pub(crate) fn router(settings: Settings) -> Router {
 
 fn router_of(app: Arc<App>) -> Router {
     let api = Router::new()
+        .route("/api/v1/health", get(health))
         .route("/api/v1/performance", get(performance))
         .route("/api/v1/levels", get(levels))
         .route("/api/v1/values", get(values))
@@ -84,6 +87,7 @@ fn router_of(app: Arc<App>) -> Router {
         .route("/api/v1/metrics", get(metrics))
         .route("/metrics.json", get(metrics_json))
         .route("/schema/metrics.json", get(schema))
+        .route("/health", get(health))
         .route("/livez", get(|| async { answer::plain(StatusCode::OK, "ok\n") }))
         .route("/readyz", get(ready))
         .route("/events", get(stream))
@@ -117,7 +121,7 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
             (openmetrics::CONTENT_TYPE_0_0_1, shared(sources.open_metrics(&snapshots, &app.own())))
         }
         Format::Protobuf => protobuf(&app, &snapshots),
-        Format::Json => (json::CONTENT_TYPE, Bytes::from(json::render_all(&snapshots))),
+        Format::Json => (json::CONTENT_TYPE, Bytes::from(json::render_with(&snapshots, &app.health()))),
     };
     answer::document(&headers, content_type, bytes, Some(permit))
 }
@@ -137,7 +141,7 @@ fn protobuf(app: &App, snapshots: &[MetricsSnapshot]) -> (&'static str, Bytes) {
 
 async fn metrics_json(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(permit) = app.scrape() else { return too_many() };
-    let text = json::render_all(&app.all_snapshots());
+    let text = json::render_with(&app.all_snapshots(), &app.health());
     answer::document(&headers, json::CONTENT_TYPE, Bytes::from(text), Some(permit))
 }
 
@@ -146,10 +150,30 @@ async fn schema(headers: HeaderMap) -> Response {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    if app.all_snapshots().iter().all(about::is_ready) {
+    if app.settings.sources.registries().iter().all(about::is_ready) {
         answer::plain(StatusCode::OK, "ready\n")
     } else {
         answer::plain(StatusCode::SERVICE_UNAVAILABLE, "waiting\n")
+    }
+}
+
+async fn health(
+    State(app): State<Arc<App>>,
+    brief: Option<Extension<Brief>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let report = app.settings.health.report();
+    if brief.is_some() {
+        return health::brief(report.status());
+    }
+    match parameters(&app, &uri, |_| Ok(())) {
+        Ok(((), chosen)) if chosen.len() < app.settings.sources.registries().len() => {
+            let name = chosen.first().map_or("", |registry| registry.name());
+            health::full(&report.of_database(name), &headers)
+        }
+        Ok(_) => health::full(&report, &headers),
+        Err(bad) => answer::bad_parameter(&bad),
     }
 }
 
@@ -319,13 +343,17 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 const OPEN: [&str; 2] = ["/livez", "/readyz"];
 
 /// Lets those in that bring the token, if there is one (E11). Who brings none, a wrong one or something else is told the same.
-async fn authenticate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn authenticate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let Some(token) = app.settings.token.as_ref().filter(|_| !OPEN.contains(&request.uri().path())) else {
         return next.run(request).await;
     };
     let brought = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let (scheme, words) = brought.split_at_checked(7).unwrap_or_default();
     if scheme.eq_ignore_ascii_case(b"bearer ") && token.is(words) {
+        return next.run(request).await;
+    }
+    if request.uri().path() == health::OPEN {
+        request.extensions_mut().insert(Brief);
         return next.run(request).await;
     }
     let mut refusal = answer::error(StatusCode::UNAUTHORIZED, "a bearer token is needed");

@@ -152,13 +152,13 @@ impl Stats {
         let requests = by_endpoint().flat_map(|(name, of)| {
             let counts = CODES.into_iter().zip(&of.codes);
             counts.map(move |(code, count)| OwnSeries {
-                labels: vec![("endpoint", name), ("code", code)],
+                labels: vec![("endpoint", name.into()), ("code", code.into())],
                 value: OwnValue::Counter(count.load(Ordering::Relaxed)),
             })
         });
         let histogram = |read: fn(&OfEndpoint) -> OwnHistogram| -> Vec<OwnSeries> {
             let series = by_endpoint().map(|(name, of)| OwnSeries {
-                labels: vec![("endpoint", name)],
+                labels: vec![("endpoint", name.into())],
                 value: OwnValue::Histogram(read(of)),
             });
             series.collect()
@@ -249,8 +249,8 @@ mod tests {
         stats.refused(400);
         let families = stats.families();
         let count = |endpoint: &str, code: &str| {
-            let found =
-                families[0].series.iter().find(|one| one.labels == [("endpoint", endpoint), ("code", code)]);
+            let wanted = [("endpoint", endpoint.to_owned().into()), ("code", code.to_owned().into())];
+            let found = families[0].series.iter().find(|one| one.labels == wanted);
             match found.unwrap().value {
                 OwnValue::Counter(count) => count,
                 ref other => panic!("{other:?}"),

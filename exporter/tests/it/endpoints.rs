@@ -90,8 +90,9 @@ fn answers_are_in_gzip_for_those_who_take_it() {
 fn a_profile_chooses_what_is_served() {
     let server = Exporter::new(filled()).profile(Profile::Minimal).listen("127.0.0.1:0").unwrap();
     let families = exposition::parse(&get(&server, "/metrics").body);
-    let own = families.iter().filter(|family| family.name.starts_with("db_exporter_")).count();
-    assert_eq!((families.len() - own, own), (24, 5));
+    let is_own = |name: &str| name.starts_with("db_exporter_") || name.starts_with("db_health_");
+    let own = families.iter().filter(|family| is_own(&family.name)).count();
+    assert_eq!((families.len() - own, own), (24, 9));
     let info = get(&server, "/api/v1/info").json();
     assert_eq!(info["series"]["profile"], "minimal");
     let lines: usize = families.iter().map(|family| family.samples.len()).sum();

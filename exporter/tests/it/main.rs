@@ -19,6 +19,11 @@ mod fixture;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
+#[cfg(feature = "http")]
+mod health_endpoints;
+#[cfg(test)]
 #[cfg(feature = "http")]
 mod http;
 #[cfg(test)]

@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 20] = [
     "/",
+    "/health",
+    "/api/v1/health",
     "/metrics",
     "/api/v1/metrics",
     "/metrics.json",
@@ -355,7 +357,9 @@ fn e11_who_brings_no_token_or_a_wrong_one_learns_nothing() {
         "Authorization: open sesame\r\n",
         "X-Token: open sesame\r\n",
     ] {
-        for path in PATHS.into_iter().chain(["/nothing"]).filter(|path| !path.ends_with('z')) {
+        for path in
+            PATHS.into_iter().chain(["/nothing"]).filter(|path| !path.ends_with('z') && *path != "/health")
+        {
             let answer = ask_with(&server, "GET", path, credentials);
             assert_eq!(answer.status, 401, "{path} {credentials}");
             assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"bettong\""));

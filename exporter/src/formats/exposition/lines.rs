@@ -29,6 +29,11 @@ pub(super) fn write(out: &mut impl Out, snapshots: &[MetricsSnapshot], own: &[Ow
     for family in &families {
         write_custom(out, family, &names, style);
     }
+    write_all_own(out, own, style);
+}
+
+/// Writes the families of the exporter, and the end.
+pub(super) fn write_all_own(out: &mut impl Out, own: &[OwnFamily], style: Style) {
     for family in own {
         write_own(out, family, style);
     }
@@ -130,7 +135,8 @@ fn write_own(out: &mut impl Out, family: &OwnFamily, style: Style) {
     Header { name: family.name, help: family.help, kind: family.kind.as_str(), unit: family.unit }
         .write(out, style);
     for one in &family.series {
-        let labels = || labels(None, one.labels.iter().copied());
+        let pairs = || one.labels.iter().map(|(name, value)| (*name, &**value));
+        let labels = || labels(None, pairs());
         let mut series = Series::new(family.name, family.unit, labels, out);
         match &one.value {
             OwnValue::Counter(raw) => series.line("", Number::raw(*raw, family.unit)),

@@ -11,4 +11,4 @@ pub(crate) use dialect::{Dialect, Style};
 #[cfg(feature = "protobuf")]
 pub(super) use lines::stem_and_unit;
 pub use renderer::Renderer;
-pub(super) use renderer::draft;
+pub(super) use renderer::{draft, draft_own};

@@ -106,6 +106,13 @@ pub(in crate::formats) fn draft(snapshots: &[MetricsSnapshot], style: Style) -> 
     draft_with(snapshots, &[], style).into_text()
 }
 
+/// What the exporter says of itself, and nothing else.
+pub(in crate::formats) fn draft_own(own: &[OwnFamily], style: Style) -> String {
+    let mut draft = Draft::with_capacity(8_192);
+    lines::write_all_own(&mut draft, own, style);
+    draft.into_text()
+}
+
 fn draft_with(snapshots: &[MetricsSnapshot], own: &[OwnFamily], style: Style) -> Draft {
     let mut draft = Draft::with_capacity(snapshots.len() * 220_000);
     lines::write(&mut draft, snapshots, own, style);

@@ -139,7 +139,7 @@ fn of_custom_series(database: &str, family: &CustomFamily, profile: Profile) -> 
 fn of_own(family: &OwnFamily) -> proto::MetricFamily {
     let unit = family.unit;
     let series = family.series.iter().map(|series| {
-        let labels = labels(None, series.labels.iter().copied());
+        let labels = labels(None, series.labels.iter().map(|(name, value)| (*name, &**value)));
         match &series.value {
             OwnValue::Counter(raw) => proto::Metric::counter(labels, in_unit(*raw, unit)),
             OwnValue::Gauge(value) => proto::Metric::gauge(labels, *value),

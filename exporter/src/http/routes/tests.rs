@@ -23,12 +23,14 @@ fn get_from(router: &Router, path: &str) -> Response {
 fn e8_documents_under_way_are_few_and_others_are_told_to_come_again() {
     let mut sources = Sources::default();
     sources.add(Registry::new("orders"));
+    let health = Arc::new(crate::health::HealthMonitor::new().start(sources.registries()));
     let settings = Settings {
         sources,
         native_histograms: true,
         hosts: Hosts::default(),
         token: None,
         stats: Arc::default(),
+        health,
     };
     let app = Arc::new(App::new(settings));
     let router = router_of(Arc::clone(&app));
