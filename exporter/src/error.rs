@@ -1,12 +1,12 @@
-//! What can go wrong when a server is started. Once it runs, it keeps its troubles to itself.
+//! What can go wrong when a server or a check is set up. Once it runs, it keeps its troubles to itself.
 
 use std::net::SocketAddr;
 use std::{error, fmt, io};
 
-/// The result of starting a server.
+/// The result of starting a server, or making a check.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why no server was started.
+/// Why no server was started, or no check made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,6 +26,11 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// What a health check was to ask has no address of `http` or `https`. It is not shown: there may be a password in it.
+    Url {
+        /// The name of the check.
+        check: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -38,6 +43,9 @@ impl fmt::Display for Error {
                  authentication; call allow_any_address() if that is intended"
             ),
             Self::Start { action, source } => write!(f, "cannot {action}: {source}"),
+            Self::Url { check } => {
+                write!(f, "the health check {check} needs an address that begins with http:// or https://")
+            }
         }
     }
 }
@@ -46,7 +54,7 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::Start { source, .. } => Some(source),
-            Self::NotLoopback(_) => None,
+            Self::NotLoopback(_) | Self::Url { .. } => None,
         }
     }
 }

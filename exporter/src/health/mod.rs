@@ -12,6 +12,7 @@
 //! | `process` | what Linux says of this process |
 //! | `report` | what all checks found, and what follows for the whole |
 //! | [`checks`] | the checks that are built in |
+//! | `dependency` | the check of another service over HTTP (feature `http-check`) |
 //! | `worker` | the thread that runs checks, and can be left behind |
 //! | `monitor` | the timer |
 //!
@@ -43,10 +44,14 @@ mod check;
 mod process;
 mod report;
 pub mod checks;
+#[cfg(feature = "http-check")]
+mod dependency;
 mod worker;
 mod monitor;
 
 pub use check::{CheckResult, HealthCheck};
+#[cfg(feature = "http-check")]
+pub use dependency::HttpDependencyCheck;
 pub use monitor::{Health, HealthMonitor};
 pub use report::{CheckReport, HealthReport};
 pub use status::HealthStatus;
