@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Failed(String),
     /// Data are not what was written; the text is empty where the output says it already.
     Damaged(String),
+    /// The exit code that a health check ends with; the output says why.
+    Verdict(u8),
     /// The reader of our output went away: no fault of ours, and nobody left to tell.
     ClosedPipe,
     /// Somebody pressed Ctrl-C.
@@ -60,6 +62,7 @@ impl Fault {
             Fault::Server(_) | Fault::Io { .. } => 3,
             Fault::Usage(_) => 2,
             Fault::Failed(_) => 1,
+            Fault::Verdict(code) => *code,
             Fault::Damaged(_) => 4,
             Fault::ClosedPipe => 0,
             Fault::Interrupted => 130,
@@ -97,7 +100,7 @@ impl fmt::Display for Fault {
             Fault::Server(error) => error.fmt(f),
             Fault::Io { action, path, source } => write!(f, "cannot {action} {}: {source}", path.display()),
             Fault::Usage(text) | Fault::Failed(text) | Fault::Damaged(text) => f.write_str(text),
-            Fault::ClosedPipe => Ok(()),
+            Fault::ClosedPipe | Fault::Verdict(_) => Ok(()),
             Fault::Interrupted => f.write_str("interrupted"),
         }
     }

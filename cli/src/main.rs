@@ -7,8 +7,8 @@
 //! |---|---|
 //! | words | `fault signal units text random payload` |
 //! | streams | `out figures progress` |
-//! | ground | `process store range value_files` |
-//! | commands | `access scan inspect mend gc demo bench transfer completions` |
+//! | ground | `process store range value_files fetch` |
+//! | commands | `access scan inspect mend gc health demo bench transfer completions` |
 //! | door | `main` |
 
 #![forbid(unsafe_code)]
@@ -26,11 +26,13 @@ mod process;
 mod store;
 mod range;
 mod value_files;
+mod fetch;
 mod access;
 mod scan;
 mod inspect;
 mod mend;
 mod gc;
+mod health;
 mod demo;
 mod bench;
 mod transfer;
@@ -85,6 +87,7 @@ enum Command {
     Repair(mend::RepairArgs),
     Compact(inspect::CompactArgs),
     Gc(gc::GcArgs),
+    Health(health::HealthArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -115,6 +118,7 @@ fn run(command: &Command, out: &mut Out) -> Result<()> {
         Command::Repair(args) => mend::repair(args, out),
         Command::Compact(args) => inspect::compact(args, out),
         Command::Gc(args) => gc::gc(args, out),
+        Command::Health(args) => health::health(args, out),
         Command::Bench(args) => bench::run(args, out),
         Command::Completions(args) => completions::run(args, Cli::command(), out),
     }

@@ -8,3 +8,4 @@ mod codes;
 mod demo;
 mod bench;
 mod gc;
+mod health;
