@@ -1,6 +1,7 @@
 //! The handle an application holds: which databases are shown, and where.
 
 use crate::formats::Profile;
+use crate::process::Process;
 use crate::sources::Sources;
 use bettong_metrics::Registry;
 use std::sync::Arc;
@@ -61,26 +62,30 @@ impl Exporter {
         self
     }
 
-    /// The metrics as they are now, in the Prometheus text format.
+    /// The metrics as they are now, in the Prometheus text format, those of the process with them.
     pub fn text(&self) -> String {
         // The exporter keeps the text for the next one to begin with.
-        String::clone(&self.sources.text(&self.sources.snapshots(), &[]))
+        String::clone(&self.sources.text(&self.sources.snapshots(), &Process::read().families()))
     }
 
-    /// The metrics as they are now, as OpenMetrics text.
+    /// The same as OpenMetrics text.
     pub fn open_metrics(&self) -> String {
-        String::clone(&self.sources.open_metrics(&self.sources.snapshots(), &[]))
+        String::clone(&self.sources.open_metrics(&self.sources.snapshots(), &Process::read().families()))
     }
 
-    /// The metrics as they are now, as delimited protobuf messages with native histograms.
+    /// The same as delimited protobuf messages with native histograms.
     #[cfg(feature = "protobuf")]
     pub fn protobuf(&self) -> Vec<u8> {
-        crate::formats::protobuf::render_all(&self.sources.snapshots(), self.sources.profile())
+        crate::formats::protobuf::render_with(
+            &self.sources.snapshots(),
+            &Process::read().families(),
+            self.sources.profile(),
+        )
     }
 
-    /// The metrics as they are now, as JSON: see [`formats::json`](crate::formats::json).
+    /// The same as JSON: see [`formats::json`](crate::formats::json).
     pub fn json(&self) -> String {
-        self.sources.json()
+        Sources::json(&self.sources.snapshots(), &[])
     }
 
     /// Lets [`listen`](Self::listen) take an address that other machines can reach. Whoever reaches it can read all

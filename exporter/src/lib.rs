@@ -12,6 +12,7 @@
 //! | `secret` | words that are never shown |
 //! | [`formats`] | snapshots as text, as protobuf, as JSON |
 //! | [`health`] | checks on a timer, and what they found |
+//! | `process` | what Linux says of the process |
 //! | `sources` | the registries that are shown together |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
 //! | [`exporter`] | the handle an application holds |
@@ -38,6 +39,7 @@ pub mod error;
 mod secret;
 pub mod formats;
 pub mod health;
+mod process;
 mod sources;
 #[cfg(feature = "http")]
 mod http;

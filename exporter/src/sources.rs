@@ -2,6 +2,7 @@
 
 use crate::formats::own::OwnFamily;
 use crate::formats::{Profile, Renderer, json};
+use crate::process::Process;
 use bettong_metrics::{MetricsSnapshot, Registry};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -69,9 +70,9 @@ impl Sources {
         render(&self.idle.open_metrics, || Renderer::open_metrics(self.profile), snapshots, own)
     }
 
-    /// Takes a snapshot of each and renders them as JSON.
-    pub(crate) fn json(&self) -> String {
-        json::render_all(&self.snapshots())
+    /// JSON of the same: of the exporter it has the families of the process and of health alone.
+    pub(crate) fn json(snapshots: &[MetricsSnapshot], health: &[OwnFamily]) -> String {
+        json::render_with(snapshots, &Process::read().families(), health)
     }
 }
 

@@ -24,6 +24,8 @@
 //! - `health` has the metrics of the health checks, as a server shows them; without one it is absent. If there are several databases it stands
 //!   beside the list of them.
 //! - Values are in `unit`; times are Unix seconds. Key prefixes are in hexadecimal.
+//! - `process` has the series of the process, in the shape of `metrics`. It is there where a whole exporter is rendered on Linux,
+//!   once, whatever the number of databases.
 //! - The families of the embedding application follow the others, sorted by name. Those of `"type":"summary"` look like
 //!   histograms.
 //! - Jobs, slow operations and events are the newest, oldest first, at most 32 each; so are holders, the oldest first.
@@ -87,18 +89,25 @@ pub fn render(snapshot: &MetricsSnapshot) -> String {
 /// The snapshots of several databases as one JSON text: `{"schema_version":1,"databases":[…]}` with the document of
 /// [`render`] for each. A single snapshot is rendered as by [`render`].
 pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
-    render_with(snapshots, &[])
+    render_with(snapshots, &[], &[])
 }
 
-/// The same, with the metrics of health.
-pub(crate) fn render_with(snapshots: &[MetricsSnapshot], health: &[OwnFamily]) -> String {
+/// The same with what is known of the process, and what health checks found: counters and gauges.
+pub(crate) fn render_with(
+    snapshots: &[MetricsSnapshot],
+    process: &[OwnFamily],
+    health: &[OwnFamily],
+) -> String {
     let now = snapshots.iter().map(|snapshot| snapshot.window().end).fold(0.0, f64::max);
-    let health = health.iter().flat_map(|family| Metric::own(family, now)).collect();
+    let metrics = |family| Metric::own(family, now);
+    let (process, health) =
+        (process.iter().flat_map(metrics).collect(), health.iter().flat_map(metrics).collect());
     match snapshots {
-        [snapshot] => to_text(&Document { health, ..Document::new(snapshot) }),
+        [snapshot] => to_text(&Document { process, health, ..Document::new(snapshot) }),
         _ => to_text(&Collection {
             schema_version: SCHEMA_VERSION,
             databases: snapshots.iter().map(Document::new).collect(),
+            process,
             health,
         }),
     }
@@ -166,6 +175,8 @@ struct Collection<'a> {
     schema_version: u32,
     databases: Vec<Document<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    process: Vec<Metric<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     health: Vec<Metric<'a>>,
 }
 
@@ -183,6 +194,8 @@ struct Document<'a> {
     recovery: &'a [(String, String)],
     #[serde(flatten)]
     activity: ActivityDocument<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    process: Vec<Metric<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     health: Vec<Metric<'a>>,
 }
@@ -327,6 +340,7 @@ impl<'a> Document<'a> {
             recovery: &published.recovery,
             activity: ActivityDocument::new(snapshot.activity()),
             health: Vec::new(),
+            process: Vec::new(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::app::{App, SCRAPES_MAX, STREAMS_MAX};
 use crate::formats::budget;
+use crate::formats::own::OwnFamily;
+use crate::process::{self, Process};
 use bettong_metrics::{EventKind, Family, Gauge, MetricsSnapshot, Registry};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -11,8 +13,7 @@ use std::time::UNIX_EPOCH;
 pub(super) fn info(app: &App, registries: &[Arc<Registry>]) -> Value {
     let snapshots = app.snapshots(registries);
     let profile = app.settings.sources.profile();
-    let own: usize =
-        app.own().iter().flat_map(|family| &family.series).map(|series| series.value.series()).sum();
+    let process = Process::read();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "build": snapshots.first().map(build),
@@ -20,6 +21,17 @@ pub(super) fn info(app: &App, registries: &[Arc<Registry>]) -> Value {
         "arch": std::env::consts::ARCH,
         "num_cpu": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
         "pid": std::process::id(),
+        "process": {
+            "started": process.started,
+            "threads": process.threads,
+            "resident_memory_bytes": process.resident_bytes,
+            "virtual_memory_bytes": process.virtual_bytes,
+            "open_fds": process.open_fds,
+            "max_fds": process.max_fds,
+            "cpu_usage_percent": process.cpu_percent(None),
+            "memory_usage_percent": process.memory_percent(),
+        },
+        "memory_bytes": process::machine_bytes(),
         "started": app.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
         "databases": snapshots.iter().zip(registries).map(|(snapshot, registry)| json!({
             "database": snapshot.database(),
@@ -31,8 +43,31 @@ pub(super) fn info(app: &App, registries: &[Arc<Registry>]) -> Value {
             "profile": profile.as_str(),
             "databases": budget::series(&snapshots, profile),
             "with_native_histograms": budget::native_series(&snapshots, profile),
-            "exporter": own,
+            "exporter": series(&app.settings.stats.families()) + series(&app.health()),
+            "process": series(&process.families()),
         },
+    })
+}
+
+fn series(families: &[OwnFamily]) -> usize {
+    families.iter().flat_map(|family| &family.series).map(|series| series.value.series()).sum()
+}
+
+/// What the process uses of the machine, and a database of its disk: percentages of one processor, of the machine's memory and
+/// of the file system. Processor time is that since `before`, so many seconds ago, or since the process was started.
+pub(super) fn system(
+    snapshot: &MetricsSnapshot,
+    process: &Process,
+    before: Option<(&Process, f64)>,
+) -> Value {
+    let disk: f64 = Gauge::DiskUsageBytes.cells().map(|cell| snapshot.gauge(cell)).sum();
+    let capacity = snapshot.gauge(Gauge::DiskCapacityBytes);
+    json!({
+        "cpu_usage_percent": process.cpu_percent(before),
+        "memory_usage_bytes": process.resident_bytes,
+        "memory_usage_percent": process.memory_percent(),
+        "disk_usage_bytes": disk as u64,
+        "disk_usage_percent": (capacity > 0.0).then(|| disk / capacity * 100.0),
     })
 }
 

@@ -6,6 +6,7 @@ use super::service::Hosts;
 use super::stats::Stats;
 use crate::formats::own::OwnFamily;
 use crate::health::Health;
+use crate::process::Process;
 use crate::secret::Secret;
 use crate::sources::Sources;
 use bettong_metrics::{MetricsSnapshot, Registry};
@@ -73,10 +74,11 @@ impl App {
         self.snapshots(self.settings.sources.registries())
     }
 
-    /// What the exporter says of itself.
+    /// What the exporter says of itself and of the process.
     pub(super) fn own(&self) -> Vec<OwnFamily> {
         let mut families = self.settings.stats.families();
         families.extend(self.health());
+        families.extend(Process::read().families());
         families
     }
 

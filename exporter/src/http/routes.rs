@@ -16,6 +16,8 @@ use super::stats::Endpoint;
 use super::stream::Deltas;
 use crate::formats::api::{self, HdrQuery};
 use crate::formats::{json, openmetrics, text};
+use crate::process::Process;
+use crate::sources::Sources;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Request, State};
@@ -29,7 +31,7 @@ use axum::routing::get;
 use bettong_metrics::{MetricsSnapshot, Registry};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const INDEX: &str = "\
 Bettong metrics
@@ -121,7 +123,7 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
             (openmetrics::CONTENT_TYPE_0_0_1, shared(sources.open_metrics(&snapshots, &app.own())))
         }
         Format::Protobuf => protobuf(&app, &snapshots),
-        Format::Json => (json::CONTENT_TYPE, Bytes::from(json::render_with(&snapshots, &app.health()))),
+        Format::Json => (json::CONTENT_TYPE, Bytes::from(Sources::json(&snapshots, &app.health()))),
     };
     answer::document(&headers, content_type, bytes, Some(permit))
 }
@@ -141,7 +143,7 @@ fn protobuf(app: &App, snapshots: &[MetricsSnapshot]) -> (&'static str, Bytes) {
 
 async fn metrics_json(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(permit) = app.scrape() else { return too_many() };
-    let text = json::render_with(&app.all_snapshots(), &app.health());
+    let text = Sources::json(&app.all_snapshots(), &app.health());
     answer::document(&headers, json::CONTENT_TYPE, Bytes::from(text), Some(permit))
 }
 
@@ -195,12 +197,23 @@ async fn performance(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) 
     let permit = if window > 0 { app.linger() } else { app.scrape() };
     let Some(permit) = permit else { return too_many() };
     let mut snapshots = app.snapshots(&registries);
+    let mut before = None;
     if window > 0 {
+        before = Some((Process::read(), Instant::now()));
         tokio::time::sleep(Duration::from_secs(window)).await;
         let now = app.snapshots(&registries);
         snapshots = now.iter().zip(&snapshots).map(|(now, before)| now.since(before)).collect();
     }
-    let answers = snapshots.iter().map(api::performance).collect();
+    let process = Process::read();
+    let before = before.as_ref().map(|(process, at)| (process, at.elapsed().as_secs_f64()));
+    let answer = |snapshot| {
+        let mut answer = api::performance(snapshot);
+        if let Value::Object(members) = &mut answer {
+            members.insert("system_metrics".to_owned(), about::system(snapshot, &process, before));
+        }
+        answer
+    };
+    let answers = snapshots.iter().map(answer).collect();
     answer::document(&headers, JSON, of_databases(answers), Some(permit))
 }
 

@@ -3,7 +3,9 @@
 use crate::client::{ask, ask_with, connect, get};
 use crate::{custom, exposition, fixture};
 use bettong_exporter::{Exporter, Profile, Server};
-use bettong_metrics::{Counter, ErrorLabel, Event, EventKind, Family, HolderKind, Operation, Registry};
+use bettong_metrics::{
+    Counter, ErrorLabel, Event, EventKind, Family, Gauge, HolderKind, Operation, Registry,
+};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -90,13 +92,13 @@ fn answers_are_in_gzip_for_those_who_take_it() {
 fn a_profile_chooses_what_is_served() {
     let server = Exporter::new(filled()).profile(Profile::Minimal).listen("127.0.0.1:0").unwrap();
     let families = exposition::parse(&get(&server, "/metrics").body);
-    let is_own = |name: &str| name.starts_with("db_exporter_") || name.starts_with("db_health_");
-    let own = families.iter().filter(|family| is_own(&family.name)).count();
-    assert_eq!((families.len() - own, own), (24, 9));
+    let of = |prefix| families.iter().filter(|family| family.name.starts_with(prefix)).count();
+    let own = of("db_exporter_") + of("db_health_");
+    assert_eq!((families.len() - own - of("process_"), own), (24, 9));
     let info = get(&server, "/api/v1/info").json();
     assert_eq!(info["series"]["profile"], "minimal");
     let lines: usize = families.iter().map(|family| family.samples.len()).sum();
-    let counted = ["databases", "exporter"].map(|part| info["series"][part].as_u64().unwrap());
+    let counted = ["databases", "exporter", "process"].map(|part| info["series"][part].as_u64().unwrap());
     assert_eq!(counted.iter().sum::<u64>(), lines as u64);
 }
 
@@ -138,6 +140,36 @@ fn performance_has_the_figures_of_operations_and_those_of_the_seeds() {
     assert!((0.9..5.0).contains(&seconds), "{seconds}");
     let rate = window["query_metrics"]["queries_per_second"].as_f64().unwrap();
     assert!((rate * seconds - 7.0).abs() < 0.01, "{rate}");
+}
+
+/// Percentages are in JSON alone: base units are Prometheus' way.
+#[test]
+fn the_share_of_the_machine_is_a_percentage_in_json() {
+    let registry = filled();
+    registry.recorder().set(Gauge::DiskUsageBytes.at(1), 250.0);
+    let server = Exporter::new(Arc::clone(&registry)).listen("127.0.0.1:0").unwrap();
+    let system = |path: &str| get(&server, path).json()["system_metrics"].clone();
+    assert_eq!(
+        system("/api/v1/performance")["disk_usage_percent"],
+        Value::Null,
+        "the size of the disk is not known"
+    );
+    registry.recorder().set(Gauge::DiskCapacityBytes, 1_000.0);
+    let known = cfg!(all(feature = "process", target_os = "linux"));
+    for path in ["/api/v1/performance", "/api/v1/performance?window=1"] {
+        let system = system(path);
+        assert_eq!((&system["disk_usage_bytes"], &system["disk_usage_percent"]), (&250.into(), &25.0.into()));
+        assert_eq!(
+            system["cpu_usage_percent"].as_f64().is_some_and(|percent| percent >= 0.0),
+            known,
+            "{system}"
+        );
+        let memory = system["memory_usage_percent"].as_f64();
+        assert_eq!(memory.is_some_and(|percent| percent > 0.0 && percent < 100.0), known, "{system}");
+    }
+    let info = get(&server, "/api/v1/info").json();
+    assert_eq!(info["process"]["threads"].as_u64().is_some_and(|threads| threads >= 2), known, "{info}");
+    assert_eq!(info["memory_bytes"].is_u64(), known);
 }
 
 #[test]

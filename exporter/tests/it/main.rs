@@ -32,6 +32,8 @@ mod invariants;
 #[cfg(test)]
 mod openmetrics;
 #[cfg(test)]
+mod process;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod rendering;

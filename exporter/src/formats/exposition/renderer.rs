@@ -33,8 +33,8 @@ pub struct Renderer {
     style: Style,
     /// Those of the snapshots that the frame was made for; `None` at first.
     shapes: Option<Vec<Shape>>,
-    /// How many families of the exporter itself the frame has.
-    own: usize,
+    /// The families of the exporter and of the process that the frame has.
+    own: Vec<&'static str>,
     frame: Frame,
 }
 
@@ -72,9 +72,10 @@ impl Renderer {
         self.render_with(snapshots, &[])
     }
 
-    /// The same, with what the exporter says of itself: always the same families and series.
+    /// The same, with what the exporter says of itself and of the process: a family always has the same series.
     pub(crate) fn render_with(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> Arc<String> {
-        if own.len() != self.own || !self.fits(snapshots) || !self.update(snapshots, own) {
+        let names = own.iter().map(|family| family.name);
+        if !names.eq(self.own.iter().copied()) || !self.fits(snapshots) || !self.update(snapshots, own) {
             self.begin(snapshots, own);
         }
         Arc::clone(self.frame.text())
@@ -97,7 +98,7 @@ impl Renderer {
     fn begin(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) {
         self.frame = draft_with(snapshots, own, self.style).into_frame();
         self.shapes = Some(snapshots.iter().map(MetricsSnapshot::shape).collect());
-        self.own = own.len();
+        self.own = own.iter().map(|family| family.name).collect();
     }
 }
 
