@@ -87,6 +87,7 @@ impl Background {
     pub(crate) fn stop(&self) {
         drop(self.stepping.lock());
         self.engine.work.change(|state| state.closing = true);
+        self.engine.files.graveyard.ring();
         // A caller may be compacting on its own thread; it looks for the sign, too.
         let mut state = self.engine.work.lock();
         while state.compacting > 0 {
@@ -117,7 +118,7 @@ impl Background {
         if !engine.view.load().immutables.is_empty() {
             let result = flush::run(engine, flush_reason(engine));
             engine.bury_files(|| {});
-            return settle(engine, Origin::Flush, result);
+            return settle(engine, Origin::Flush, result.map(|flushed| flushed.is_some()));
         }
         if engine.wants_segment() {
             let result = engine.ready_segment().map(|_| true);

@@ -112,6 +112,7 @@ pub(crate) fn commit<'a, R: Report>(
     if (half_full && !commit.half_full) || appended.passes_half {
         commit.half_full |= half_full;
         engine.work.ring();
+        engine.files.graveyard.ring();
     }
     commit.next_seq = last.plus(1);
     drop(commit);

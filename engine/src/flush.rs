@@ -33,13 +33,13 @@ pub(crate) enum FlushReason {
 }
 
 /// Writes the oldest immutable memtable to a table, with those behind it that are no more together than one that is full, and lets go of
-/// them and their logs. Returns whether there were any. One flush runs at a time.
+/// them and their logs. Returns the bytes of their keys and values, if there were any. One flush runs at a time.
 ///
 /// (Two that are full would make one table of L0 instead of two. But writers that wait for room would wait for both.)
 ///
 /// # Errors
 /// Of writing. The memtables stay, and with them their logs.
-pub(crate) fn run(engine: &Engine, reason: FlushReason) -> Result<bool> {
+pub(crate) fn run(engine: &Engine, reason: FlushReason) -> Result<Option<u64>> {
     let memtables = due(&engine.view.keep(), engine.options.memtable_bytes);
     write_all(engine, &memtables, reason)
 }
@@ -66,8 +66,8 @@ pub(crate) fn run_last(engine: &Engine) -> Result<()> {
     write_all(engine, &memtables, FlushReason::Shutdown).map(drop)
 }
 
-fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) -> Result<bool> {
-    let Some(newest) = memtables.iter().map(|memtable| memtable.last_seq()).max() else { return Ok(false) };
+fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) -> Result<Option<u64>> {
+    let Some(newest) = memtables.iter().map(|memtable| memtable.last_seq()).max() else { return Ok(None) };
     let recorder = &engine.recorder;
     let _meter = Meter::start(recorder, &engine.env, Pool::Flush);
     recorder.set(Gauge::FlushesRunning, 1.0);
@@ -83,7 +83,7 @@ fn write_all(engine: &Engine, memtables: &[Arc<Memtable>], reason: FlushReason) 
     recorder.set(Gauge::FlushesRunning, 0.0);
     engine.set_flushing(0);
     recorder.add(Counter::FlushOperations.at2(reason as usize, usize::from(result.is_err())), 1);
-    result.map(|_| true)
+    result.map(|_| Some(memtables.iter().map(|memtable| memtable.payload_bytes()).sum()))
 }
 
 /// Writes an entry that is kept; its value is moved if it lies in a log that is not.

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::env::names::FileName;
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Files that no version needs. Those that readers still hold are known with their sizes; the others wait to be removed by
 /// whoever passes.
 #[derive(Debug, Default)]
 pub(crate) struct Graveyard {
     waiting: Mutex<Vec<FileName>>,
-    /// Files that were ever put here.
-    burials: AtomicU64,
+    rings: Mutex<u64>,
+    bell: Condvar,
     held: Mutex<BTreeMap<FileName, u64>>,
     removing: Mutex<()>,
 }
@@ -20,7 +20,7 @@ impl Graveyard {
     /// Nobody holds the file: it can be removed.
     pub(crate) fn bury(&self, file: FileName) {
         self.waiting.lock().push(file);
-        self.burials.fetch_add(1, Ordering::Relaxed);
+        self.ring();
     }
 
     /// The file could not be removed: whoever passes next tries again.
@@ -28,9 +28,23 @@ impl Graveyard {
         self.waiting.lock().push(file);
     }
 
-    /// How many files were ever put here: whether there are new ones.
-    pub(crate) fn burials(&self) -> u64 {
-        self.burials.load(Ordering::Relaxed)
+    /// Wakes the one who removes files.
+    pub(crate) fn ring(&self) {
+        *self.rings.lock() += 1;
+        self.bell.notify_all();
+    }
+
+    /// How often it was rung for him.
+    pub(crate) fn rings(&self) -> u64 {
+        *self.rings.lock()
+    }
+
+    /// Waits until it has been rung more often than that.
+    pub(crate) fn wait(&self, rings: u64) {
+        let mut rung = self.rings.lock();
+        while *rung == rings {
+            self.bell.wait(&mut rung);
+        }
     }
 
     /// Held by who removes files: one who wants them gone waits for one who is at it.

@@ -1,5 +1,6 @@
 //! What the workers do, and what the outcome of a job means: go on, try again, leave damage alone, or refuse writes.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -81,8 +82,7 @@ pub(crate) fn flush_loop(engine: &Engine, pacer: &Pacer) {
             if engine.wants_segment() {
                 engine.ready_segment()?;
             }
-            let bytes = engine.view.load().immutables.iter().map(|memtable| memtable.payload_bytes()).sum();
-            if flush::run(engine, flush_reason(engine))? {
+            if let Some(bytes) = flush::run(engine, flush_reason(engine))? {
                 pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
             }
             if engine.wants_segment() {
@@ -98,26 +98,25 @@ pub(crate) fn flush_loop(engine: &Engine, pacer: &Pacer) {
 /// Removes files, and makes log segments ahead while the flusher is busy. To remove a large file takes long where the file system tells
 /// the device of it, and there are dozens after a large merge: neither a flush nor a merge should wait for that.
 pub(crate) fn keep_loop(engine: &Engine, _: &Pacer) {
-    let (mut buried, mut retry_at) = (0, 0);
-    loop {
-        let now = || engine.env.clock.monotonic_nanos();
-        let mut state = engine.work.lock();
-        let due = || now() >= retry_at && engine.gate.check_write().is_ok() && engine.wants_segment();
-        while !state.closing && engine.files.graveyard.burials() == buried && !due() {
-            engine.work.wait(&mut state);
+    let graveyard = &engine.files.graveyard;
+    let retry_at = Cell::new(0);
+    let make_segment = || {
+        let now = engine.env.clock.monotonic_nanos();
+        let due = now >= retry_at.get() && engine.gate.check_write().is_ok() && engine.wants_segment();
+        if due && engine.ready_segment().is_err() {
+            // The flusher tries, too, and tells what is wrong.
+            retry_at.set(now + RETRY_NANOS);
         }
-        if state.closing {
+    };
+    loop {
+        // Whatever comes after this look rings once more.
+        let rings = graveyard.rings();
+        if engine.work.lock().closing {
             return;
         }
-        drop(state);
-        let made_ahead = || !due() || engine.ready_segment().is_ok();
-        if !made_ahead() {
-            // The flusher tries again, and tells what is wrong.
-            retry_at = now() + RETRY_NANOS;
-            continue;
-        }
-        buried = engine.files.graveyard.burials();
-        engine.bury_files(|| _ = made_ahead());
+        make_segment();
+        engine.bury_files(make_segment);
+        graveyard.wait(rings);
     }
 }
 
