@@ -19,6 +19,8 @@ pub enum Error {
     },
     /// The address can be reached from other machines, and nobody said that it may be.
     NotLoopback(SocketAddr),
+    /// The name or the hash of a user's password cannot be used.
+    Credentials(&'static str),
     /// The server's thread or its runtime could not be started.
     Start {
         /// What was being started.
@@ -42,6 +44,7 @@ impl fmt::Display for Error {
                 "refusing to listen on {address}, which other machines can reach: metrics are served without \
                  authentication; call allow_any_address() if that is intended"
             ),
+            Self::Credentials(what) => f.write_str(what),
             Self::Start { action, source } => write!(f, "cannot {action}: {source}"),
             Self::Url { check } => {
                 write!(f, "the health check {check} needs an address that begins with http:// or https://")
@@ -54,7 +57,7 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::Start { source, .. } => Some(source),
-            Self::NotLoopback(_) | Self::Url { .. } => None,
+            Self::NotLoopback(_) | Self::Credentials(_) | Self::Url { .. } => None,
         }
     }
 }

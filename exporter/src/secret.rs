@@ -46,6 +46,12 @@ impl Secret {
         }
     }
 
+    /// The words, for those who have to hand them on.
+    #[cfg(feature = "basic-auth")]
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// Whether a text is the secret. How long that takes says nothing but how long the text is.
     pub(crate) fn is(&self, text: &[u8]) -> bool {
         let secret = self.0.as_bytes();

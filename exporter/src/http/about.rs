@@ -92,12 +92,14 @@ pub(super) fn config(app: &App, registries: &[Arc<Registry>]) -> Value {
             "slow_threshold_seconds": registry.slow_threshold().as_secs_f64(),
         })
     };
+    let methods = app.settings.access.methods();
+    let authentication = (!methods.is_empty()).then(|| methods.join(", "));
     json!({
         "exporter": {
             "profile": app.settings.sources.profile().as_str(),
             "native_histograms": app.settings.native_histograms,
             "hosts": app.settings.hosts.names(),
-            "authentication": app.settings.token.as_ref().map(|_| "bearer"),
+            "authentication": authentication,
             "scrapes_max": SCRAPES_MAX,
             "streams_max": STREAMS_MAX,
         },

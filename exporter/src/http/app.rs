@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use super::access::Access;
 use super::line::Permit;
 use super::query::{BadParameter, Query};
 use super::service::Hosts;
@@ -7,7 +8,6 @@ use super::stats::Stats;
 use crate::formats::own::OwnFamily;
 use crate::health::Health;
 use crate::process::Process;
-use crate::secret::Secret;
 use crate::sources::Sources;
 use bettong_metrics::{MetricsSnapshot, Registry};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) struct Settings {
     pub(crate) native_histograms: bool,
     pub(crate) hosts: Hosts,
     /// What a request has to bring.
-    pub(crate) token: Option<Secret>,
+    pub(crate) access: Access,
     pub(crate) stats: Arc<Stats>,
     pub(crate) health: Arc<Health>,
 }

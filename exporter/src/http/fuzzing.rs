@@ -1,6 +1,7 @@
 //! What the fuzz target `http` runs, and the unit tests over its corpus: any bytes are a request that is answered as
 //! `docs/exporter.md` says, a refusal, or not enough.
 
+use super::access::Access;
 use super::app::Settings;
 use super::head::{HEAD_BYTES_MAX, Progress, examine};
 use super::routes::router;
@@ -81,7 +82,7 @@ fn answer(request: Request<Body>) -> Response<Body> {
             sources,
             native_histograms: true,
             hosts,
-            token: None,
+            access: Access::default(),
             stats: std::sync::Arc::default(),
             health,
         })

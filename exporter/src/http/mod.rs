@@ -8,6 +8,9 @@ mod guard;
 mod answer;
 mod service;
 mod stats;
+#[cfg(feature = "basic-auth")]
+mod password;
+mod access;
 mod app;
 mod stream;
 mod about;
@@ -18,7 +21,12 @@ mod server;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 
+pub(crate) use access::Access;
+#[cfg(feature = "basic-auth")]
+pub(crate) use access::Door;
 pub(crate) use app::Settings;
+#[cfg(feature = "basic-auth")]
+pub(crate) use password::User;
 pub(crate) use routes::router;
 pub use server::Server;
 pub(crate) use server::{bind, bind_local};

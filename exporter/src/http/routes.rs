@@ -6,6 +6,7 @@
 //! Errors are JSON: `{"error":"…"}`, with `"parameter"` where one is wrong.
 
 use super::about;
+use super::access::Verdict;
 use super::answer::{self, JSON, PLAIN_TEXT, Shared};
 use super::app::{App, Settings};
 use super::health::{self, Brief};
@@ -355,23 +356,33 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 /// Paths that tell nobody anything but one word, for those that cannot bring a token.
 const OPEN: [&str; 2] = ["/livez", "/readyz"];
 
-/// Lets those in that bring the token, if there is one (E11). Who brings none, a wrong one or something else is told the same.
+/// Lets those in that bring what is needed, if anything is (E11). Who brings nothing, something wrong or something else is told
+/// the same.
 async fn authenticate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let Some(token) = app.settings.token.as_ref().filter(|_| !OPEN.contains(&request.uri().path())) else {
+    let access = &app.settings.access;
+    if access.is_open() || OPEN.contains(&request.uri().path()) {
         return next.run(request).await;
+    }
+    let mut brought = request.headers().get_all(AUTHORIZATION).iter();
+    let verdict = match (brought.next(), brought.next()) {
+        (Some(only), None) => access.judge(only.as_bytes()).await,
+        _ => Verdict::Denied,
     };
-    let brought = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let (scheme, words) = brought.split_at_checked(7).unwrap_or_default();
-    if scheme.eq_ignore_ascii_case(b"bearer ") && token.is(words) {
-        return next.run(request).await;
+    match verdict {
+        Verdict::Admitted => next.run(request).await,
+        _ if request.uri().path() == health::OPEN => {
+            request.extensions_mut().insert(Brief);
+            next.run(request).await
+        }
+        Verdict::Busy => answer::busy("too many passwords are being checked"),
+        Verdict::Denied => {
+            let mut refusal = answer::error(StatusCode::UNAUTHORIZED, "authentication is needed");
+            for challenge in access.challenges() {
+                refusal.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
+            refusal
+        }
     }
-    if request.uri().path() == health::OPEN {
-        request.extensions_mut().insert(Brief);
-        return next.run(request).await;
-    }
-    let mut refusal = answer::error(StatusCode::UNAUTHORIZED, "a bearer token is needed");
-    refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bettong\""));
-    refusal
 }
 
 /// Refuses what no client of these paths sends: bodies, and requests that another site made a browser send (E3).

@@ -214,7 +214,7 @@ fn e6_requests_are_small_and_have_no_body() {
 #[test]
 fn e8_who_measures_for_seconds_keeps_no_scrape_waiting() {
     let server = Exporter::new(fixture::filled("orders")).listen("127.0.0.1:0").unwrap();
-    let path = "/api/v1/performance?window=2";
+    let path = "/api/v1/performance?window=5";
     let mut waiting: Vec<_> = (0..8)
         .map(|_| {
             let mut stream = connect(server.local_addr());
@@ -355,6 +355,7 @@ fn e11_who_brings_no_token_or_a_wrong_one_learns_nothing() {
         "Authorization: Bearer\r\n",
         "Authorization: Basic b3BlbiBzZXNhbWU=\r\n",
         "Authorization: open sesame\r\n",
+        "Authorization: Bearer open sesame\r\nAuthorization: Bearer x\r\n",
         "X-Token: open sesame\r\n",
     ] {
         for path in
@@ -367,7 +368,7 @@ fn e11_who_brings_no_token_or_a_wrong_one_learns_nothing() {
         }
     }
     refusals.dedup();
-    assert_eq!(refusals, ["{\"error\":\"a bearer token is needed\"}\n"]);
+    assert_eq!(refusals, ["{\"error\":\"authentication is needed\"}\n"]);
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let credentials = format!("Authorization: {scheme} open sesame\r\n");
         let config = ask_with(&server, "GET", "/api/v1/config", &credentials);
@@ -376,6 +377,55 @@ fn e11_who_brings_no_token_or_a_wrong_one_learns_nothing() {
         assert_eq!(ask_with(&server, "GET", "/nothing", &credentials).status, 404);
     }
     assert_eq!((get(&server, "/livez").body, get(&server, "/readyz").status), ("ok\n".to_owned(), 200));
+}
+
+#[cfg(feature = "basic-auth")]
+#[test]
+fn e11_a_name_and_its_password_are_let_in_and_nobody_else_learns_anything() {
+    // As Apache's htpasswd writes it.
+    let hash = bcrypt::hash("open sesame", 4).unwrap().replacen("$2b$", "$2y$", 1);
+    let exporter =
+        Exporter::new(fixture::filled("orders")).basic_auth("ada", &Secret::new(hash.clone())).unwrap();
+    assert!(!format!("{exporter:?}").contains(&hash), "{exporter:?}");
+    let server = exporter.clone().listen("127.0.0.1:0").unwrap();
+    let basic = |words: &str| format!("Authorization: Basic {words}\r\n");
+    // ada:open sesame, the same without its last letter, of another, of nobody, without a password, and no base64.
+    let right = "YWRhOm9wZW4gc2VzYW1l";
+    let wrong = [
+        "YWRhOm9wZW4gc2VzYW0=",
+        "ZXZlOm9wZW4gc2VzYW1l",
+        "Om9wZW4gc2VzYW1l",
+        "YWRhOg==",
+        "YWRh",
+        "ada:open sesame",
+        "",
+    ];
+    let mut refusals = Vec::new();
+    for credentials in
+        wrong.map(basic).into_iter().chain([String::new(), "Authorization: Bearer open sesame\r\n".into()])
+    {
+        for path in ["/metrics", "/api/v1/config", "/nothing"] {
+            let answer = ask_with(&server, "GET", path, &credentials);
+            assert_eq!(answer.status, 401, "{path} {credentials}");
+            assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"bettong\", charset=\"UTF-8\""));
+            refusals.push(answer.body);
+        }
+    }
+    refusals.dedup();
+    assert_eq!(refusals.len(), 1);
+    for _ in 0..2 {
+        let config = ask_with(&server, "GET", "/api/v1/config", &basic(right));
+        assert_eq!((config.status, &config.json()["exporter"]["authentication"]), (200, &"basic".into()));
+        assert!(!config.body.contains(&hash) && !config.body.contains("ada"));
+    }
+    assert_eq!((get(&server, "/livez").status, get(&server, "/readyz").status), (200, 200));
+    let both = exporter.bearer_token(Secret::new("token")).listen("127.0.0.1:0").unwrap();
+    for credentials in [basic(right), "Authorization: Bearer token\r\n".to_owned()] {
+        assert_eq!(ask_with(&both, "GET", "/metrics", &credentials).status, 200);
+    }
+    let refused = get(&both, "/metrics");
+    let challenges = refused.headers.iter().filter(|(name, _)| name == "www-authenticate");
+    assert_eq!((refused.status, challenges.count()), (401, 2));
 }
 
 #[test]

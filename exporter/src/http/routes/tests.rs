@@ -1,5 +1,6 @@
 //! What a router does when there is too much to do, wherever it is mounted.
 
+use super::super::access::Access;
 use super::super::app::SCRAPES_MAX;
 use super::super::service::Hosts;
 use super::*;
@@ -28,7 +29,7 @@ fn e8_documents_under_way_are_few_and_others_are_told_to_come_again() {
         sources,
         native_histograms: true,
         hosts: Hosts::default(),
-        token: None,
+        access: Access::default(),
         stats: Arc::default(),
         health,
     };
