@@ -1,6 +1,7 @@
 //! What can go wrong when a server or a check is set up. Once it runs, it keeps its troubles to itself.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::{error, fmt, io};
 
 /// The result of starting a server, or making a check.
@@ -21,6 +22,13 @@ pub enum Error {
     NotLoopback(SocketAddr),
     /// The name or the hash of a user's password cannot be used.
     Credentials(&'static str),
+    /// A certificate or its key cannot be used.
+    Tls {
+        /// The file that is at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The server's thread or its runtime could not be started.
     Start {
         /// What was being started.
@@ -45,6 +53,7 @@ impl fmt::Display for Error {
                  authentication; call allow_any_address() if that is intended"
             ),
             Self::Credentials(what) => f.write_str(what),
+            Self::Tls { path, what } => write!(f, "cannot use {} for TLS: {what}", path.display()),
             Self::Start { action, source } => write!(f, "cannot {action}: {source}"),
             Self::Url { check } => {
                 write!(f, "the health check {check} needs an address that begins with http:// or https://")
@@ -57,7 +66,7 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::Start { source, .. } => Some(source),
-            Self::NotLoopback(_) | Self::Credentials(_) | Self::Url { .. } => None,
+            Self::NotLoopback(_) | Self::Credentials(_) | Self::Tls { .. } | Self::Url { .. } => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Result;
 #[cfg(feature = "http")]
 use crate::health::HealthMonitor;
 #[cfg(feature = "http")]
-use crate::http::{self, Access, Hosts, Server, Settings, Stats};
+use crate::http::{self, Access, Encryption, Hosts, Server, Settings, Stats};
 #[cfg(feature = "http")]
 use crate::secret::Secret;
 
@@ -31,6 +31,7 @@ struct Serving {
     native_histograms: bool,
     hosts: Hosts,
     access: Access,
+    encryption: Encryption,
     stats: Arc<Stats>,
     monitor: HealthMonitor,
 }
@@ -159,6 +160,23 @@ impl Exporter {
         Ok(self)
     }
 
+    /// Serves over TLS 1.2 or 1.3 only, with the certificate chain and the private key of these PEM files. They are looked at again when
+    /// connections come, at most every two seconds: files that were replaced are used from then on; if they cannot be used, a
+    /// warning is logged and the old ones stay. It concerns [`listen`](Self::listen) and [`listen_local`](Self::listen_local).
+    ///
+    /// # Errors
+    /// [`Error::Tls`](crate::error::Error::Tls) with the file that cannot be read or used, that has no certificate or no key in it, that does not
+    /// belong to the other, or, of a key, that everybody can read or its group can write (on Unix).
+    #[cfg(feature = "tls")]
+    pub fn tls(
+        mut self,
+        certificates: impl AsRef<std::path::Path>,
+        key: impl AsRef<std::path::Path>,
+    ) -> Result<Self> {
+        self.serving.encryption = Encryption::load(certificates.as_ref(), key.as_ref())?;
+        Ok(self)
+    }
+
     /// Whether clients that ask for it get the protobuf format, with native histograms. Not unless it is set: a server
     /// that takes native histograms drops the classic ones, and with them what queries of `_bucket` series find.
     #[cfg(feature = "http")]
@@ -231,8 +249,9 @@ impl Exporter {
 
     #[cfg(feature = "http")]
     fn serve(self, listeners: Vec<std::net::TcpListener>) -> Result<Server> {
-        let Serving { hosts, stats, .. } = self.serving.clone();
-        Server::start(listeners, self.router(), hosts, stats)
+        let Serving { hosts, stats, encryption, .. } = self.serving.clone();
+        let router = http::router(self.settings(encryption.is_on()));
+        Server::start(listeners, router, hosts, stats, encryption)
     }
 
     /// The routes, for an application with an axum server of its own. Health checks begin to run when this is called, on a thread of
@@ -240,15 +259,13 @@ impl Exporter {
     /// server are then the application's. Its runtime must have timers.
     #[cfg(feature = "http")]
     pub fn router(&self) -> axum::Router {
+        http::router(self.settings(false))
+    }
+
+    #[cfg(feature = "http")]
+    fn settings(&self, tls: bool) -> Settings {
         let Serving { native_histograms, hosts, access, stats, monitor, .. } = self.serving.clone();
         let health = Arc::new(monitor.start(self.sources.registries()));
-        http::router(Settings {
-            sources: self.sources.clone(),
-            native_histograms,
-            hosts,
-            access,
-            stats,
-            health,
-        })
+        Settings { sources: self.sources.clone(), native_histograms, hosts, access, tls, stats, health }
     }
 }

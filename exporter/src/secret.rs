@@ -62,19 +62,31 @@ impl Secret {
     }
 }
 
-#[cfg(unix)]
 fn check_mode(file: &File) -> io::Result<()> {
+    check(file, 0o077, "others than its owner may read the file of a secret: chmod 600 it")
+}
+
+/// A key may be read by a group: that is how services that share one get at it.
+#[cfg(feature = "tls")]
+pub(crate) fn check_key_mode(file: &File) -> io::Result<()> {
+    check(
+        file,
+        0o027,
+        "everybody may read the file of a key, or its group may write it: chmod 640 it, or 600",
+    )
+}
+
+#[cfg(unix)]
+fn check(file: &File, forbidden: u32, message: &'static str) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    let of_others = file.metadata()?.permissions().mode() & 0o077;
-    if of_others == 0 {
+    if file.metadata()?.permissions().mode() & forbidden == 0 {
         return Ok(());
     }
-    let message = "others than its owner may read the file of a secret: chmod 600 it";
     Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
 }
 
 #[cfg(not(unix))]
-fn check_mode(_: &File) -> io::Result<()> {
+fn check(_: &File, _: u32, _: &'static str) -> io::Result<()> {
     Ok(())
 }
 

@@ -225,6 +225,13 @@ impl Health {
     }
 }
 
+/// The checks of the process alone.
+impl Default for Health {
+    fn default() -> Self {
+        HealthMonitor::new().start(&[])
+    }
+}
+
 impl Drop for Health {
     fn drop(&mut self) {
         // An error says that the thread is gone already.

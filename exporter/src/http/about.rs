@@ -100,6 +100,7 @@ pub(super) fn config(app: &App, registries: &[Arc<Registry>]) -> Value {
             "native_histograms": app.settings.native_histograms,
             "hosts": app.settings.hosts.names(),
             "authentication": authentication,
+            "tls": app.settings.tls,
             "scrapes_max": SCRAPES_MAX,
             "streams_max": STREAMS_MAX,
         },

@@ -69,6 +69,10 @@ impl Access {
     }
 
     /// Looks at a header `Authorization`.
+    #[cfg_attr(
+        not(feature = "basic-auth"),
+        expect(clippy::unused_async, reason = "a password is waited for")
+    )]
     pub(super) async fn judge(&self, brought: &[u8]) -> Verdict {
         let blank = brought.iter().position(|byte| *byte == b' ').unwrap_or(brought.len());
         let (scheme, words) = brought.split_at(blank);

@@ -21,13 +21,15 @@ pub(super) const SCRAPES_MAX: usize = 8;
 pub(super) const STREAMS_MAX: usize = 8;
 
 /// What is shown, to whom, and how much of it at once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) sources: Sources,
     pub(crate) native_histograms: bool,
     pub(crate) hosts: Hosts,
     /// What a request has to bring.
     pub(crate) access: Access,
+    /// Whether connections are encrypted.
+    pub(crate) tls: bool,
     pub(crate) stats: Arc<Stats>,
     pub(crate) health: Arc<Health>,
 }

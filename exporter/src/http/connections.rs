@@ -13,12 +13,13 @@ use super::guard::{Guard, Patience};
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Refusal};
 use super::line::Line;
 use super::service::{Hosts, Service};
+use super::socket::{Encryption, Socket};
 use super::stats::Stats;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::io::Write as _;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,12 +60,19 @@ pub(super) struct Connections {
     hosts: Arc<Hosts>,
     stats: Arc<Stats>,
     limits: Limits,
+    encryption: Encryption,
     lines: Mutex<Vec<Arc<Line>>>,
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, hosts: Hosts, stats: Arc<Stats>, limits: Limits) -> Arc<Self> {
-        Arc::new(Self { router, hosts: Arc::new(hosts), stats, limits, lines: Mutex::default() })
+    pub(super) fn new(
+        router: Router,
+        hosts: Hosts,
+        stats: Arc<Stats>,
+        encryption: Encryption,
+        limits: Limits,
+    ) -> Arc<Self> {
+        Arc::new(Self { router, hosts: Arc::new(hosts), stats, limits, encryption, lines: Mutex::default() })
     }
 
     /// A place for one more, taken from another if need be.
@@ -136,7 +144,10 @@ fn turn_away(stream: TcpStream) {
 async fn serve_connection(stream: TcpStream, line: &Arc<Line>, connections: &Connections) {
     // Answers are written at once, and there is nothing to wait for. If the system refuses, they come a little later.
     let _ = stream.set_nodelay(true);
-    let guard = Guard::new(stream, Arc::clone(line), connections.limits.patience);
+    let accepted = connections.encryption.accept(stream);
+    let Some(socket) = unless_evicted(line, connections.limits.patience.head, accepted).await else { return };
+    let Ok(socket) = socket else { return };
+    let guard = Guard::new(socket, Arc::clone(line), connections.limits.patience);
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     let connection = builder.serve_connection(TokioIo::new(guard), connections.service(line));
@@ -145,20 +156,27 @@ async fn serve_connection(stream: TcpStream, line: &Arc<Line>, connections: &Con
     let mut guard = parts.io.into_inner();
     if let Some(refusal) = line.refusal() {
         connections.stats.refused(refusal.code());
-        let mut farewell = pin!(timeout(FAREWELL, refuse(guard.stream(), refusal)));
-        let mut evicted = pin!(line.evicted());
-        // As above. Who was refused holds its place no longer than others allow.
-        poll_fn(|context| {
-            let is_over =
-                farewell.as_mut().poll(context).is_ready() || evicted.as_mut().poll(context).is_ready();
-            if is_over { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        // As above.
+        let _ = unless_evicted(line, FAREWELL, refuse(guard.stream(), refusal)).await;
+    } else if connections.encryption.is_on() {
+        // TLS ends with a word, without which an answer might have been cut.
+        let _ = unless_evicted(line, FAREWELL, guard.stream().shutdown()).await;
     }
 }
 
+/// What a connection does where nothing is being answered, unless it takes too long or others want its place.
+async fn unless_evicted<T>(line: &Line, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(timeout(limit, work));
+    let mut evicted = pin!(line.evicted());
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(done.ok()),
+        Poll::Pending => evicted.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
 /// Says why a request is not answered, once, and that it was the last.
-async fn refuse(stream: &mut TcpStream, refusal: Refusal) -> std::io::Result<()> {
+async fn refuse(stream: &mut Socket, refusal: Refusal) -> std::io::Result<()> {
     let (status, what) = refusal.words();
     let body = format!("{{\"error\":\"{what}\"}}\n");
     let answer = format!(

@@ -1,11 +1,9 @@
 //! What the fuzz target `http` runs, and the unit tests over its corpus: any bytes are a request that is answered as
 //! `docs/exporter.md` says, a refusal, or not enough.
 
-use super::access::Access;
 use super::app::Settings;
 use super::head::{HEAD_BYTES_MAX, Progress, examine};
 use super::routes::router;
-use super::service::Hosts;
 use crate::health::HealthMonitor;
 use crate::sources::Sources;
 use axum::Router;
@@ -76,16 +74,8 @@ fn answer(request: Request<Body>) -> Response<Body> {
         let _ = registry.histogram_of(Measure::Seconds, "app_wait_seconds", "Waits", &[("kind", "x")]);
         let mut sources = Sources::default();
         sources.add(registry);
-        let hosts = Hosts::default();
         let health = std::sync::Arc::new(HealthMonitor::new().start(sources.registries()));
-        router(Settings {
-            sources,
-            native_histograms: true,
-            hosts,
-            access: Access::default(),
-            stats: std::sync::Arc::default(),
-            health,
-        })
+        router(Settings { sources, native_histograms: true, health, ..Settings::default() })
     });
     let service = TowerToHyperService::new(router.clone());
     #[expect(clippy::expect_used, reason = "a panic is how a fuzz target reports")]

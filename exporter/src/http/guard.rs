@@ -2,7 +2,7 @@
 //!
 //! | what is waited for | how long |
 //! | --- | --- |
-//! | the head of a request, from its first byte or from the beginning of the connection | 5 s |
+//! | the head of a request, from its first byte or from the beginning of the connection, TLS handshake included | 5 s |
 //! | the next request | 30 s |
 //! | a client that takes no byte of an answer | 10 s |
 //! | an answer as a whole, unless it is a stream | 60 s |
@@ -11,6 +11,7 @@
 
 use super::head::{HEAD_BYTES_MAX, Progress, Refusal, examine};
 use super::line::{Line, Turn};
+use super::socket::Socket;
 use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long is waited for what.
@@ -49,7 +49,7 @@ const READ_BYTES: usize = 4 << 10;
 
 /// The socket of one connection.
 pub(super) struct Guard {
-    stream: TcpStream,
+    stream: Socket,
     line: Arc<Line>,
     patience: Patience,
     received: Vec<u8>,
@@ -63,7 +63,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(stream: TcpStream, line: Arc<Line>, patience: Patience) -> Self {
+    pub(super) fn new(stream: Socket, line: Arc<Line>, patience: Patience) -> Self {
         Self {
             stream,
             line,
@@ -77,7 +77,7 @@ impl Guard {
     }
 
     /// The socket, for what is to be said outside of HTTP's order.
-    pub(super) fn stream(&mut self) -> &mut TcpStream {
+    pub(super) fn stream(&mut self) -> &mut Socket {
         &mut self.stream
     }
 

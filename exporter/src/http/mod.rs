@@ -4,6 +4,9 @@ mod negotiate;
 mod query;
 mod head;
 mod line;
+#[cfg(feature = "tls")]
+mod certificate;
+mod socket;
 mod guard;
 mod answer;
 mod service;
@@ -31,4 +34,5 @@ pub(crate) use routes::router;
 pub use server::Server;
 pub(crate) use server::{bind, bind_local};
 pub(crate) use service::Hosts;
+pub(crate) use socket::Encryption;
 pub(crate) use stats::Stats;

@@ -2,6 +2,7 @@
 
 use super::connections::{Connections, Limits, serve};
 use super::service::Hosts;
+use super::socket::Encryption;
 use super::stats::Stats;
 use crate::error::{Error, Result};
 use axum::Router;
@@ -80,8 +81,9 @@ impl Server {
         router: Router,
         hosts: Hosts,
         stats: Arc<Stats>,
+        encryption: Encryption,
     ) -> Result<Self> {
-        Self::with(listeners, &Connections::new(router, hosts, stats, Limits::default()))
+        Self::with(listeners, &Connections::new(router, hosts, stats, encryption, Limits::default()))
     }
 
     /// Everything that can fail happens here, in the caller's thread.

@@ -42,3 +42,6 @@ mod schema;
 #[cfg(test)]
 #[cfg(feature = "http")]
 mod security;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tls;

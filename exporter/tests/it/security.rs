@@ -235,6 +235,8 @@ fn e8_who_measures_for_seconds_keeps_no_scrape_waiting() {
         stream.set_nonblocking(true).unwrap();
         assert!(stream.peek(&mut [0]).is_err(), "they measure still");
         stream.set_nonblocking(false).unwrap();
+    }
+    for stream in &mut waiting {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");

@@ -1,8 +1,6 @@
 //! What a router does when there is too much to do, wherever it is mounted.
 
-use super::super::access::Access;
 use super::super::app::SCRAPES_MAX;
-use super::super::service::Hosts;
 use super::*;
 use crate::sources::Sources;
 use axum::http::Method;
@@ -25,14 +23,7 @@ fn e8_documents_under_way_are_few_and_others_are_told_to_come_again() {
     let mut sources = Sources::default();
     sources.add(Registry::new("orders"));
     let health = Arc::new(crate::health::HealthMonitor::new().start(sources.registries()));
-    let settings = Settings {
-        sources,
-        native_histograms: true,
-        hosts: Hosts::default(),
-        access: Access::default(),
-        stats: Arc::default(),
-        health,
-    };
+    let settings = Settings { sources, native_histograms: true, health, ..Settings::default() };
     let app = Arc::new(App::new(settings));
     let router = router_of(Arc::clone(&app));
     let documents = ["/metrics", "/metrics.json", "/api/v1/performance", "/api/v1/levels", "/api/v1/slow"];

@@ -12,6 +12,10 @@ const LARGE: &str = "GET /large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 const SLOW: &str = "GET /slow HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 fn server(limits: Limits) -> Server {
+    encrypted(limits, Encryption::default())
+}
+
+fn encrypted(limits: Limits, encryption: Encryption) -> Server {
     let large = || async { "x".repeat(64 << 20) };
     let slow = || async {
         tokio::time::sleep(Duration::from_secs(30)).await;
@@ -21,7 +25,7 @@ fn server(limits: Limits) -> Server {
         .route("/", axum::routing::get(|| async { "hello" }))
         .route("/large", axum::routing::get(large))
         .route("/slow", axum::routing::get(slow));
-    let connections = Connections::new(router, Hosts::default(), Arc::default(), limits);
+    let connections = Connections::new(router, Hosts::default(), Arc::default(), encryption, limits);
     Server::with(vec![bind("127.0.0.1:0", false, false).unwrap()], &connections).unwrap()
 }
 
@@ -58,6 +62,38 @@ fn e7_a_client_that_does_not_finish_its_headers_is_disconnected() {
         let answer = ask(&server, start);
         assert!(begun.elapsed() >= head && begun.elapsed() < Duration::from_secs(5), "{start:?}");
         assert!(answer.starts_with(expected) && answer.matches("HTTP/1.1").count() <= 1, "{answer}");
+    }
+}
+
+#[cfg(all(feature = "tls", unix))]
+#[test]
+fn e12_a_handshake_has_no_more_time_than_a_head() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = std::env::temp_dir().join(format!("bettong-handshake-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files = [("chain.pem", issued.cert.pem()), ("key.pem", issued.signing_key.serialize_pem())];
+    let [chain, key] = files.map(|(name, text)| {
+        let path = directory.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    });
+    let encryption = Encryption::load(&chain, &key).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    let head = Duration::from_millis(200);
+    let patience = Patience { head, ..Patience::default() };
+    let server = encrypted(Limits { patience, ..Limits::default() }, encryption);
+    // Nothing, and the beginning of a record that says it is longer.
+    for start in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+        let mut stream = connect(&server);
+        let begun = Instant::now();
+        stream.write_all(start).unwrap();
+        assert_eq!(rest(&mut stream), "", "{start:?}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "it was closed, and the client did not give up first"
+        );
     }
 }
 
@@ -192,7 +228,8 @@ fn both_local_addresses_are_served_on_one_port() {
     let router = Router::new().route("/", axum::routing::get(|| async { "hello" }));
     let listeners = bind_local(0).unwrap();
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
-    let server = Server::start(listeners, router, Hosts::default(), Arc::default()).unwrap();
+    let server =
+        Server::start(listeners, router, Hosts::default(), Arc::default(), Encryption::default()).unwrap();
     for address in &addresses {
         assert!(address.ip().is_loopback() && address.port() == server.local_addr().port());
         let mut stream = TcpStream::connect(address).unwrap();
