@@ -20,6 +20,8 @@ pub enum Error {
     },
     /// The address can be reached from other machines, and nobody said that it may be.
     NotLoopback(SocketAddr),
+    /// Settings are wrong: everything that is, each with where it stands.
+    Config(Vec<String>),
     /// The name or the hash of a user's password cannot be used.
     Credentials(&'static str),
     /// A certificate or its key cannot be used.
@@ -52,6 +54,7 @@ impl fmt::Display for Error {
                 "refusing to listen on {address}, which other machines can reach: metrics are served without \
                  authentication; call allow_any_address() if that is intended"
             ),
+            Self::Config(faults) => f.write_str(&faults.join("; ")),
             Self::Credentials(what) => f.write_str(what),
             Self::Tls { path, what } => write!(f, "cannot use {} for TLS: {what}", path.display()),
             Self::Start { action, source } => write!(f, "cannot {action}: {source}"),
@@ -66,7 +69,11 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::Start { source, .. } => Some(source),
-            Self::NotLoopback(_) | Self::Credentials(_) | Self::Tls { .. } | Self::Url { .. } => None,
+            Self::NotLoopback(_)
+            | Self::Config(_)
+            | Self::Credentials(_)
+            | Self::Tls { .. }
+            | Self::Url { .. } => None,
         }
     }
 }

@@ -7,7 +7,9 @@ use bettong_metrics::Registry;
 use std::sync::Arc;
 
 #[cfg(feature = "http")]
-use crate::error::Result;
+use crate::config::{self, Config, Noted, Source, Value};
+#[cfg(feature = "http")]
+use crate::error::{Error, Result};
 #[cfg(feature = "http")]
 use crate::health::HealthMonitor;
 #[cfg(feature = "http")]
@@ -32,8 +34,16 @@ struct Serving {
     hosts: Hosts,
     access: Access,
     encryption: Encryption,
+    noted: Noted,
     stats: Arc<Stats>,
     monitor: HealthMonitor,
+}
+
+#[cfg(feature = "http")]
+impl Serving {
+    fn code(&mut self, name: &'static str, value: Value) {
+        self.noted.note(name, value, Source::Code);
+    }
 }
 
 impl Exporter {
@@ -60,6 +70,8 @@ impl Exporter {
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.sources.set_profile(profile);
+        #[cfg(feature = "http")]
+        self.serving.code("profile", Value::Text(profile.to_string()));
         self
     }
 
@@ -96,6 +108,7 @@ impl Exporter {
     #[must_use]
     pub fn allow_any_address(mut self) -> Self {
         self.serving.any_address = true;
+        self.serving.code("allow_any_address", Value::Switch(true));
         self
     }
 
@@ -108,6 +121,8 @@ impl Exporter {
     #[must_use]
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.serving.hosts.add(name.into());
+        let names = self.serving.hosts.names().to_vec();
+        self.serving.code("hosts", Value::Words(names));
         self
     }
 
@@ -128,6 +143,7 @@ impl Exporter {
     #[cfg(feature = "http")]
     #[must_use]
     pub fn bearer_token(mut self, token: Secret) -> Self {
+        self.serving.code("bearer_token", Value::Hidden(token.clone()));
         self.serving.access.token = Some(token);
         self
     }
@@ -140,7 +156,7 @@ impl Exporter {
     /// 60 ms of a processor each. Passwords have 72 bytes at most.
     ///
     /// # Errors
-    /// [`Error::Credentials`](crate::error::Error::Credentials) if the name is empty or has a colon or control characters, if the hash is not
+    /// [`Error::Credentials`] if the name is empty or has a colon or control characters, if the hash is not
     /// one of bcrypt's (`$2a$`, `$2b$`, `$2y$`), or its cost is not from 4 to 15.
     ///
     /// # Examples
@@ -156,7 +172,10 @@ impl Exporter {
     /// ```
     #[cfg(feature = "basic-auth")]
     pub fn basic_auth(mut self, user: impl Into<String>, hash: &Secret) -> Result<Self> {
-        self.serving.access.user = Some(http::Door::new(http::User::new(user.into(), hash)?));
+        let user = user.into();
+        self.serving.code("basic_auth_user", Value::Text(user.clone()));
+        self.serving.code("basic_auth_hash", Value::Hidden(hash.clone()));
+        self.serving.access.user = Some(http::Door::new(http::User::new(user, hash)?));
         Ok(self)
     }
 
@@ -165,7 +184,7 @@ impl Exporter {
     /// warning is logged and the old ones stay. It concerns [`listen`](Self::listen) and [`listen_local`](Self::listen_local).
     ///
     /// # Errors
-    /// [`Error::Tls`](crate::error::Error::Tls) with the file that cannot be read or used, that has no certificate or no key in it, that does not
+    /// [`Error::Tls`] with the file that cannot be read or used, that has no certificate or no key in it, that does not
     /// belong to the other, or, of a key, that everybody can read or its group can write (on Unix).
     #[cfg(feature = "tls")]
     pub fn tls(
@@ -173,7 +192,10 @@ impl Exporter {
         certificates: impl AsRef<std::path::Path>,
         key: impl AsRef<std::path::Path>,
     ) -> Result<Self> {
-        self.serving.encryption = Encryption::load(certificates.as_ref(), key.as_ref())?;
+        let (certificates, key) = (certificates.as_ref(), key.as_ref());
+        self.serving.encryption = Encryption::load(certificates, key)?;
+        self.serving.code("tls_certificates", Value::Path(certificates.to_owned()));
+        self.serving.code("tls_key", Value::Path(key.to_owned()));
         Ok(self)
     }
 
@@ -183,6 +205,7 @@ impl Exporter {
     #[must_use]
     pub fn native_histograms(mut self, offered: bool) -> Self {
         self.serving.native_histograms = offered;
+        self.serving.code("native_histograms", Value::Switch(offered));
         self
     }
 
@@ -209,6 +232,147 @@ impl Exporter {
         self
     }
 
+    /// Serves the formats of Prometheus at this path instead of `/metrics`, beside `/api/v1/metrics`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] unless it begins with `/`, has letters, digits and `-._~/` only, 128 of them at most, and is none of the
+    /// other paths.
+    #[cfg(feature = "http")]
+    pub fn metrics_path(mut self, path: impl Into<String>) -> Result<Self> {
+        let path = path.into();
+        if !config::is_path(&path) {
+            let shown: String = path.chars().take(64).collect();
+            return Err(Error::Config(vec![format!("{shown:?} cannot be the path of metrics")]));
+        }
+        self.serving.code("path", Value::Text(path));
+        Ok(self)
+    }
+
+    /// Takes over what a file and the environment say, but for what was set in code, before or after.
+    ///
+    /// `slow_threshold_ms` is set for the databases that are shown already.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a secret is set twice in one place, its file cannot be read, or this build lacks the feature that a
+    /// setting needs; [`Error::Credentials`] and [`Error::Tls`] as `basic_auth` and `tls`.
+    #[cfg(feature = "http")]
+    pub fn config(mut self, config: &Config) -> Result<Self> {
+        let by_code = self.serving.noted.clone();
+        let is_free = |name: &str| by_code.source(name) != Source::Code;
+        for (name, value, source) in config.values().filter(|(name, ..)| is_free(name)) {
+            self.take_over(name, value);
+            self.serving.noted.note(name, value.clone(), source);
+        }
+        if is_free("bearer_token")
+            && let Some((token, source)) = config.secret("bearer_token", "bearer_token_file")?
+        {
+            self.serving.noted.note("bearer_token", Value::Hidden(token.clone()), source);
+            self.serving.access.token = Some(token);
+        }
+        if is_free("basic_auth_user") {
+            self = self.take_over_user(config)?;
+        }
+        if is_free("tls_key") { self.take_over_tls(config) } else { Ok(self) }
+    }
+
+    #[cfg(feature = "http")]
+    fn take_over(&mut self, name: &str, value: &Value) {
+        match (name, value) {
+            ("allow_any_address", Value::Switch(allowed)) => self.serving.any_address = *allowed,
+            ("native_histograms", Value::Switch(offered)) => self.serving.native_histograms = *offered,
+            ("hosts", Value::Words(names)) => {
+                names.iter().for_each(|name| self.serving.hosts.add(name.clone()));
+            }
+            ("profile", Value::Text(name)) => {
+                // It was looked at when it was read.
+                name.parse().into_iter().for_each(|profile| self.sources.set_profile(profile));
+            }
+            ("slow_threshold_ms", Value::Number(millis)) => {
+                let threshold = std::time::Duration::from_millis(*millis);
+                self.sources.registries().iter().for_each(|one| one.set_slow_threshold(threshold));
+            }
+            // The others are read where they are needed.
+            _ => {}
+        }
+    }
+
+    #[cfg(feature = "http")]
+    fn take_over_user(self, config: &Config) -> Result<Self> {
+        let hash = config.secret("basic_auth_hash", "basic_auth_hash_file")?;
+        match (config.value("basic_auth_user"), hash) {
+            (None, None) => Ok(self),
+            (Some((Value::Text(user), user_at)), Some((hash, hash_at))) => {
+                let mut this = self.user_of(user, &hash)?;
+                this.serving.noted.note("basic_auth_user", Value::Text(user.clone()), user_at);
+                this.serving.noted.note("basic_auth_hash", Value::Hidden(hash), hash_at);
+                Ok(this)
+            }
+            _ => Err(Error::Config(vec!["basic_auth_user and basic_auth_hash belong together".to_owned()])),
+        }
+    }
+
+    #[cfg(feature = "basic-auth")]
+    fn user_of(self, user: &str, hash: &Secret) -> Result<Self> {
+        self.basic_auth(user, hash)
+    }
+
+    #[cfg(all(feature = "http", not(feature = "basic-auth")))]
+    #[expect(clippy::unused_self, reason = "it looks like the one that can do it")]
+    fn user_of(self, _: &str, _: &Secret) -> Result<Self> {
+        Err(Error::Config(vec!["basic_auth_user needs a build with the feature basic-auth".to_owned()]))
+    }
+
+    #[cfg(feature = "http")]
+    fn take_over_tls(self, config: &Config) -> Result<Self> {
+        match (config.value("tls_certificates"), config.value("tls_key")) {
+            (None, None) => Ok(self),
+            (Some((Value::Path(chain), chain_at)), Some((Value::Path(key), key_at))) => {
+                let mut this = self.tls_of(chain, key)?;
+                this.serving.noted.note("tls_certificates", Value::Path(chain.clone()), chain_at);
+                this.serving.noted.note("tls_key", Value::Path(key.clone()), key_at);
+                Ok(this)
+            }
+            _ => Err(Error::Config(vec!["tls_certificates and tls_key belong together".to_owned()])),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls_of(self, chain: &std::path::Path, key: &std::path::Path) -> Result<Self> {
+        self.tls(chain, key)
+    }
+
+    #[cfg(all(feature = "http", not(feature = "tls")))]
+    #[expect(clippy::unused_self, reason = "it looks like the one that can do it")]
+    fn tls_of(self, _: &std::path::Path, _: &std::path::Path) -> Result<Self> {
+        Err(Error::Config(vec!["tls_key needs a build with the feature tls".to_owned()]))
+    }
+
+    /// Serves as [`config`](Self::config) says: on `address` and `port`, or on this port of 127.0.0.1 and `::1` if no address is
+    /// set, and on port 9464 if nothing is. `None` if `enabled` is false.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    #[cfg(feature = "http")]
+    pub fn start(self) -> Result<Option<Server>> {
+        let noted = &self.serving.noted;
+        if matches!(noted.value("enabled"), Value::Switch(false)) {
+            return Ok(None);
+        }
+        let port = match noted.value("port") {
+            Value::Number(port) => port as u16,
+            _ => 0,
+        };
+        match noted.value("address") {
+            Value::Text(address) => {
+                let ip: std::net::IpAddr = address
+                    .parse()
+                    .map_err(|_| Error::Config(vec!["exporter.address must be an IP address".to_owned()]))?;
+                self.listen(std::net::SocketAddr::new(ip, port)).map(Some)
+            }
+            _ => self.listen_local(port).map(Some),
+        }
+    }
+
     /// Serves the metrics on a thread of its own until the server is stopped or dropped. `address` is a host and a
     /// port, as in `127.0.0.1:9464`; port 0 takes a free one, which [`Server::local_addr`] tells.
     ///
@@ -216,10 +380,10 @@ impl Exporter {
     /// `tracing`.
     ///
     /// # Errors
-    /// [`Error::Bind`](crate::error::Error::Bind) if the address is taken or no address at all,
-    /// [`Error::NotLoopback`](crate::error::Error::NotLoopback) if other machines can reach it and
+    /// [`Error::Bind`] if the address is taken or no address at all,
+    /// [`Error::NotLoopback`] if other machines can reach it and
     /// [`allow_any_address`](Self::allow_any_address) was not called,
-    /// [`Error::Start`](crate::error::Error::Start) if the thread could not be started.
+    /// [`Error::Start`] if the thread could not be started.
     #[cfg(feature = "http")]
     pub fn listen(self, address: impl std::net::ToSocketAddrs + std::fmt::Display) -> Result<Server> {
         let Serving { any_address, access, .. } = &self.serving;
@@ -264,8 +428,15 @@ impl Exporter {
 
     #[cfg(feature = "http")]
     fn settings(&self, tls: bool) -> Settings {
-        let Serving { native_histograms, hosts, access, stats, monitor, .. } = self.serving.clone();
+        let Serving { native_histograms, hosts, access, noted, stats, monitor, .. } = self.serving.clone();
+        let is_on = |name| !matches!(noted.value(name), Value::Switch(false));
+        let path = match noted.value("path") {
+            Value::Text(path) if is_on("prometheus_enabled") => Some(path),
+            _ => None,
+        };
+        let json = is_on("json_api_enabled");
+        let sources = self.sources.clone();
         let health = Arc::new(monitor.start(self.sources.registries()));
-        Settings { sources: self.sources.clone(), native_histograms, hosts, access, tls, stats, health }
+        Settings { sources, native_histograms, hosts, access, path, json, noted, tls, stats, health }
     }
 }

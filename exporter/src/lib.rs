@@ -12,6 +12,7 @@
 //! | `secret` | words that are never shown |
 //! | [`formats`] | snapshots as text, as protobuf, as JSON |
 //! | [`health`] | checks on a timer, and what they found |
+//! | [`config`] | what can be set, and where it was |
 //! | `process` | what Linux says of the process |
 //! | `sources` | the registries that are shown together |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
@@ -39,12 +40,16 @@ pub mod error;
 mod secret;
 pub mod formats;
 pub mod health;
+#[cfg(feature = "http")]
+pub mod config;
 mod process;
 mod sources;
 #[cfg(feature = "http")]
 mod http;
 pub mod exporter;
 
+#[cfg(feature = "http")]
+pub use config::Config;
 pub use error::{Error, Result};
 pub use exporter::Exporter;
 pub use formats::Profile;

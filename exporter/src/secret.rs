@@ -62,7 +62,7 @@ impl Secret {
     }
 }
 
-fn check_mode(file: &File) -> io::Result<()> {
+pub(crate) fn check_mode(file: &File) -> io::Result<()> {
     check(file, 0o077, "others than its owner may read the file of a secret: chmod 600 it")
 }
 

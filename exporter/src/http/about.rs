@@ -78,7 +78,7 @@ fn build(snapshot: &MetricsSnapshot) -> Map<String, Value> {
     labels.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
-/// The options in force. Those of a database are what the engine announced, as it prints them; where each comes from (code,
+/// The settings of the exporter, each with its source, and the options in force. Those of a database are what the engine announced, as it prints them; where each comes from (code,
 /// file, environment) is not announced.
 pub(super) fn config(app: &App, registries: &[Arc<Registry>]) -> Value {
     let database = |registry: &Arc<Registry>| {
@@ -101,6 +101,7 @@ pub(super) fn config(app: &App, registries: &[Arc<Registry>]) -> Value {
             "hosts": app.settings.hosts.names(),
             "authentication": authentication,
             "tls": app.settings.tls,
+            "settings": app.settings.noted.shown(),
             "scrapes_max": SCRAPES_MAX,
             "streams_max": STREAMS_MAX,
         },

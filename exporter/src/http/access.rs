@@ -130,7 +130,11 @@ mod tests {
 
     #[test]
     fn only_the_token_behind_its_scheme_is_let_in() {
-        let access = Access { token: Some(Secret::new("sesame")), ..Access::default() };
+        let access = Access {
+            token: Some(Secret::new("sesame")),
+            #[cfg(feature = "basic-auth")]
+            user: None,
+        };
         assert!(!access.is_open() && Access::default().is_open());
         assert_eq!(run(access.judge(b"bearer sesame")), Verdict::Admitted);
         for brought in

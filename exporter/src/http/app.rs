@@ -5,6 +5,7 @@ use super::line::Permit;
 use super::query::{BadParameter, Query};
 use super::service::Hosts;
 use super::stats::Stats;
+use crate::config::Noted;
 use crate::formats::own::OwnFamily;
 use crate::health::Health;
 use crate::process::Process;
@@ -21,17 +22,41 @@ pub(super) const SCRAPES_MAX: usize = 8;
 pub(super) const STREAMS_MAX: usize = 8;
 
 /// What is shown, to whom, and how much of it at once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) sources: Sources,
     pub(crate) native_histograms: bool,
     pub(crate) hosts: Hosts,
     /// What a request has to bring.
     pub(crate) access: Access,
+    /// Where the formats of Prometheus are, if somewhere.
+    pub(crate) path: Option<String>,
+    /// Whether there are JSON documents.
+    pub(crate) json: bool,
+    /// All settings, each with its source.
+    pub(crate) noted: Noted,
     /// Whether connections are encrypted.
     pub(crate) tls: bool,
     pub(crate) stats: Arc<Stats>,
     pub(crate) health: Arc<Health>,
+}
+
+/// Everything is served to everybody.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sources: Sources::default(),
+            native_histograms: false,
+            hosts: Hosts::default(),
+            access: Access::default(),
+            path: Some("/metrics".to_owned()),
+            json: true,
+            noted: Noted::default(),
+            tls: false,
+            stats: Arc::default(),
+            health: Arc::default(),
+        }
+    }
 }
 
 /// The state of a router.

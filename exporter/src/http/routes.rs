@@ -74,7 +74,6 @@ pub(crate) fn router(settings: Settings) -> Router {
 
 fn router_of(app: Arc<App>) -> Router {
     let api = Router::new()
-        .route("/api/v1/health", get(health))
         .route("/api/v1/performance", get(performance))
         .route("/api/v1/levels", get(levels))
         .route("/api/v1/values", get(values))
@@ -85,17 +84,23 @@ fn router_of(app: Arc<App>) -> Router {
         .route("/api/v1/hdr", get(hdr))
         .route("/api/v1/config", get(config))
         .route("/api/v1/info", get(info));
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/api/v1/metrics", get(metrics))
+    let api = api
         .route("/metrics.json", get(metrics_json))
         .route("/schema/metrics.json", get(schema))
+        .route("/events", get(stream));
+    let mut router = Router::new();
+    if let Some(path) = &app.settings.path {
+        router = router.route(path, get(metrics)).route("/api/v1/metrics", get(metrics));
+    }
+    if app.settings.json {
+        router = router.merge(api);
+    }
+    router
         .route("/health", get(health))
+        .route("/api/v1/health", get(health))
         .route("/livez", get(|| async { answer::plain(StatusCode::OK, "ok\n") }))
         .route("/readyz", get(ready))
-        .route("/events", get(stream))
-        .route("/", get(|| async { answer::plain(StatusCode::OK, INDEX) }))
-        .merge(api)
+        .route("/", get(index))
         .fallback(|| async { answer::error(StatusCode::NOT_FOUND, "no such path: / lists them") })
         .method_not_allowed_fallback(|| async {
             answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD")
@@ -105,6 +110,13 @@ fn router_of(app: Arc<App>) -> Router {
         .layer(middleware::from_fn(refuse))
         .layer(middleware::map_response(|response| async { answer::secured(response) }))
         .layer(middleware::from_fn_with_state(app, count))
+}
+
+/// The list of paths, with that of the metrics where it is.
+async fn index(State(app): State<Arc<App>>) -> Response {
+    let path = app.settings.path.as_deref().unwrap_or("/metrics");
+    let text = INDEX.replacen("/metrics  ", &format!("{path}  "), 1);
+    answer::with_type(StatusCode::OK, PLAIN_TEXT, Body::from(text))
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -347,7 +359,10 @@ fn too_many() -> Response {
 
 /// Counts the request and what came of it.
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let counted = app.settings.stats.begin(Endpoint::of(request.uri().path()));
+    let path = request.uri().path();
+    let is_metrics = app.settings.path.as_deref() == Some(path);
+    let endpoint = if is_metrics { Endpoint::Metrics } else { Endpoint::of(path) };
+    let counted = app.settings.stats.begin(endpoint);
     let response = next.run(request).await;
     counted.answered(response.status().as_u16(), answer::size(&response));
     response

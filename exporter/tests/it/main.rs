@@ -8,6 +8,9 @@ mod activity;
 #[cfg(feature = "http")]
 mod client;
 #[cfg(test)]
+#[cfg(feature = "http")]
+mod config;
+#[cfg(test)]
 mod custom;
 #[cfg(test)]
 #[cfg(feature = "http")]

@@ -1,0 +1,117 @@
+//! Settings from outside, as a server shows and keeps them.
+
+use crate::client::{ask_with, get};
+use crate::fixture;
+use bettong_exporter::{Config, Error, Exporter, Profile, Secret};
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn environment(pairs: &[(&str, &str)]) -> Config {
+    let variables = pairs.iter().map(|(name, text)| (format!("BETTONG_METRICS_{name}"), text));
+    Config::default()
+        .variables(variables.map(|(name, text)| (OsString::from(name), OsString::from(text))))
+        .unwrap()
+}
+
+#[test]
+fn what_is_set_in_code_wins_and_every_value_is_shown_with_its_source() {
+    let registry = fixture::filled("orders");
+    let config = environment(&[
+        ("PORT", "0"),
+        ("PATH", "/prom"),
+        ("PROFILE", "full"),
+        ("HOSTS", "db1.example"),
+        ("BEARER_TOKEN", "sesame"),
+        ("SLOW_THRESHOLD_MS", "1000"),
+    ]);
+    // Before or after: code wins.
+    let before = Exporter::new(Arc::clone(&registry)).profile(Profile::Minimal).config(&config).unwrap();
+    let after = Exporter::new(Arc::clone(&registry)).config(&config).unwrap().profile(Profile::Minimal);
+    assert_eq!(registry.slow_threshold(), Duration::from_secs(1));
+    for exporter in [before, after] {
+        assert!(!format!("{exporter:?}").contains("sesame"));
+        let server = exporter.start().unwrap().unwrap();
+        let token = "Authorization: Bearer sesame\r\n";
+        assert_eq!((get(&server, "/prom").status, get(&server, "/livez").status), (401, 200));
+        let of = |path| ask_with(&server, "GET", path, token);
+        assert_eq!(
+            (of("/prom").status, of("/api/v1/metrics").status, of("/metrics").status),
+            (200, 200, 404)
+        );
+        assert!(
+            of("/prom").body.contains("db_exporter_requests_total{endpoint=\"metrics\",code=\"200\"} 2\n")
+        );
+        let shown = of("/api/v1/config");
+        assert!(!shown.body.contains("sesame"));
+        let settings = &shown.json()["exporter"]["settings"];
+        for (name, value, source) in [
+            ("profile", "\"minimal\"", "code"),
+            ("port", "0", "environment"),
+            ("path", "\"/prom\"", "environment"),
+            ("hosts", "[\"db1.example\"]", "environment"),
+            ("bearer_token", "\"<secret>\"", "environment"),
+            ("address", "null", "default"),
+            ("enabled", "true", "default"),
+            ("native_histograms", "false", "default"),
+        ] {
+            assert_eq!(settings[name]["value"].to_string(), value, "{name}");
+            assert_eq!(settings[name]["source"], source, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_server_can_be_turned_off_as_a_whole_and_in_parts() {
+    let exporter = |pairs: &[(&str, &str)]| {
+        Exporter::new(fixture::filled("orders")).config(&environment(pairs)).unwrap()
+    };
+    assert!(exporter(&[("ENABLED", "false"), ("PORT", "0")]).start().unwrap().is_none());
+    let paths = ["/metrics", "/api/v1/metrics", "/metrics.json", "/api/v1/info", "/livez"];
+    for (off, expected) in
+        [("PROMETHEUS_ENABLED", [404, 404, 200, 200, 200]), ("JSON_API_ENABLED", [200, 200, 404, 404, 200])]
+    {
+        let server =
+            exporter(&[(off, "false"), ("PORT", "0"), ("ADDRESS", "127.0.0.1")]).start().unwrap().unwrap();
+        assert_eq!(paths.map(|path| get(&server, path).status), expected, "{off}");
+    }
+    let error = exporter(&[("ADDRESS", "0.0.0.0"), ("PORT", "0")]).start().unwrap_err();
+    assert!(matches!(error, Error::NotLoopback(_)), "{error}");
+}
+
+#[test]
+fn a_path_that_is_something_else_is_refused() {
+    let exporter = || Exporter::new(fixture::filled("orders"));
+    for path in
+        ["", "/", "metrics", "/livez", "/api/v1/metrics", "/metrics.json", "/a b", "/{x}", "/*x", "/a?b"]
+    {
+        assert!(matches!(exporter().metrics_path(path), Err(Error::Config(_))), "{path}");
+    }
+    let server = exporter().metrics_path("/-/prom_1.txt").unwrap().listen("127.0.0.1:0").unwrap();
+    assert_eq!(get(&server, "/-/prom_1.txt").status, 200);
+    assert!(get(&server, "/").body.contains("/-/prom_1.txt"));
+}
+
+#[test]
+fn a_user_and_a_hash_belong_together_and_need_the_feature() {
+    let hash = "$2b$04$LZbpPpL8bmKOGMuXBFnDqOKx7rVGGBOqbFBOEOXBqkUEBNMkFwGXe";
+    let of = |pairs: &[(&str, &str)]| Exporter::new(fixture::filled("orders")).config(&environment(pairs));
+    assert!(of(&[("BASIC_AUTH_USER", "ada")]).unwrap_err().to_string().contains("belong together"));
+    let both = of(&[("BASIC_AUTH_USER", "ada"), ("BASIC_AUTH_HASH", hash)]);
+    assert_eq!(both.is_ok(), cfg!(feature = "basic-auth"));
+    assert!(of(&[("TLS_KEY", "/nowhere/key.pem")]).unwrap_err().to_string().contains("belong together"));
+    let tls = of(&[("TLS_KEY", "/nowhere/key.pem"), ("TLS_CERTIFICATES", "/nowhere/chain.pem")]).unwrap_err();
+    assert_eq!(matches!(tls, Error::Tls { .. }), cfg!(feature = "tls"), "{tls}");
+    // A token of the application's is not put out by one of the environment's.
+    let exporter = Exporter::new(fixture::filled("orders")).bearer_token(Secret::new("ours"));
+    let server = exporter
+        .config(&environment(&[("BEARER_TOKEN", "theirs"), ("PORT", "0")]))
+        .unwrap()
+        .start()
+        .unwrap()
+        .unwrap();
+    let with = |token: &str| {
+        ask_with(&server, "GET", "/metrics", &format!("Authorization: Bearer {token}\r\n")).status
+    };
+    assert_eq!((with("ours"), with("theirs")), (200, 401));
+}
