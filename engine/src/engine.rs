@@ -278,10 +278,12 @@ impl Engine {
     /// Removes the files that nobody needs any more, and calls `before` before each. A file that cannot be removed is tried again next time.
     pub(crate) fn bury_files(&self, before: impl Fn()) {
         let _turn = self.files.graveyard.turn();
-        let files = self.files.graveyard.take_all();
-        let shown = files.iter().any(|name| matches!(name, FileName::Value(_)));
-        for name in files {
+        let graveyard = &self.files.graveyard;
+        let mut shown = false;
+        // As many as there are now: one that cannot be removed comes back.
+        for name in (0..graveyard.len()).map_while(|_| graveyard.take()) {
             before();
+            shown |= matches!(name, FileName::Value(_));
             let bytes = self.dir.length_of(name);
             let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
             let removed = self.dir.remove(name);

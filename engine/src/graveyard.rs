@@ -1,6 +1,6 @@
 //! Files that nobody needs any more, from when the manifest drops them to when they are removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::env::names::FileName;
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -9,7 +9,7 @@ use crate::sync::{Condvar, Mutex, MutexGuard};
 /// whoever passes.
 #[derive(Debug, Default)]
 pub(crate) struct Graveyard {
-    waiting: Mutex<Vec<FileName>>,
+    waiting: Mutex<VecDeque<FileName>>,
     rings: Mutex<u64>,
     bell: Condvar,
     held: Mutex<BTreeMap<FileName, u64>>,
@@ -19,13 +19,13 @@ pub(crate) struct Graveyard {
 impl Graveyard {
     /// Nobody holds the file: it can be removed.
     pub(crate) fn bury(&self, file: FileName) {
-        self.waiting.lock().push(file);
+        self.waiting.lock().push_back(file);
         self.ring();
     }
 
     /// The file could not be removed: whoever passes next tries again.
     pub(crate) fn keep(&self, file: FileName) {
-        self.waiting.lock().push(file);
+        self.waiting.lock().push_back(file);
     }
 
     /// Wakes the one who removes files.
@@ -54,11 +54,17 @@ impl Graveyard {
 
     /// The files that wait to be removed.
     pub(crate) fn waiting(&self) -> Vec<FileName> {
-        self.waiting.lock().clone()
+        self.waiting.lock().iter().copied().collect()
     }
 
-    pub(crate) fn take_all(&self) -> Vec<FileName> {
-        std::mem::take(&mut *self.waiting.lock())
+    /// How many files wait to be removed.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
+    /// The file that waits longest.
+    pub(crate) fn take(&self) -> Option<FileName> {
+        self.waiting.lock().pop_front()
     }
 
     /// Files that no version needs and a reader holds, with their sizes in bytes.

@@ -49,7 +49,7 @@ impl Pacer {
 #[derive(Debug)]
 pub(crate) struct CompactionPace {
     bytes_per_second: u64,
-    /// When the next bytes are due. Changed under the work lock, but for what is added.
+    /// When the next bytes are due. Changed under the work lock.
     due_nanos: AtomicU64,
 }
 
@@ -57,8 +57,8 @@ impl CompactionPace {
     /// Holds the compaction back if it is ahead of its pace and nothing waits for it; says whether to go on.
     pub(crate) fn go_on(&self, engine: &Engine, bytes: u64) -> bool {
         let clock = &engine.env.clock;
-        self.due_nanos.fetch_add(nanos_for(bytes, self.bytes_per_second), Ordering::Relaxed);
         let mut state = engine.work.lock();
+        self.due_nanos.fetch_add(nanos_for(bytes, self.bytes_per_second), Ordering::Relaxed);
         let began = clock.monotonic_nanos();
         loop {
             if state.closing {

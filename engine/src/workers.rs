@@ -22,6 +22,8 @@ use crate::work::{Trouble, WorkState};
 
 /// How long after a failure that may pass (a full disk) the work is tried again.
 const RETRY_NANOS: u64 = 250_000_000;
+/// Files to be removed from which on a compaction waits until they are.
+const FILES_LEFT_MAX: usize = 64;
 /// How often an idle worker looks whether something has expired.
 const EXPIRY_LOOK_NANOS: u64 = 5_000_000_000;
 
@@ -104,7 +106,7 @@ pub(crate) fn keep_loop(engine: &Engine, _: &Pacer) {
         let now = engine.env.clock.monotonic_nanos();
         let due = now >= retry_at.get() && engine.gate.check_write().is_ok() && engine.wants_segment();
         if due && engine.ready_segment().is_err() {
-            // The flusher tries, too, and tells what is wrong.
+            // The flusher tries when it has to, and tells what is wrong then.
             retry_at.set(now + RETRY_NANOS);
         }
     };
@@ -131,6 +133,10 @@ pub(crate) fn compaction_loop(engine: &Engine, pacer: &Pacer) {
         let result = guarded(engine, || run::run(engine, &plan, &|bytes| pace.go_on(engine, bytes)));
         let origin = release(engine, &plan, &result);
         settle(engine, origin, result.map(|_| true)).ok();
+        if engine.files.graveyard.len() > FILES_LEFT_MAX {
+            // More is left than one can remove: the disk must not fill with it.
+            engine.bury_files(|| {});
+        }
     }
 }
 

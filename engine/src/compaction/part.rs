@@ -54,6 +54,20 @@ pub(super) struct Progress {
     failed: AtomicBool,
 }
 
+/// Tells the other parts when one ends with an error, or a panic.
+struct Alarm<'a> {
+    failed: &'a AtomicBool,
+    armed: bool,
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// A part that is merged. If it is dropped before its output is adopted, what was written is removed.
 #[derive(Debug)]
 pub(super) struct Merged<'a> {
@@ -65,19 +79,31 @@ pub(super) struct Merged<'a> {
 impl<'a> Merge<'a> {
     /// Merges the entries of `range`. When one part fails, the others end soon, with [`Error::Closed`].
     pub(super) fn part(&'a self, range: &Range) -> Result<Merged<'a>> {
-        let merged = self.merge(range);
-        if merged.is_err() {
-            self.progress.failed.store(true, Ordering::Relaxed);
-        }
-        merged
+        let mut alarm = Alarm { failed: &self.progress.failed, armed: true };
+        let merged = self.merge(range)?;
+        alarm.armed = false;
+        Ok(merged)
+    }
+
+    /// # Errors
+    /// [`Error::Closed`] if another part failed, or the database is being closed.
+    fn go_on(&self, written_bytes: u64) -> Result<()> {
+        let failed = self.progress.failed.load(Ordering::Relaxed);
+        if failed || !(self.pace)(written_bytes) { Err(Error::Closed) } else { Ok(()) }
     }
 
     fn merge(&'a self, range: &Range) -> Result<Merged<'a>> {
         let Merge { engine, plan, .. } = *self;
         let mut below = Below::new(self.version, plan.output_level);
         let mut retain = Retain::new(self.horizons.clone());
-        let mut output = Output::new(engine, plan.output_level, WriteOrigin::Compaction, &plan.grandparents);
+        // What lies before the part is none of its first table's business.
+        let ahead = range.from.as_deref().map_or(0, |from| {
+            plan.grandparents.partition_point(|table| table.meta.largest.as_slice() < from)
+        });
+        let grandparents = plan.grandparents.get(ahead..).unwrap_or_default();
+        let mut output = Output::new(engine, plan.output_level, WriteOrigin::Compaction, grandparents);
         output.set_in_place(plan);
+        self.go_on(0)?;
         let mut counts = Counts::default();
         let mut source = MergeIter::new(sources(plan)?);
         match &range.from {
@@ -129,13 +155,12 @@ impl<'a> Merge<'a> {
             if counts.read % ENTRIES_BETWEEN_LOOKS == 0 {
                 self.show(counts.read_bytes - shown);
                 shown = counts.read_bytes;
-                if self.progress.failed.load(Ordering::Relaxed) || !(self.pace)(std::mem::take(&mut paced)) {
-                    return Err(Error::Closed);
-                }
+                self.go_on(std::mem::take(&mut paced))?;
             }
             source.next()?;
         }
         self.show(counts.read_bytes - shown);
+        self.go_on(paced)?;
         let written = output.finish()?;
         Ok(Merged { output, written, counts })
     }

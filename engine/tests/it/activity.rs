@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bettong::env::sim::{Fault, IoOp, Rule, SimDisk};
-use bettong::{Db, Durability, Options, WriteOptions};
+use bettong::{Compression, Db, Durability, Options, WriteOptions};
 use bettong_metrics::{
     Counter, Event, EventKind, Gauge, HolderKind, Job, JobKind, JobResult, Registry, Severity,
 };
 
-use crate::support::{contents, sim_db, small_options};
+use crate::support::{Dice, contents, sim_db, small_options};
 
 fn kinds(registry: &Registry) -> Vec<EventKind> {
     registry.events().iter().map(|event| event.kind).collect()
@@ -104,6 +104,30 @@ fn full_memtables_are_flushed_one_by_one_and_small_ones_together() {
     let flushes = || registry.jobs().recent.into_iter().filter(|job| job.kind() == JobKind::Flush);
     assert!(flushes().all(|job| job.plan().memtables == 1));
     assert_eq!(contents(&db).len(), n as usize);
+}
+
+/// The second part of a merge counted what lies below the first one's keys as met by its first table, which ended after one key.
+#[test]
+fn a_part_of_a_merge_does_not_begin_with_a_table_of_one_key() {
+    let options = small_options().compression([Compression::None; 7]).level_base_bytes(256 << 10);
+    let db = sim_db(&SimDisk::new(7), options).unwrap();
+    let mut dice = Dice::new(7);
+    let (mut merges, mut tiny, mut seen) = (0, 0, 0);
+    for _ in 0..60_000 {
+        db.set(dice.below(u64::MAX).to_be_bytes(), [7; 100]).unwrap();
+        db.step().unwrap();
+        for job in db.metrics().jobs().recent {
+            let outputs = job.report().map(|report| &report.outputs);
+            let Some(outputs) = outputs.filter(|outputs| job.id() > seen && outputs.count > 8) else {
+                continue;
+            };
+            seen = job.id();
+            merges += 1;
+            // The last of a part holds what was left: seldom so little.
+            tiny += outputs.tables.iter().filter(|table| table.bytes < 750).count();
+        }
+    }
+    assert!(merges > 50 && tiny * 3 < merges, "{tiny} tables of one or two keys from {merges} merges");
 }
 
 #[test]

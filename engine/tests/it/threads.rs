@@ -212,7 +212,11 @@ fn a_compaction_in_parts_comes_to_the_same() {
         let report = db.verify().unwrap();
         assert!(report.is_sound(), "{parts} parts: {:?}", report.faults);
         let items = snapshot.unwrap();
-        let items = items.scan(..).map(|item| item.unwrap().key().to_vec()).collect::<Vec<_>>();
+        let items = items.scan(..).map(|item| {
+            let item = item.unwrap();
+            (item.key().to_vec(), item.value().unwrap().to_vec())
+        });
+        let items = items.collect::<Vec<_>>();
         let found = (crate::support::contents(&db), items);
         db.close().unwrap();
         drop(dir);

@@ -34,6 +34,8 @@ pub(crate) fn open(dir: &Path, settings: &Settings) -> Done<Box<dyn Store>> {
         .separation_threshold(settings.separation_bytes as usize)
         // Flushes have a thread of their own.
         .compaction_threads((settings.background_threads.max(2) - 1) as usize)
+        // As RocksDB's default: a thread for flushes, one for compactions.
+        .subcompactions(1)
         .durability(durability);
     Ok(Box::new(Bettong(Db::open(dir, options)?)))
 }
