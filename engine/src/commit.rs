@@ -111,8 +111,7 @@ pub(crate) fn commit<'a, R: Report>(
     let half_full = view.active.used_bytes() >= engine.options.memtable_bytes / 2;
     if (half_full && !commit.half_full) || appended.passes_half {
         commit.half_full |= half_full;
-        engine.work.ring();
-        engine.files.graveyard.ring();
+        engine.ask_for_segment();
     }
     commit.next_seq = last.plus(1);
     drop(commit);

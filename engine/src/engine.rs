@@ -174,6 +174,12 @@ impl Engine {
         self.segments.ready.lock().take();
     }
 
+    /// It is time to make a segment ahead: whoever is free does.
+    pub(crate) fn ask_for_segment(&self) {
+        self.work.ring();
+        self.files.graveyard.ring();
+    }
+
     /// Whether it is time to make a segment ahead: the memtable is half full, and none is ready.
     pub(crate) fn wants_segment(&self) -> bool {
         let active = &self.view.load().active;

@@ -123,7 +123,7 @@ fn write(engine: &Engine) -> Result<Option<StallCause>> {
     let appended = commit.writer.append(std::iter::empty(), true, &engine.recorder)?;
     drop(commit);
     if appended.passes_half {
-        engine.work.ring();
+        engine.ask_for_segment();
     }
     engine.recorder.add(Counter::WalWrittenBytes, appended.bytes);
     engine.recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), appended.bytes);

@@ -78,12 +78,12 @@ impl Exporter {
     /// The metrics as they are now, in the Prometheus text format, those of the process with them.
     pub fn text(&self) -> String {
         // The exporter keeps the text for the next one to begin with.
-        String::clone(&self.sources.text(&self.sources.snapshots(), &Process::read().families()))
+        String::clone(&self.sources.text(&self.sources.snapshots(), &Process::shown().families()))
     }
 
     /// The same as OpenMetrics text.
     pub fn open_metrics(&self) -> String {
-        String::clone(&self.sources.open_metrics(&self.sources.snapshots(), &Process::read().families()))
+        String::clone(&self.sources.open_metrics(&self.sources.snapshots(), &Process::shown().families()))
     }
 
     /// The same as delimited protobuf messages with native histograms.
@@ -91,7 +91,7 @@ impl Exporter {
     pub fn protobuf(&self) -> Vec<u8> {
         crate::formats::protobuf::render_with(
             &self.sources.snapshots(),
-            &Process::read().families(),
+            &Process::shown().families(),
             self.sources.profile(),
         )
     }

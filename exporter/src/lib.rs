@@ -11,9 +11,9 @@
 //! | [`error`] | what can go wrong when a server is started |
 //! | `secret` | words that are never shown |
 //! | [`formats`] | snapshots as text, as protobuf, as JSON |
+//! | `process` | what Linux says of the process |
 //! | [`health`] | checks on a timer, and what they found |
 //! | [`config`] | what can be set, and where it was |
-//! | `process` | what Linux says of the process |
 //! | `sources` | the registries that are shown together |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
 //! | [`exporter`] | the handle an application holds |
@@ -39,10 +39,10 @@ pub mod error;
 #[cfg(feature = "http")]
 mod secret;
 pub mod formats;
+mod process;
 pub mod health;
 #[cfg(feature = "http")]
 pub mod config;
-mod process;
 mod sources;
 #[cfg(feature = "http")]
 mod http;

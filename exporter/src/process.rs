@@ -8,7 +8,8 @@
 //! | `/proc/stat`, once | when the machine was started |
 //!
 //! They belong to the process, not to a database: they are read once for each scrape and have no label `db`. Elsewhere
-//! than on Linux, or without the feature `process`, they are absent, not wrong; so is each that cannot be read.
+//! than on Linux, or without the feature `process`, they are absent, not wrong; so is each that cannot be read. Health checks
+//! look at them with or without that feature.
 //!
 //! Source: proc(5); Prometheus, "Writing client libraries", process metrics.
 
@@ -39,9 +40,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// As it is shown to others: nothing without the feature `process`.
+    pub(crate) fn shown() -> Self {
+        if cfg!(feature = "process") { Self::read() } else { Self::default() }
+    }
+
     /// As it is now.
     pub(crate) fn read() -> Self {
-        if !cfg!(all(feature = "process", target_os = "linux")) {
+        if !cfg!(target_os = "linux") {
             return Self::default();
         }
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -123,13 +129,22 @@ impl Process {
     }
 }
 
-/// The machine's memory in bytes.
+/// The machine's memory in bytes, as it is shown to others.
 #[cfg(feature = "http")]
 pub(crate) fn machine_bytes() -> Option<u64> {
-    if !cfg!(all(feature = "process", target_os = "linux")) {
-        return None;
-    }
+    if cfg!(feature = "process") { all_memory() } else { None }
+}
+
+fn all_memory() -> Option<u64> {
     parse_kib(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
+}
+
+/// The memory that the machine has, or the container if that is less.
+pub(crate) fn memory_there_is() -> Option<u64> {
+    let machine = all_memory()?;
+    let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = limit.and_then(|text| text.trim().parse::<u64>().ok());
+    Some(limit.map_or(machine, |limit| limit.min(machine)))
 }
 
 #[cfg(feature = "http")]
@@ -239,7 +254,7 @@ mod tests {
 
     #[test]
     fn this_process_is_seen_where_it_can_be() {
-        let families = Process::read().families();
+        let families = Process::shown().families();
         let expected = if cfg!(all(feature = "process", target_os = "linux")) { 7 } else { 0 };
         assert_eq!(families.len(), expected);
         for family in &families {
@@ -251,5 +266,7 @@ mod tests {
         }
         let twice = [Process::read(), Process::read()].map(|process| process.started);
         assert_eq!(twice[0], twice[1], "it is started once");
+        #[cfg(target_os = "linux")]
+        assert!(twice[0].is_some() && Process::read().resident_bytes < memory_there_is());
     }
 }

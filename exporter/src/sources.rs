@@ -72,7 +72,7 @@ impl Sources {
 
     /// JSON of the same: of the exporter it has the families of the process and of health alone.
     pub(crate) fn json(snapshots: &[MetricsSnapshot], health: &[OwnFamily]) -> String {
-        json::render_with(snapshots, &Process::read().families(), health)
+        json::render_with(snapshots, &Process::shown().families(), health)
     }
 }
 

@@ -9,7 +9,6 @@
 //! | `status` | the five states, and which is worse |
 //! | `time` | moments as RFC 3339 |
 //! | `check` | what a check is, and what it answers |
-//! | `process` | what Linux says of this process |
 //! | `report` | what all checks found, and what follows for the whole |
 //! | [`checks`] | the checks that are built in |
 //! | `dependency` | the check of another service over HTTP (feature `http-check`) |
@@ -41,7 +40,6 @@
 mod status;
 mod time;
 mod check;
-mod process;
 mod report;
 pub mod checks;
 #[cfg(feature = "http-check")]

@@ -2,10 +2,10 @@
 
 use super::check::{CheckResult, HealthCheck};
 use super::checks;
-use super::process::Process;
 use super::report::{CheckReport, HealthReport};
 use super::status::HealthStatus;
 use super::worker::{Answer, Message, Worker};
+use crate::process::Process;
 use bettong_metrics::Registry;
 use serde_json::Map;
 use std::fmt;
@@ -114,7 +114,7 @@ impl HealthMonitor {
         let report = HealthReport {
             checks: slots.iter().map(|slot| slot.found.clone()).collect(),
             started: SystemTime::now(),
-            process: Process::now(),
+            process: Process::read(),
         };
         let shared = Arc::new(Mutex::new(Arc::new(report)));
         let timer = Timer {
@@ -374,7 +374,7 @@ impl Timer {
         }
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let checks = self.slots.iter().map(|slot| slot.found.clone()).collect();
-        *shared = Arc::new(HealthReport { checks, started: shared.started, process: Process::now() });
+        *shared = Arc::new(HealthReport { checks, started: shared.started, process: Process::read() });
     }
 }
 

@@ -1,11 +1,11 @@
 //! What all checks found, and what follows for the whole.
 
 use super::check::CheckResult;
-use super::process::Process;
 use super::status::HealthStatus;
 use super::time::{rfc3339, unix};
 use crate::formats::own::{OwnFamily, OwnSeries, OwnValue};
 use crate::formats::{openmetrics, text};
+use crate::process::Process;
 use bettong_metrics::{Gauge, Kind, Unit};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;

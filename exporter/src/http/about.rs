@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 pub(super) fn info(app: &App, registries: &[Arc<Registry>]) -> Value {
     let snapshots = app.snapshots(registries);
     let profile = app.settings.sources.profile();
-    let process = Process::read();
+    let process = Process::shown();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "build": snapshots.first().map(build),

@@ -105,7 +105,7 @@ impl App {
     pub(super) fn own(&self) -> Vec<OwnFamily> {
         let mut families = self.settings.stats.families();
         families.extend(self.health());
-        families.extend(Process::read().families());
+        families.extend(Process::shown().families());
         families
     }
 

@@ -212,12 +212,12 @@ async fn performance(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) 
     let mut snapshots = app.snapshots(&registries);
     let mut before = None;
     if window > 0 {
-        before = Some((Process::read(), Instant::now()));
+        before = Some((Process::shown(), Instant::now()));
         tokio::time::sleep(Duration::from_secs(window)).await;
         let now = app.snapshots(&registries);
         snapshots = now.iter().zip(&snapshots).map(|(now, before)| now.since(before)).collect();
     }
-    let process = Process::read();
+    let process = Process::shown();
     let before = before.as_ref().map(|(process, at)| (process, at.elapsed().as_secs_f64()));
     let answer = |snapshot| {
         let mut answer = api::performance(snapshot);

@@ -1,7 +1,7 @@
 //! The processors that the process takes.
 
 use crate::health::check::{CheckResult, HealthCheck};
-use crate::health::process;
+use crate::process::Process;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ impl CpuCheck {
 
 impl Used {
     fn now() -> Option<Self> {
-        process::cpu_seconds().map(|seconds| Self { seconds, at: Instant::now() })
+        Process::read().cpu_nanos.map(|nanos| Self { seconds: nanos as f64 / 1e9, at: Instant::now() })
     }
 
     /// The share of so many processors, if enough time went by.

@@ -1,7 +1,7 @@
 //! The memory of the process, and of the databases in it.
 
 use crate::health::check::{CheckResult, HealthCheck};
-use crate::health::process::{self, Process};
+use crate::process::{self, Process};
 use bettong_metrics::{Gauge, Registry};
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl HealthCheck for MemoryCheck {
     }
 
     fn check(&self) -> CheckResult {
-        self.judge(Process::now())
+        self.judge(Process::read())
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
         let check = MemoryCheck::new(1_000).with(&registry);
         let status = |bytes: u64, total: f64| {
             registry.recorder().set(Gauge::TotalMemoryBytes, total);
-            check.judge(Process { resident_bytes: Some(bytes), threads: None }).status
+            check.judge(Process { resident_bytes: Some(bytes), ..Process::default() }).status
         };
         assert_eq!(status(799, 0.0), HealthStatus::Healthy);
         assert_eq!(status(800, 0.0), HealthStatus::Degraded);

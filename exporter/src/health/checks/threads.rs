@@ -1,7 +1,7 @@
 //! What leaks: threads, and what they hold.
 
 use crate::health::check::{CheckResult, HealthCheck};
-use crate::health::process::Process;
+use crate::process::Process;
 use bettong_metrics::{Family, Gauge, MetricsSnapshot, Registry, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,7 +101,7 @@ impl HealthCheck for ThreadCheck {
     }
 
     fn check(&self) -> CheckResult {
-        self.judge(Process::now())
+        self.judge(Process::read())
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
         let registry = Registry::new("orders");
         let check = ThreadCheck::new(100).with(&registry);
         let status = |check: &ThreadCheck, threads: u64| {
-            check.judge(Process { resident_bytes: None, threads: Some(threads) }).status
+            check.judge(Process { threads: Some(threads), ..Process::default() }).status
         };
         assert_eq!(status(&check, 79), HealthStatus::Healthy);
         assert_eq!(status(&check, 80), HealthStatus::Degraded);
