@@ -12,16 +12,18 @@ use snapshot::Snapshot;
 
 use crate::background::Background;
 use crate::batch::{Op, WriteBatch};
+use crate::closing;
 use crate::commit::{Commit, RotationReason, Terms, commit};
 use crate::condition::BackgroundError;
 use crate::engine::Engine;
 use crate::env::Threads;
 use crate::env::file::Lock;
-use crate::env::names::{FileName, FileNumber};
-use crate::error::{Error, Result};
+use crate::env::names::FileName;
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
 use crate::garbage::GarbageReport;
 use crate::key::{DEFAULT_KEYSPACE, Kind, check_key, check_value};
-use crate::levels::edit::{CleanClose, VersionEdit};
 use crate::log::segment::LogPosition;
 use crate::metric::StallCause;
 use crate::options::{Durability, Options, WriteOptions};
@@ -88,8 +90,41 @@ impl Db {
     ///
     /// After an error the data are as they were.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Db> {
+        Db::open_in(path.as_ref(), options)
+    }
+
+    /// Opens the database in the directory `path` to look at it: nothing there is changed, not even after a crash, and
+    /// nothing is done in the background. Others may do the same at the same time; who writes to the database keeps them out,
+    /// and is kept out by them. It works where this process, or nobody, may write. Writes are refused with
+    /// [`Error::OpenedForReading`].
+    ///
+    /// What the last process left in its log is read into memory: about as much as its memtables had, and what was torn at the end
+    /// stays on the disk for the next [`Db::open`] to cut off.
+    ///
+    /// # Errors
+    /// Those of [`Db::open`]; [`Error::Io`] if there is no database.
+    ///
+    /// # Examples
+    /// ```
+    /// use bettong::{Db, Options};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// Db::open(dir.path(), Options::default())?.set(b"wombat", b"digs")?;
+    /// let db = Db::open_read_only(dir.path(), Options::default())?;
+    /// assert_eq!(db.get(b"wombat")?.unwrap(), b"digs");
+    /// assert!(db.set(b"wombat", b"sleeps").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_read_only(path: impl AsRef<Path>, mut options: Options) -> Result<Db> {
+        options.env = options.env.for_reading();
+        options.create_if_missing = false;
+        let db = Db::open_in(path.as_ref(), options)?;
+        db.inner.engine.gate.open_for_reading();
+        Ok(db)
+    }
+
+    fn open_in(path: &Path, options: Options) -> Result<Db> {
         options.validate()?;
-        let path = path.as_ref();
         let last_part = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = if options.name.is_empty() { last_part.unwrap_or_default() } else { options.name.clone() };
         let registry = Registry::with_level(name, options.instrumentation);
@@ -493,7 +528,8 @@ impl Inner {
     fn close(&self) -> Result<()> {
         let engine = &*self.engine;
         // A database that turned read-only says so again: what it could not make safe must not look closed in good order.
-        let in_order = engine.gate.check_write();
+        let only_read = engine.gate.is_for_reading();
+        let in_order = if only_read { Ok(()) } else { engine.gate.check_write() };
         // Held to the end: whoever closes second returns when it is done, and only then may somebody else have the database.
         let mut lock = self.lock.lock();
         if !engine.gate.close() {
@@ -503,7 +539,7 @@ impl Inner {
         // Whoever got through the gate before is done with the log when the lock is free.
         drop(engine.commit.lock());
         self.background.stop();
-        let result = in_order.and_then(|()| self.leave_clean());
+        let result = in_order.and_then(|()| if only_read { Ok(()) } else { closing::leave_clean(engine) });
         engine.bury_files(|| {});
         lock.take();
         let event = Event::new(EventKind::Close);
@@ -512,41 +548,6 @@ impl Inner {
             Err(error) => event.result("failed").severity(Severity::Error).message(error.sentence()),
         });
         result
-    }
-
-    /// Writes all memtables to tables and leaves a mark that all is well. If there is no room for tables, the log, which has
-    /// everything, is sealed instead.
-    fn leave_clean(&self) -> Result<()> {
-        let engine = &*self.engine;
-        // Values stay in the log, so it must end before the tables that point into it are written.
-        let sealed = self.seal_log();
-        let flushed = match &sealed {
-            Err(error) if engine.view.load().active.pointers() > 0 => Err(Error::ReadOnly(error.clone())),
-            _ => crate::flush::run_last(engine),
-        };
-        let mut edit = VersionEdit::default();
-        if flushed.is_ok() {
-            edit.removed_logs = engine.set.logs();
-            edit.clean_close = Some(CleanClose { log: FileNumber(0), length: 0 });
-        } else {
-            let log = engine.view.load().active.log();
-            let length = sealed.map_err(Error::ReadOnly)?;
-            engine.sync_log()?;
-            edit.clean_close = Some(CleanClose { log, length });
-        }
-        engine.forget_recycled();
-        let logs = edit.removed_logs.clone();
-        engine.set.apply(edit, |_| {})?;
-        logs.into_iter().for_each(|log| engine.files.graveyard.bury(FileName::Log(log)));
-        flushed
-    }
-
-    /// Ends the log for good; returns its length.
-    fn seal_log(&self) -> std::result::Result<u64, Arc<Error>> {
-        let mut commit = self.engine.commit.lock();
-        let sealed = commit.writer.seal().map_err(Arc::new)?;
-        self.engine.view.load().active.values().set_sealed(sealed);
-        Ok(sealed)
     }
 }
 

@@ -75,6 +75,8 @@ pub enum Error {
     },
     /// The engine stopped accepting writes for the reason inside; reads go on.
     ReadOnly(Arc<Error>),
+    /// The database was opened with [`Db::open_read_only`](crate::Db::open_read_only).
+    OpenedForReading,
     /// The database was closed.
     Closed,
 }
@@ -95,7 +97,7 @@ pub enum ErrorKind {
     Invalid,
     /// Another handle holds the database.
     Locked,
-    /// Writes are refused after an earlier fault.
+    /// Writes are refused after an earlier fault, or since the database was opened for reading.
     ReadOnly,
     /// The database was closed.
     Closed,
@@ -115,7 +117,7 @@ impl Error {
             | Error::ValueTooLarge { .. }
             | Error::BatchTooLarge { .. } => ErrorKind::Invalid,
             Error::Locked { .. } => ErrorKind::Locked,
-            Error::ReadOnly(_) => ErrorKind::ReadOnly,
+            Error::ReadOnly(_) | Error::OpenedForReading => ErrorKind::ReadOnly,
             Error::Closed => ErrorKind::Closed,
         }
     }
@@ -219,6 +221,7 @@ impl std::fmt::Display for Error {
                 write!(f, "{} is held by another handle: one opens a database at a time", path.display())
             }
             Error::ReadOnly(reason) => write!(f, "the database is read-only: {reason}"),
+            Error::OpenedForReading => f.write_str("the database was opened for reading only"),
             Error::Closed => f.write_str("the database is closed"),
         }
     }

@@ -30,7 +30,7 @@
 //! | structures | `log memtable table values` |
 //! | state | `levels merge job snapshot_list view publish condition state work` |
 //! | work | `pressure gauges engine placement compaction adopt flush commit read` |
-//! | keepers | `inventory replaying recovery workers background` |
+//! | keepers | `inventory replaying recovery closing workers background` |
 //! | door | `garbage stats verify repair db` |
 //! | not in the building | `fuzzing doc_examples`, for tests |
 
@@ -84,6 +84,7 @@ mod read;
 mod inventory;
 mod replaying;
 mod recovery;
+mod closing;
 mod pacer;
 mod workers;
 mod background;

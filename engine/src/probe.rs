@@ -62,6 +62,9 @@ impl EngineProbe {
 impl Probe for EngineProbe {
     fn write(&self) -> Probed<()> {
         let engine = self.engine()?;
+        if engine.gate.is_for_reading() {
+            return Err(ProbeFault::ReadOnly);
+        }
         match write(&engine).map_err(|error| fault(&engine, &error))? {
             None => Ok(()),
             // Work that would make room fails: writes do, too, instead of waiting.

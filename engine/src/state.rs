@@ -10,8 +10,9 @@ use crate::sync::{AtomicU8, Mutex, Ordering};
 const OPEN: u8 = 0;
 const READ_ONLY: u8 = 1;
 const CLOSED: u8 = 2;
+const READING: u8 = 3;
 
-/// Open, read-only after a fault, or closed. A fault is final: it takes a reopening to find out what is on the disk.
+/// Open, open for reading, read-only after a fault, or closed. A fault is final: it takes a reopening to find out what is on the disk.
 #[derive(Debug)]
 pub(crate) struct Gate {
     state: AtomicU8,
@@ -23,6 +24,16 @@ impl Gate {
     pub(crate) fn new(recorder: &Recorder) -> Gate {
         recorder.set(Gauge::ReadOnly, 0.0);
         Gate { state: AtomicU8::new(OPEN), reason: Mutex::new(None), recorder: recorder.clone() }
+    }
+
+    /// Refuses writes from now on, since nobody means to write.
+    pub(crate) fn open_for_reading(&self) {
+        self.state.store(READING, Ordering::Release);
+        self.recorder.set(Gauge::ReadOnly, 1.0);
+    }
+
+    pub(crate) fn is_for_reading(&self) -> bool {
+        self.state.load(Ordering::Acquire) == READING
     }
 
     #[inline]
@@ -37,6 +48,9 @@ impl Gate {
 
     #[cold]
     fn refuse(&self) -> Result<()> {
+        if self.is_for_reading() {
+            return Err(Error::OpenedForReading);
+        }
         match &*self.reason.lock() {
             Some(reason) if !self.is_closed() => Err(Error::ReadOnly(reason.clone())),
             _ => Err(Error::Closed),
@@ -49,7 +63,7 @@ impl Gate {
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
-        self.state.load(Ordering::Acquire) == READ_ONLY
+        matches!(self.state.load(Ordering::Acquire), READ_ONLY | READING)
     }
 
     /// Refuses writes from now on. The first reason stays.

@@ -72,14 +72,12 @@ impl FileSystem for RealDisk {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(path)?;
-        // flock, not fcntl: it belongs to the open file, so a second open in the same process is refused as well.
-        // SAFETY: the descriptor is open for as long as `file` lives.
-        let taken = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
-        if taken != 0 && !planted("lock_not_taken") {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Box::new(RealLock(file)))
+        RealLock::take(options.open(path)?, libc::LOCK_EX)
+    }
+
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        // A file system that is mounted for reading has no writers that a lock would keep out.
+        RealLock::take(fs::File::open(path)?, libc::LOCK_SH)
     }
 
     fn lock_holder(&self, path: &Path) -> Option<u32> {
@@ -122,6 +120,18 @@ impl FileSystem for RealDisk {
 #[derive(Debug)]
 struct RealLock(#[expect(dead_code, reason = "held for its lock")] fs::File);
 impl Lock for RealLock {}
+
+impl RealLock {
+    fn take(file: fs::File, how: libc::c_int) -> io::Result<Box<dyn Lock>> {
+        // flock, not fcntl: it belongs to the open file, so a second open in the same process is refused as well.
+        // SAFETY: the descriptor is open for as long as `file` lives.
+        let taken = unsafe { libc::flock(file.as_raw_fd(), how | libc::LOCK_NB) };
+        if taken != 0 && !planted("lock_not_taken") {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Box::new(RealLock(file)))
+    }
+}
 
 #[derive(Debug)]
 struct RealFile {

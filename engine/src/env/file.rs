@@ -68,7 +68,12 @@ pub trait FileSystem: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// See above; `WouldBlock` when somebody holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
-    /// The process that holds the lock on `path`, where the platform tells.
+    /// Takes the lock on a file in the way that others may take it, too, but nobody as [`FileSystem::lock`] does.
+    ///
+    /// # Errors
+    /// See above; `WouldBlock` when somebody holds it for himself.
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+    /// A process that holds the lock on `path`, where the platform tells.
     fn lock_holder(&self, path: &Path) -> Option<u32>;
     /// The length of a file that may not be open.
     ///
@@ -84,7 +89,7 @@ pub trait FileSystem: Send + Sync + std::fmt::Debug {
     fn unique_id(&self) -> u64;
 }
 
-/// An exclusive lock; released when dropped, or when the process dies.
+/// A lock; released when dropped, or when the process dies.
 pub trait Lock: Send + Sync + std::fmt::Debug {}
 
 /// An open file. Reads and writes name their offset, so threads share a handle freely.

@@ -8,6 +8,7 @@ pub mod file;
 mod part;
 mod dir;
 mod disk;
+mod overlay;
 pub mod sim;
 
 use std::sync::Arc;
@@ -63,6 +64,13 @@ impl Env {
     pub fn sim(disk: &sim::SimDisk) -> Env {
         let mounted = Arc::new(disk.mount());
         Env { files: mounted.clone(), clock: mounted, threads: Threads::Inline }
+    }
+
+    /// The same environment, for looking: what is written is in memory alone, and nothing is done in the background.
+    #[must_use]
+    pub(crate) fn for_reading(self) -> Env {
+        let files = Arc::new(overlay::Overlay::over(self.files));
+        Env { files, threads: Threads::Inline, ..self }
     }
 
     /// The same environment with background work on threads, or inline.

@@ -16,6 +16,7 @@ mod corruption;
 mod expiry;
 mod faults;
 mod severity;
+mod reading;
 mod repair;
 mod floors;
 mod formats;

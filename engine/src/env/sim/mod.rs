@@ -222,7 +222,13 @@ impl FileSystem for Mounted {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let mut volume = self.check(IoOp::Lock, path)?;
         volume.take_lock(path)?;
-        Ok(Box::new(SimLock { disk: self.disk.clone(), path: path.to_path_buf(), life: volume.life }))
+        Ok(self.held(&volume, path))
+    }
+
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let mut volume = self.check(IoOp::Lock, path)?;
+        volume.share_lock(path)?;
+        Ok(self.held(&volume, path))
     }
 
     fn lock_holder(&self, _path: &Path) -> Option<u32> {
@@ -260,6 +266,10 @@ impl Mounted {
         }
         volume.check(op, path)?;
         Ok(volume)
+    }
+
+    fn held(&self, volume: &Volume, path: &Path) -> Box<dyn Lock> {
+        Box::new(SimLock { disk: self.disk.clone(), path: path.to_path_buf(), life: volume.life })
     }
 
     fn handle(&self, volume: &mut Volume, inode: u64, path: &Path) -> Arc<dyn File> {

@@ -1,5 +1,6 @@
 //! The simulated file system: inodes, directories, and what each would be after a crash.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ pub(super) struct Volume {
     durable_names: BTreeMap<PathBuf, u64>,
     changes: Vec<Change>,
     dirs: BTreeSet<PathBuf>,
-    locks: BTreeSet<PathBuf>,
+    /// How many share each lock that is held; 0 for one that somebody has alone.
+    locks: BTreeMap<PathBuf, u32>,
     ids: Dice,
     next_inode: u64,
     /// How many handles each file has: it lives for as long as one of them, as on a real disk.
@@ -46,7 +48,7 @@ impl Volume {
             durable_names: BTreeMap::new(),
             changes: Vec::new(),
             dirs: BTreeSet::new(),
-            locks: BTreeSet::new(),
+            locks: BTreeMap::new(),
             ids: Dice::new(seed),
             next_inode: 1,
             handles: HashMap::new(),
@@ -176,14 +178,32 @@ impl Volume {
         if self.find(path).is_none() {
             self.create(path)?;
         }
-        if !self.locks.insert(path.to_path_buf()) {
-            return Err(io::ErrorKind::WouldBlock.into());
+        match self.locks.entry(path.to_path_buf()) {
+            Entry::Occupied(_) => Err(io::ErrorKind::WouldBlock.into()),
+            Entry::Vacant(free) => {
+                free.insert(0);
+                Ok(())
+            }
         }
-        Ok(())
+    }
+
+    pub(super) fn share_lock(&mut self, path: &Path) -> io::Result<()> {
+        self.find(path).ok_or(io::ErrorKind::NotFound)?;
+        match self.locks.entry(path.to_path_buf()) {
+            Entry::Occupied(held) if *held.get() == 0 => Err(io::ErrorKind::WouldBlock.into()),
+            held => {
+                *held.or_default() += 1;
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn release_lock(&mut self, path: &Path) {
-        self.locks.remove(path);
+        if let Some(sharing) = self.locks.get_mut(path).filter(|sharing| **sharing > 1) {
+            *sharing -= 1;
+        } else {
+            self.locks.remove(path);
+        }
     }
 
     pub(super) fn kill(&mut self) {

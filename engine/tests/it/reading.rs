@@ -1,0 +1,149 @@
+//! Databases that are opened for reading: they say what any opening would, and leave every byte where it is.
+
+use std::path::PathBuf;
+
+use bettong::env::Env;
+use bettong::env::sim::SimDisk;
+use bettong::{Db, Error, ErrorKind, Options};
+use bettong_metrics::{Gauge, ProbeFault};
+
+use crate::support::{Dice, contents, random_options, sim_db, small_options};
+
+fn open_read_only(disk: &SimDisk, options: Options) -> bettong::Result<Db> {
+    Db::open_read_only("/db", options.env(Env::sim(disk)))
+}
+
+/// Every file with its bytes.
+fn image(disk: &SimDisk) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    disk.paths().into_iter().map(|path| (path.clone(), disk.read(&path))).collect()
+}
+
+/// Some writes, some of them flushed; whether the database was closed at the end is a matter of luck.
+fn some_history(disk: &SimDisk, dice: &mut Dice, options: Options) {
+    let db = sim_db(disk, options).unwrap();
+    for _ in 0..dice.below(600) {
+        let key = format!("key {:03}", dice.below(200));
+        match dice.below(20) {
+            0 => db.flush().unwrap(),
+            1..=4 => db.delete(key).unwrap(),
+            // Some are long enough to stay in the log, and to be pointed to.
+            _ => db.set(key, vec![dice.below(256) as u8; dice.below(3_000) as usize]).unwrap(),
+        }
+        if dice.below(10) == 0 {
+            db.step().unwrap();
+        }
+    }
+    if dice.below(3) == 0 { db.close().unwrap() } else { disk.crash(dice.next(), dice.below(101) as u32) }
+}
+
+#[test]
+fn what_is_read_is_what_any_opening_finds_and_no_byte_is_changed() {
+    for seed in 0..150 {
+        let (disk, mut dice) = (SimDisk::new(seed), Dice::new(seed));
+        let options = random_options(&mut dice);
+        for _ in 0..=dice.below(3) {
+            some_history(&disk, &mut dice, options.clone());
+        }
+        let before = image(&disk);
+        let db = open_read_only(&disk, options.clone()).unwrap();
+        let (found, report) = (contents(&db), db.recovery().clone());
+        for (key, value) in &found {
+            assert_eq!(db.get(key).unwrap().unwrap(), value, "seed {seed}");
+        }
+        assert!(db.verify().unwrap().is_sound(), "seed {seed}");
+        db.close().unwrap();
+        assert!(image(&disk) == before, "seed {seed}: the disk is not as it was");
+        let db = sim_db(&disk, options).unwrap();
+        assert_eq!(contents(&db), found, "seed {seed}");
+        assert_eq!(db.recovery().records, report.records, "seed {seed}");
+        assert_eq!(db.recovery().truncated_bytes, report.truncated_bytes, "seed {seed}");
+    }
+}
+
+#[test]
+fn everything_that_writes_is_refused_and_says_why() {
+    let disk = SimDisk::new(1);
+    let db = sim_db(&disk, small_options()).unwrap();
+    db.set(b"k", b"v").unwrap();
+    disk.kill();
+    drop(db);
+    let db = open_read_only(&disk, small_options()).unwrap();
+    let refusals = [
+        db.set(b"k", b"w").unwrap_err(),
+        db.delete(b"k").unwrap_err(),
+        db.flush().unwrap_err(),
+        db.compact(..).unwrap_err(),
+        db.collect_garbage().unwrap_err(),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.kind(), ErrorKind::ReadOnly);
+        assert_eq!(refusal.to_string(), "the database was opened for reading only");
+        assert!(!refusal.is_retryable());
+    }
+    assert!(!db.step().unwrap(), "nothing is done in the background");
+    assert_eq!(db.get(b"k").unwrap().unwrap(), b"v");
+    let registry = db.metrics();
+    if cfg!(not(feature = "metrics-off")) {
+        assert!((registry.snapshot().gauge(Gauge::ReadOnly) - 1.0).abs() < f64::EPSILON);
+    }
+    assert!(db.background_error().is_none(), "it is no fault");
+    let probe = registry.probe().unwrap();
+    assert_eq!(probe.write(), Err(ProbeFault::ReadOnly), "nor is it for a health check");
+    assert_eq!(probe.read(), Ok(()));
+}
+
+#[test]
+fn readers_share_a_database_and_a_writer_has_it_alone() {
+    let disk = SimDisk::new(1);
+    let options = small_options;
+    let writer = sim_db(&disk, options()).unwrap();
+    assert!(matches!(open_read_only(&disk, options()), Err(Error::Locked { .. })));
+    writer.close().unwrap();
+    let (one, two) = (open_read_only(&disk, options()).unwrap(), open_read_only(&disk, options()).unwrap());
+    drop(one);
+    assert!(matches!(sim_db(&disk, options()), Err(Error::Locked { .. })));
+    drop(two);
+    sim_db(&disk, options()).unwrap();
+}
+
+/// The same with the locks of the machine; and a directory that nobody may write to.
+#[test]
+fn a_directory_that_nobody_may_write_to_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = || Options::default().memtable_bytes(1 << 20);
+    let writer = Db::open(dir.path(), options()).unwrap();
+    writer.set(b"k", vec![7; 100_000]).unwrap();
+    match Db::open_read_only(dir.path(), options()) {
+        Err(Error::Locked { holder, .. }) => assert_eq!(holder, Some(std::process::id())),
+        other => panic!("{other:?}"),
+    }
+    writer.close().unwrap();
+    let names = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    let (one, two) = (Db::open_read_only(dir.path(), options()), Db::open_read_only(dir.path(), options()));
+    assert_eq!(one.unwrap().get(b"k").unwrap().unwrap(), vec![7; 100_000]);
+    assert!(matches!(Db::open(dir.path(), options()), Err(Error::Locked { .. })));
+    drop(two);
+    assert_eq!(names(), before);
+    Db::open(dir.path(), options()).unwrap();
+}
+
+#[test]
+fn a_copy_without_the_lock_file_can_be_read_and_nothing_is_not_a_database() {
+    let disk = SimDisk::new(1);
+    let db = sim_db(&disk, small_options()).unwrap();
+    db.set(b"k", b"v").unwrap();
+    db.close().unwrap();
+    disk.delete("/db/LOCK".as_ref());
+    let db = open_read_only(&disk, small_options()).unwrap();
+    assert_eq!(db.get(b"k").unwrap().unwrap(), b"v");
+    assert!(disk.read("/db/LOCK".as_ref()).is_none());
+    let empty = SimDisk::new(2);
+    assert_eq!(open_read_only(&empty, small_options()).unwrap_err().kind(), ErrorKind::Io);
+    assert!(empty.paths().is_empty());
+}
