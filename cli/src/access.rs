@@ -45,7 +45,7 @@ pub(crate) fn get(args: &GetArgs, out: &mut Out) -> Result<()> {
     }
     let format = args.format.format;
     let key = args.format.parse("KEY", &args.key)?;
-    let db = args.store.open()?;
+    let db = args.store.look(Options::default())?;
     let value = db.get(&key)?;
     if args.json {
         let found = value.is_some();

@@ -2,13 +2,18 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::time::Duration;
+
+use bettong_exporter::Secret;
+
+use crate::fault::{Fault, Result};
 
 /// For the connection, and for each piece of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most bytes of an answer that are read.
-const ANSWER_MAX: u64 = 4 << 20;
+/// The most bytes of an answer that are taken.
+const ANSWER_MAX: u64 = 64 << 20;
 
 /// Where to ask: what stands behind `http://`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,40 +41,92 @@ impl Address {
     }
 }
 
-/// The body of the answer, whatever its status.
+/// The token in a file.
+pub(crate) fn token(path: &Path) -> Result<Secret> {
+    Secret::from_file(path).map_err(|source| Fault::io("read the token in", path, source))
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) address: &'a Address,
+    /// The media type that the answer should have.
+    pub(crate) accept: &'a str,
+    /// What the server wants to hear before it says more.
+    pub(crate) token: Option<&'a Secret>,
+}
+
+/// What came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// Asks, and waits for the answer, whatever its status.
 ///
 /// # Errors
-/// Of the network; [`io::ErrorKind::InvalidData`] if the answer is none of HTTP.
-pub(crate) fn fetch(address: &Address) -> io::Result<String> {
+/// Of the network; [`io::ErrorKind::InvalidData`] if the answer is none of HTTP, or not whole.
+pub(crate) fn fetch(request: &Request<'_>) -> io::Result<Answer> {
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for socket in address.socket().to_socket_addrs()? {
+    for socket in request.address.socket().to_socket_addrs()? {
         match TcpStream::connect_timeout(&socket, TIMEOUT) {
-            Ok(stream) => return exchange(stream, address),
+            Ok(stream) => return exchange(stream, request),
             Err(error) => failed = error,
         }
     }
     Err(failed)
 }
 
-fn exchange(mut stream: TcpStream, address: &Address) -> io::Result<String> {
+fn exchange(mut stream: TcpStream, request: &Request<'_>) -> io::Result<Answer> {
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let Address { host, path } = address;
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+    let Request { address: Address { host, path }, accept, token } = request;
+    let token =
+        token.map_or_else(String::new, |token| format!("Authorization: Bearer {}\r\n", token.expose()));
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n{token}Connection: close\r\n\r\n"
     );
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
-    let text = String::from_utf8_lossy(&answer);
-    let body = text.split_once("\r\n\r\n").filter(|(head, _)| head.starts_with("HTTP/1."));
-    let body = body.map(|(_, body)| body.to_owned());
-    body.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is none of HTTP"))
+    stream.write_all(head.as_bytes())?;
+    let mut bytes = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut bytes)?;
+    answer(&String::from_utf8_lossy(&bytes))
+}
+
+fn answer(text: &str) -> io::Result<Answer> {
+    let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| invalid("the answer is none of HTTP"))?;
+    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.get(..3)?.parse().ok());
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    if length.is_some_and(|length| length != body.len()) {
+        return Err(invalid("the answer is not whole"));
+    }
+    let status = status.ok_or_else(|| invalid("the answer is none of HTTP"))?;
+    Ok(Answer { status, body: body.to_owned() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_whole_or_none() {
+        let whole = answer("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n\r\nok").unwrap();
+        assert_eq!((whole.status, whole.body.as_str()), (503, "ok"));
+        assert_eq!(answer("HTTP/1.0 200\r\n\r\nto the end").unwrap().body, "to the end");
+        for text in [
+            "",
+            "hello",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
+            "HTTP/1.1 OK\r\n\r\n",
+            "SSH-2.0\r\n\r\n",
+        ] {
+            assert!(answer(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_url_is_a_host_and_a_path_or_nothing() {

@@ -76,7 +76,7 @@ fn look(args: &GcArgs, out: &mut Out) -> Result<()> {
     if let Some(bytes) = args.memtable_bytes {
         options = options.memtable_bytes(bytes as usize);
     }
-    let db = args.store.open_at_rest(options)?;
+    let db = args.store.look(options)?;
     // Announces the state as it is.
     db.stats();
     let state = ValueFiles::of(&db.metrics().snapshot());

@@ -3,18 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 
+use bettong::Options;
 use bettong_exporter::health::HealthMonitor;
 use clap::Args;
 use serde::Deserialize;
 
 use crate::fault::{Fault, Result};
-use crate::fetch::{self, Address};
+use crate::fetch::{self, Address, Request};
 use crate::out::Out;
 use crate::store::StoreArgs;
 
 /// What the health checks of a running process, or of a database that nobody has open, find
 ///
-/// Of a process the exporter is asked. A database in a directory is opened for it, which replays its log as every open does.
+/// Of a process the exporter is asked. A database in a directory is opened for reading.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -30,6 +31,9 @@ pub(crate) struct HealthArgs {
     /// Directory of a database that no process has open
     #[arg(short, long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// File with the token that the exporter wants to hear before it says more than one word
+    #[arg(long, value_name = "FILE", conflicts_with = "dir")]
+    token_file: Option<PathBuf>,
     /// Print one line and exit with a code as plugins of Nagios do
     #[arg(long, conflicts_with = "json")]
     nagios: bool,
@@ -118,14 +122,16 @@ fn verdict_of(fault: &Fault) -> Verdict {
 
 fn ask(args: &HealthArgs) -> Result<(String, Answer)> {
     let text = if let Some(dir) = &args.dir {
-        let db = StoreArgs { dir: dir.clone() }.open()?;
+        let db = StoreArgs { dir: dir.clone() }.look(Options::default())?;
         let report = HealthMonitor::new().start(&[db.metrics()]).check_now();
         db.close()?;
         report.json().to_string()
     } else {
         let usage = || Fault::Usage("the URL has to look like http://127.0.0.1:9464".to_owned());
         let address = Address::parse(&args.url, "/health").ok_or_else(usage)?;
-        fetch::fetch(&address).map_err(|source| unanswered(args, source))?
+        let token = args.token_file.as_deref().map(fetch::token).transpose()?;
+        let request = Request { address: &address, accept: "application/json", token: token.as_ref() };
+        fetch::fetch(&request).map_err(|source| unanswered(args, source))?.body
     };
     let invalid = |error| unanswered(args, io::Error::new(io::ErrorKind::InvalidData, error));
     let answer = serde_json::from_str(&text).map_err(invalid)?;

@@ -35,7 +35,7 @@ pub(crate) struct StatsArgs {
 
 /// Prints statistics.
 pub(crate) fn stats(args: &StatsArgs, out: &mut Out) -> Result<()> {
-    let db = args.store.open_at_rest(Options::default())?;
+    let db = args.store.look(Options::default())?;
     let stats = db.stats();
     let snapshot = db.metrics().snapshot();
     if args.json {
@@ -71,7 +71,7 @@ fn recovery(out: &mut Out, report: &RecoveryReport) -> Result<()> {
         out.line(format_args!("dropped logs   {} (younger than a torn one)", report.dropped_logs))?;
     }
     out.line(format_args!(
-        "tables         {} in the manifest, {} written from logs, {} orphans removed",
+        "tables         {} in the manifest, {} from logs, {} orphans",
         report.tables, report.tables_written, report.orphans
     ))?;
     let times = [report.lock_time, report.manifest_time, report.replay_time, report.tables_time];
@@ -135,7 +135,7 @@ impl From<&Error> for FaultDocument {
 /// Checks a database.
 pub(crate) fn verify(args: &VerifyArgs, out: &mut Out) -> Result<()> {
     let started = Instant::now();
-    let report = match args.store.open() {
+    let report = match args.store.look(Options::default()) {
         Ok(db) => db.verify()?,
         // Damage that keeps the database from opening is a fault like any other.
         Err(Fault::Engine(error)) if error.kind() == ErrorKind::Corruption => {

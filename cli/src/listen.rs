@@ -1,4 +1,4 @@
-//! The metrics server of the demo.
+//! Where the metrics of a database that the tool has open are served.
 
 use bettong_exporter::{Error, Exporter, Server};
 
@@ -6,12 +6,12 @@ use crate::fault::Result;
 use crate::out::Out;
 
 /// Where metrics are served if nobody says: the port next to that of other exporters.
-pub(super) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
+pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
 /// Where they are served if that is taken.
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// Serves the metrics on `address`, or on the default one, or next to it if that is taken.
-pub(super) fn start(exporter: &Exporter, address: Option<&str>, out: &mut Out) -> Result<Server> {
+pub(crate) fn start(exporter: &Exporter, address: Option<&str>, out: &mut Out) -> Result<Server> {
     if let Some(address) = address {
         return Ok(exporter.clone().listen(address)?);
     }
@@ -25,6 +25,6 @@ pub(super) fn start(exporter: &Exporter, address: Option<&str>, out: &mut Out) -
 }
 
 /// The addresses to look at.
-pub(super) fn urls(server: &Server) -> [String; 3] {
+pub(crate) fn urls(server: &Server) -> [String; 3] {
     ["/metrics", "/metrics.json", "/livez"].map(|path| format!("http://{}{path}", server.local_addr()))
 }

@@ -7,8 +7,8 @@
 //! |---|---|
 //! | words | `fault signal units text random payload` |
 //! | streams | `out figures progress` |
-//! | ground | `process store range value_files fetch` |
-//! | commands | `access scan inspect mend gc health demo bench transfer completions` |
+//! | ground | `process store range value_files fetch listen` |
+//! | commands | `access scan inspect mend gc health serve metrics demo bench transfer completions` |
 //! | door | `main` |
 
 #![forbid(unsafe_code)]
@@ -27,12 +27,15 @@ mod store;
 mod range;
 mod value_files;
 mod fetch;
+mod listen;
 mod access;
 mod scan;
 mod inspect;
 mod mend;
 mod gc;
 mod health;
+mod serve;
+mod metrics;
 mod demo;
 mod bench;
 mod transfer;
@@ -88,6 +91,8 @@ enum Command {
     Compact(inspect::CompactArgs),
     Gc(gc::GcArgs),
     Health(health::HealthArgs),
+    Serve(serve::ServeArgs),
+    Metrics(metrics::MetricsArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -119,6 +124,8 @@ fn run(command: &Command, out: &mut Out) -> Result<()> {
         Command::Compact(args) => inspect::compact(args, out),
         Command::Gc(args) => gc::gc(args, out),
         Command::Health(args) => health::health(args, out),
+        Command::Serve(args) => serve::serve(args, out),
+        Command::Metrics(args) => metrics::metrics(args, out),
         Command::Bench(args) => bench::run(args, out),
         Command::Completions(args) => completions::run(args, Cli::command(), out),
     }

@@ -1,6 +1,6 @@
 //! `scan`, `count`: ranges of keys.
 
-use bettong::{Item, Scan};
+use bettong::{Item, Options, Scan};
 use clap::Args;
 
 use crate::fault::Result;
@@ -43,7 +43,7 @@ pub(crate) struct ScanArgs {
 /// Prints a range.
 pub(crate) fn scan(args: &ScanArgs, out: &mut Out) -> Result<()> {
     let range = args.range.parse(args.format)?;
-    let db = args.store.open()?;
+    let db = args.store.look(Options::default())?;
     let scan = db.scan(range.bounds());
     let printed = if args.json { print_json(args, scan, out) } else { print_lines(args, scan, out) };
     printed.map(|count| out.detail(format_args!("{count} keys")))
@@ -117,7 +117,7 @@ pub(crate) struct CountArgs {
 pub(crate) fn count(args: &CountArgs, out: &mut Out) -> Result<()> {
     signal::install();
     let range = args.range.parse(FormatArgs { format: args.format })?;
-    let db = args.store.open()?;
+    let db = args.store.look(Options::default())?;
     let mut count = 0_u64;
     let mut scan = db.scan(range.bounds());
     while let Some(item) = scan.next_ref() {

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use bettong::env::{Env, Threads};
 use bettong::{Db, Durability, Options};
 use bettong_metrics::{Gauge, PublishedState};
 use clap::{Args, ValueEnum};
@@ -23,22 +22,24 @@ pub(crate) struct StoreArgs {
 }
 
 impl StoreArgs {
-    /// Opens a database that must be there.
+    /// Opens a database that must be there, to change it.
     pub(crate) fn open(&self) -> Result<Db> {
-        self.open_with(Options::default())
+        self.find()?;
+        Ok(Db::open(&self.dir, Options::default().create_if_missing(false))?)
     }
 
-    /// The same without threads: nothing is flushed, compacted or collected while somebody looks.
-    pub(crate) fn open_at_rest(&self, options: Options) -> Result<Db> {
-        self.open_with(options.env(Env::disk().with_threads(Threads::Inline)))
+    /// The same to look at it: nothing in the directory is changed, and others may look, too.
+    pub(crate) fn look(&self, options: Options) -> Result<Db> {
+        self.find()?;
+        Ok(Db::open_read_only(&self.dir, options)?)
     }
 
-    fn open_with(&self, options: Options) -> Result<Db> {
-        if !self.dir.exists() {
-            let missing = std::io::ErrorKind::NotFound.into();
-            return Err(Fault::io("find a database in", &self.dir, missing));
+    fn find(&self) -> Result<()> {
+        if self.dir.exists() {
+            return Ok(());
         }
-        Ok(Db::open(&self.dir, options.create_if_missing(false))?)
+        let missing = std::io::ErrorKind::NotFound.into();
+        Err(Fault::io("find a database in", &self.dir, missing))
     }
 
     /// Opens a database, or makes one.

@@ -47,8 +47,7 @@ impl Secret {
     }
 
     /// The words, for those who have to hand them on.
-    #[cfg(feature = "basic-auth")]
-    pub(crate) fn expose(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 

@@ -10,9 +10,9 @@ use bettong_exporter::{Exporter, Profile};
 use clap::Args;
 
 use super::load::Load;
-use super::serve;
 use super::summary;
 use crate::fault::{Fault, Result};
+use crate::listen;
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::random::mix;
@@ -87,8 +87,8 @@ impl DemoArgs {
     fn demonstrate(&self, db: &Db, place: &Place, out: &mut Out) -> Result<()> {
         let exporter = Exporter::new(db.metrics()).profile(self.profile);
         let exporter = exporter.native_histograms(self.native_histograms);
-        let server = serve::start(&exporter, self.listen.as_deref(), out)?;
-        self.announce(&serve::urls(&server), place, out)?;
+        let server = listen::start(&exporter, self.listen.as_deref(), out)?;
+        self.announce(&listen::urls(&server), place, out)?;
         let progress = Progress::of_steps(out, self.seconds * 1000, !self.headless);
         let done = self.load().run(db, &progress)?;
         drop(progress);

@@ -6,7 +6,6 @@
 //! | `mix` | which operation comes next, on which key, with how large a value |
 //! | `worker` | one thread: operations, and the check of everything it reads |
 //! | `load` | all threads, their pace and their end |
-//! | `serve` | the metrics server and its address |
 //! | `summary` | the tables at the end, and the check that the metrics counted right |
 //! | `command` | the arguments, and the demo from beginning to end |
 
@@ -14,7 +13,6 @@ mod ledger;
 mod mix;
 mod worker;
 mod load;
-mod serve;
 mod summary;
 mod command;
 

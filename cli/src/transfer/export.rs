@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use bettong::Item;
+use bettong::{Item, Options};
 use clap::Args;
 use tempfile::NamedTempFile;
 
@@ -62,7 +62,7 @@ pub(crate) fn export(args: &ExportArgs, out: &mut Out) -> Result<()> {
         out.refuse_terminal("CSV and --raw write bytes as they are")?;
     }
     let range = args.range.parse(FormatArgs { format: args.format })?;
-    let db = args.store.open()?;
+    let db = args.store.look(Options::default())?;
     let scan = db.scan(range.bounds());
     let progress = Progress::of_bytes(out, None);
     let count = if is_standard(&args.file) {

@@ -9,3 +9,4 @@ mod demo;
 mod bench;
 mod gc;
 mod health;
+mod serve;
