@@ -1,19 +1,26 @@
 //! The handle an application holds: which databases are shown, and where.
 
+#[cfg(doc)]
+use crate::formats::GlobalLabels;
 use crate::formats::Profile;
 use crate::process::Process;
 use crate::sources::Sources;
 use bettong_metrics::Registry;
 use std::sync::Arc;
+#[cfg(feature = "http")]
+use std::time::Duration;
 
 #[cfg(feature = "http")]
 use crate::config::{self, Config, Noted, Source, Value};
 #[cfg(feature = "http")]
-use crate::error::{Error, Result};
+use crate::error::Error;
+use crate::error::Result;
 #[cfg(feature = "http")]
 use crate::health::HealthMonitor;
 #[cfg(feature = "http")]
 use crate::http::{self, Access, Encryption, Hosts, Server, Settings, Stats};
+#[cfg(feature = "http")]
+use crate::log_sink::LogSink;
 #[cfg(feature = "http")]
 use crate::secret::Secret;
 
@@ -37,6 +44,7 @@ struct Serving {
     noted: Noted,
     stats: Arc<Stats>,
     monitor: HealthMonitor,
+    log: Option<LogSink>,
 }
 
 #[cfg(feature = "http")]
@@ -75,6 +83,30 @@ impl Exporter {
         self
     }
 
+    /// Gives every series this label, too, in the formats of Prometheus. A label that a series has itself keeps its value.
+    ///
+    /// A server adds labels to what it scrapes: this is for those that cannot.
+    ///
+    /// # Errors
+    /// [`Error::Config`] as [`GlobalLabels::with`].
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> bettong_exporter::Result<()> {
+    /// let registry = bettong_metrics::Registry::new("orders");
+    /// let exporter = bettong_exporter::Exporter::new(registry).label("region", "eu")?;
+    /// assert!(exporter.text().contains("db_get_operations_total{db=\"orders\",region=\"eu\"} 0\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn label(mut self, name: &str, value: &str) -> Result<Self> {
+        let labels = self.sources.global_labels().clone().with(name, value)?;
+        #[cfg(feature = "http")]
+        self.serving.code("global_labels", Value::Words(labels.words()));
+        self.sources.set_global_labels(labels);
+        Ok(self)
+    }
+
     /// The metrics as they are now, in the Prometheus text format, those of the process with them.
     pub fn text(&self) -> String {
         // The exporter keeps the text for the next one to begin with.
@@ -89,11 +121,7 @@ impl Exporter {
     /// The same as delimited protobuf messages with native histograms.
     #[cfg(feature = "protobuf")]
     pub fn protobuf(&self) -> Vec<u8> {
-        crate::formats::protobuf::render_with(
-            &self.sources.snapshots(),
-            &Process::shown().families(),
-            self.sources.profile(),
-        )
+        self.sources.protobuf(&self.sources.snapshots(), &Process::shown().families())
     }
 
     /// The same as JSON: see [`formats::json`](crate::formats::json).
@@ -227,8 +255,36 @@ impl Exporter {
     #[cfg(feature = "http")]
     #[must_use]
     pub fn health(mut self, monitor: HealthMonitor) -> Self {
+        for (name, number) in monitor.settings() {
+            self.serving.code(name, Value::Number(number));
+        }
         self.serving.monitor = monitor;
         self.sources.forget();
+        self
+    }
+
+    /// Writes the metrics to the application's log, too, while they are served.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> bettong_exporter::Result<()> {
+    /// use bettong_exporter::Exporter;
+    /// use bettong_exporter::log_sink::{LogFormat, LogSink};
+    ///
+    /// let registry = bettong_metrics::Registry::new("orders");
+    /// let server = Exporter::new(registry).log(LogSink::new().format(LogFormat::Text)).listen("127.0.0.1:0")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn log(mut self, sink: LogSink) -> Self {
+        self.serving.code("performance_log", Value::Switch(true));
+        let (interval, format, level) = sink.settings();
+        interval.into_iter().for_each(|millis| self.serving.code("log_interval_ms", Value::Number(millis)));
+        format.into_iter().for_each(|name| self.serving.code("log_format", Value::Text(name)));
+        level.into_iter().for_each(|name| self.serving.code("log_level", Value::Text(name)));
+        self.serving.log = Some(sink);
         self
     }
 
@@ -288,8 +344,15 @@ impl Exporter {
                 name.parse().into_iter().for_each(|profile| self.sources.set_profile(profile));
             }
             ("slow_threshold_ms", Value::Number(millis)) => {
-                let threshold = std::time::Duration::from_millis(*millis);
+                let threshold = Duration::from_millis(*millis);
                 self.sources.registries().iter().for_each(|one| one.set_slow_threshold(threshold));
+            }
+            ("global_labels", Value::Words(words)) => {
+                let pairs = words.iter().filter_map(|word| word.split_once('='));
+                let labels = pairs.fold(self.sources.global_labels().clone(), |labels, (name, value)| {
+                    labels.clone().with(name, value).unwrap_or(labels)
+                });
+                self.sources.set_global_labels(labels);
             }
             // The others are read where they are needed.
             _ => {}
@@ -428,7 +491,8 @@ impl Exporter {
 
     #[cfg(feature = "http")]
     fn settings(&self, tls: bool) -> Settings {
-        let Serving { native_histograms, hosts, access, noted, stats, monitor, .. } = self.serving.clone();
+        let Serving { native_histograms, hosts, access, noted, stats, monitor, log, .. } =
+            self.serving.clone();
         let is_on = |name| !matches!(noted.value(name), Value::Switch(false));
         let path = match noted.value("path") {
             Value::Text(path) if is_on("prometheus_enabled") => Some(path),
@@ -436,7 +500,55 @@ impl Exporter {
         };
         let json = is_on("json_api_enabled");
         let sources = self.sources.clone();
-        let health = Arc::new(monitor.start(self.sources.registries()));
-        Settings { sources, native_histograms, hosts, access, path, json, noted, tls, stats, health }
+        let health = Arc::new(monitored(monitor, &noted).start(self.sources.registries()));
+        let log =
+            log.or_else(|| matches!(noted.value("performance_log"), Value::Switch(true)).then(LogSink::new));
+        let log = log.map(|sink| Arc::new(logged(sink, &noted).start(self.sources.registries())));
+        Settings {
+            sources,
+            native_histograms,
+            hosts,
+            access,
+            path,
+            json,
+            noted,
+            tls,
+            stats,
+            health,
+            _log: log,
+        }
     }
+}
+
+/// The monitor as code made it, and for the rest as it was set elsewhere.
+#[cfg(feature = "http")]
+fn monitored(mut monitor: HealthMonitor, noted: &Noted) -> HealthMonitor {
+    if let Value::Number(millis) = noted.value("health_check_interval_ms") {
+        monitor = monitor.interval(Duration::from_millis(millis));
+    }
+    if let Value::Number(millis) = noted.value("health_check_timeout_ms") {
+        monitor = monitor.timeout(Duration::from_millis(millis));
+    }
+    if let Value::Number(bytes) = noted.value("memory_limit_bytes") {
+        monitor = monitor.memory_limit(bytes);
+    }
+    if let Value::Number(threads) = noted.value("threads_max") {
+        monitor = monitor.threads_max(threads);
+    }
+    monitor
+}
+
+/// The log likewise.
+#[cfg(feature = "http")]
+fn logged(mut sink: LogSink, noted: &Noted) -> LogSink {
+    if let Value::Number(millis) = noted.value("log_interval_ms") {
+        sink = sink.interval(Duration::from_millis(millis));
+    }
+    if let Value::Text(name) = noted.value("log_format") {
+        sink = name.parse().map_or(sink, |format| sink.format(format));
+    }
+    if let Value::Text(name) = noted.value("log_level") {
+        sink = name.parse().map_or(sink, |level| sink.level(level));
+    }
+    sink
 }

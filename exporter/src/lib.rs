@@ -12,6 +12,7 @@
 //! | `secret` | words that are never shown |
 //! | [`formats`] | snapshots as text, as protobuf, as JSON |
 //! | `process` | what Linux says of the process |
+//! | `log_sink` | the metrics in the application's log (feature `log-sink`) |
 //! | [`health`] | checks on a timer, and what they found |
 //! | [`config`] | what can be set, and where it was |
 //! | `sources` | the registries that are shown together |
@@ -40,6 +41,8 @@ pub mod error;
 mod secret;
 pub mod formats;
 mod process;
+#[cfg(feature = "log-sink")]
+pub mod log_sink;
 pub mod health;
 #[cfg(feature = "http")]
 pub mod config;

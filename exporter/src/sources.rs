@@ -1,7 +1,7 @@
 //! The registries that are shown together.
 
 use crate::formats::own::OwnFamily;
-use crate::formats::{Profile, Renderer, json};
+use crate::formats::{GlobalLabels, Profile, Renderer, json};
 use crate::process::Process;
 use bettong_metrics::{MetricsSnapshot, Registry};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Sources {
     registries: Vec<Arc<Registry>>,
     profile: Profile,
+    global: GlobalLabels,
     /// The renderers that were used last, while nobody uses them. Clones share them, as they show the same.
     idle: Arc<Idle>,
 }
@@ -39,6 +40,15 @@ impl Sources {
         self.forget();
     }
 
+    pub(crate) fn set_global_labels(&mut self, labels: GlobalLabels) {
+        self.global = labels;
+        self.forget();
+    }
+
+    pub(crate) fn global_labels(&self) -> &GlobalLabels {
+        &self.global
+    }
+
     /// Gives up what was prepared: other series will be shown with those of the registries.
     pub(crate) fn forget(&mut self) {
         self.idle = Arc::default();
@@ -62,12 +72,28 @@ impl Sources {
 
     /// Prometheus text of these snapshots, with what the exporter says of itself.
     pub(crate) fn text(&self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> Arc<String> {
-        render(&self.idle.text, || Renderer::text(self.profile), snapshots, own)
+        render(
+            &self.idle.text,
+            || Renderer::text(self.profile).with_labels(self.global.clone()),
+            snapshots,
+            own,
+        )
     }
 
     /// OpenMetrics text of the same.
     pub(crate) fn open_metrics(&self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> Arc<String> {
-        render(&self.idle.open_metrics, || Renderer::open_metrics(self.profile), snapshots, own)
+        render(
+            &self.idle.open_metrics,
+            || Renderer::open_metrics(self.profile).with_labels(self.global.clone()),
+            snapshots,
+            own,
+        )
+    }
+
+    /// The same as protobuf messages.
+    #[cfg(feature = "protobuf")]
+    pub(crate) fn protobuf(&self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> Vec<u8> {
+        crate::formats::protobuf::render_with(snapshots, own, self.profile, &self.global)
     }
 
     /// JSON of the same: of the exporter it has the families of the process and of health alone.

@@ -36,7 +36,10 @@ fn a_database_that_nobody_has_open_is_checked_where_it_lies() {
     place.run(&["set", "k", "v"]).expect(0);
     let shown = place.run(&["health", "--json"]);
     let health = shown.json();
-    assert_eq!(health["checks"]["storage"]["message"], "Database is responsive, and open for reading only", "{shown:?}");
+    assert_eq!(
+        health["checks"]["storage"]["message"], "Database is responsive, and open for reading only",
+        "{shown:?}"
+    );
     assert_eq!(health["checks"]["storage"]["details"]["entries"], 1);
     let text = place.run(&["health"]);
     assert!(text.text().contains("storage"), "{text:?}");

@@ -1,7 +1,8 @@
 //! The keys: name, what fits, default.
 
 use super::value::Value;
-use crate::formats::Profile;
+use crate::formats::{GlobalLabels, Profile};
+use crate::log_sink::LogFormat;
 use crate::secret::Secret;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -50,8 +51,14 @@ const fn key(name: &'static str, kind: Kind, default: Default) -> Key {
 /// The longest wait that can be set, in milliseconds: an hour.
 const MILLIS_MAX: u64 = 3_600_000;
 
+/// A day, in milliseconds.
+const DAY_MILLIS: u64 = 86_400_000;
+
+/// More memory than a machine has.
+const BYTES_MAX: u64 = 1 << 62;
+
 /// All of them.
-pub(super) static KEYS: [Key; 18] = [
+pub(super) static KEYS: [Key; 27] = [
     key("enabled", Kind::Switch, Default::Switch(true)),
     key("address", Kind::Text("an IP address", |text| text.parse::<IpAddr>().is_ok()), Default::Nothing),
     key("port", Kind::Number(0..=65_535), Default::Number(9_464)),
@@ -63,6 +70,15 @@ pub(super) static KEYS: [Key; 18] = [
     key("profile", Kind::Text("standard, native, minimal or full", is_profile), Default::Text("standard")),
     key("native_histograms", Kind::Switch, Default::Switch(false)),
     key("slow_threshold_ms", Kind::Number(0..=MILLIS_MAX), Default::Nothing),
+    key("global_labels", Kind::Words("labels such as region=eu", is_label), Default::Words),
+    key("health_check_interval_ms", Kind::Number(100..=DAY_MILLIS), Default::Number(30_000)),
+    key("health_check_timeout_ms", Kind::Number(1..=MILLIS_MAX), Default::Number(5_000)),
+    key("memory_limit_bytes", Kind::Number(1..=BYTES_MAX), Default::Nothing),
+    key("threads_max", Kind::Number(1..=1_000_000), Default::Number(1_000)),
+    key("performance_log", Kind::Switch, Default::Switch(false)),
+    key("log_interval_ms", Kind::Number(1_000..=DAY_MILLIS), Default::Number(60_000)),
+    key("log_format", Kind::Text("json or text", is_log_format), Default::Text("json")),
+    key("log_level", Kind::Text("error, warn, info, debug or trace", is_level), Default::Text("info")),
     key("bearer_token", Kind::Secret, Default::Nothing),
     key("bearer_token_file", Kind::File, Default::Nothing),
     key("basic_auth_user", Kind::Text("a user's name", |text| !text.is_empty()), Default::Nothing),
@@ -92,6 +108,18 @@ const TAKEN: [&str; 7] = ["/metrics.json", "/livez", "/readyz", "/health", "/eve
 
 fn is_profile(text: &str) -> bool {
     text.parse::<Profile>().is_ok()
+}
+
+fn is_label(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, value)| GlobalLabels::default().with(name, value).is_ok())
+}
+
+fn is_log_format(text: &str) -> bool {
+    text.parse::<LogFormat>().is_ok()
+}
+
+fn is_level(text: &str) -> bool {
+    ["error", "warn", "info", "debug", "trace"].contains(&text)
 }
 
 fn is_host(text: &str) -> bool {

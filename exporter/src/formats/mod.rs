@@ -1,6 +1,7 @@
 //! Snapshots as text and bytes: one file for each format, and what they share. Each is a function of snapshots alone.
 
 pub mod profile;
+mod global;
 mod edges;
 mod labels;
 mod custom;
@@ -13,9 +14,11 @@ pub mod openmetrics;
 pub mod protobuf;
 pub mod budget;
 pub mod json;
+pub mod table;
 pub mod api;
 
 pub use exposition::Renderer;
+pub use global::GlobalLabels;
 pub use profile::Profile;
 
 /// `raw` in exported units. Correctly rounded for values below 2⁵³, which is 104 days in nanoseconds.

@@ -39,10 +39,10 @@ pub fn render_all(snapshots: &[MetricsSnapshot]) -> String {
 
 /// The same, with the series of a profile.
 pub fn render_profile(snapshots: &[MetricsSnapshot], profile: Profile) -> String {
-    draft(snapshots, Style { dialect: Dialect::Prometheus, profile })
+    draft(snapshots, &Style { dialect: Dialect::Prometheus, profile, ..Style::default() })
 }
 
 /// What the exporter says of itself, and nothing else.
 pub(crate) fn render_own(own: &[super::own::OwnFamily]) -> String {
-    super::exposition::draft_own(own, Style { dialect: Dialect::Prometheus, profile: Profile::Standard })
+    super::exposition::draft_own(own, &Style { dialect: Dialect::Prometheus, ..Style::default() })
 }

@@ -30,8 +30,9 @@ const NAME_CHARS: usize = 128;
 #[derive(Clone)]
 #[must_use = "nothing is checked before `start`"]
 pub struct HealthMonitor {
-    interval: Duration,
-    timeout: Duration,
+    /// As set; `None` is the usual one. So of the others.
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
     built_in: bool,
     memory_limit: Option<u64>,
     threads_max: Option<u64>,
@@ -59,8 +60,8 @@ impl HealthMonitor {
     /// A monitor with the checks that are built in.
     pub fn new() -> Self {
         Self {
-            interval: INTERVAL,
-            timeout: TIMEOUT,
+            interval: None,
+            timeout: None,
             built_in: true,
             memory_limit: None,
             threads_max: None,
@@ -76,13 +77,13 @@ impl HealthMonitor {
 
     /// The time from one round of checks to the next: 30 s unless it is set, at least 100 ms, at most a day.
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.clamp(INTERVALS.0, INTERVALS.1);
+        self.interval = Some(interval.clamp(INTERVALS.0, INTERVALS.1));
         self
     }
 
     /// How long each check is waited for: 5 s unless it is set, at least 1 ms, at most an hour.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.clamp(TIMEOUTS.0, TIMEOUTS.1);
+        self.timeout = Some(timeout.clamp(TIMEOUTS.0, TIMEOUTS.1));
         self
     }
 
@@ -96,6 +97,19 @@ impl HealthMonitor {
     pub fn threads_max(mut self, threads: u64) -> Self {
         self.threads_max = Some(threads);
         self
+    }
+
+    /// What was set, by the keys of the configuration.
+    #[cfg(feature = "http")]
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let millis = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
+        let all = [
+            ("health_check_interval_ms", millis(self.interval)),
+            ("health_check_timeout_ms", millis(self.timeout)),
+            ("memory_limit_bytes", self.memory_limit),
+            ("threads_max", self.threads_max),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// Adds a check. It takes the place of one with the same name, of those that are built in too.
@@ -119,8 +133,8 @@ impl HealthMonitor {
         let shared = Arc::new(Mutex::new(Arc::new(report)));
         let timer = Timer {
             slots,
-            interval: self.interval,
-            timeout: self.timeout,
+            interval: self.interval.unwrap_or(INTERVAL),
+            timeout: self.timeout.unwrap_or(TIMEOUT),
             messages,
             inbox: inbox.clone(),
             worker: None,
@@ -142,7 +156,7 @@ impl HealthMonitor {
         let mut slots: Vec<Slot> = Vec::new();
         if self.built_in {
             for registry in registries {
-                for check in checks::of_database(registry, self.timeout) {
+                for check in checks::of_database(registry, self.timeout.unwrap_or(TIMEOUT)) {
                     let name = match registries {
                         [_] => check.name().to_owned(),
                         _ => format!("{}/{}", registry.name(), check.name()),

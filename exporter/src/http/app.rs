@@ -8,6 +8,7 @@ use super::stats::Stats;
 use crate::config::Noted;
 use crate::formats::own::OwnFamily;
 use crate::health::Health;
+use crate::log_sink::Logging;
 use crate::process::Process;
 use crate::sources::Sources;
 use bettong_metrics::{MetricsSnapshot, Registry};
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) tls: bool,
     pub(crate) stats: Arc<Stats>,
     pub(crate) health: Arc<Health>,
+    /// Logs for as long as somebody may ask.
+    pub(crate) _log: Option<Arc<Logging>>,
 }
 
 /// Everything is served to everybody.
@@ -55,6 +58,7 @@ impl Default for Settings {
             tls: false,
             stats: Arc::default(),
             health: Arc::default(),
+            _log: None,
         }
     }
 }

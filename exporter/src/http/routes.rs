@@ -144,8 +144,7 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 #[cfg(feature = "protobuf")]
 fn protobuf(app: &App, snapshots: &[MetricsSnapshot]) -> (&'static str, Bytes) {
     use crate::formats::protobuf;
-    let bytes = protobuf::render_with(snapshots, &app.own(), app.settings.sources.profile());
-    (protobuf::CONTENT_TYPE, Bytes::from(bytes))
+    (protobuf::CONTENT_TYPE, Bytes::from(app.settings.sources.protobuf(snapshots, &app.own())))
 }
 
 /// It is not offered without the feature; who gets here all the same gets what everybody can read.

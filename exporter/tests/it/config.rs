@@ -115,3 +115,96 @@ fn a_user_and_a_hash_belong_together_and_need_the_feature() {
     };
     assert_eq!((with("ours"), with("theirs")), (200, 401));
 }
+
+#[test]
+fn the_log_and_the_checks_can_be_set_from_outside_and_code_wins_key_by_key() {
+    use bettong_exporter::health::HealthMonitor;
+    use bettong_exporter::log_sink::LogSink;
+    crate::logged::listen();
+    let config = environment(&[
+        ("PORT", "0"),
+        ("HEALTH_CHECK_INTERVAL_MS", "1000"),
+        ("HEALTH_CHECK_TIMEOUT_MS", "250"),
+        ("MEMORY_LIMIT_BYTES", "1"),
+        ("PERFORMANCE_LOG", "true"),
+        ("LOG_INTERVAL_MS", "1000"),
+        ("LOG_FORMAT", "text"),
+        ("LOG_LEVEL", "debug"),
+    ]);
+    let exporter = Exporter::new(fixture::filled("set from outside")).config(&config).unwrap();
+    // After the configuration, and about other keys: those of the configuration stay.
+    let exporter = exporter.health(HealthMonitor::new().threads_max(7)).log(LogSink::new());
+    let server = exporter.start().unwrap().unwrap();
+    let settings = &get(&server, "/api/v1/config").json()["exporter"]["settings"];
+    for (name, value, source) in [
+        ("health_check_interval_ms", "1000", "environment"),
+        ("memory_limit_bytes", "1", "environment"),
+        ("threads_max", "7", "code"),
+        ("performance_log", "true", "code"),
+        ("log_format", "\"text\"", "environment"),
+        ("log_level", "\"debug\"", "environment"),
+        ("global_labels", "[]", "default"),
+    ] {
+        assert_eq!(settings[name]["value"].to_string(), value, "{name}");
+        assert_eq!(settings[name]["source"], source, "{name}");
+    }
+    let began = std::time::Instant::now();
+    let of_ours =
+        || crate::logged::lines(&["DEBUG bettong_exporter::log_sink", "database=\"set from outside\""]);
+    loop {
+        let health = get(&server, "/health").json();
+        let memory = &health["checks"]["memory"];
+        if memory["status"] != "unknown" && !of_ours().is_empty() {
+            assert_eq!(memory["details"]["limit_bytes"], 1, "{memory}");
+            assert_eq!(health["checks"]["threads"]["details"]["limit"], 7);
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{health}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(of_ours()[0].contains("set from outside, in the last"), "{}", of_ours()[0]);
+}
+
+#[test]
+fn labels_of_all_series_are_in_every_format_and_take_nothing_away() {
+    let registry = fixture::filled("orders");
+    registry.record_counter("app_orders_total", 1, &[("region", "their own")]);
+    let plain = Exporter::new(Arc::clone(&registry));
+    let config = environment(&[("GLOBAL_LABELS", "region=eu,service=a \"b\"")]);
+    let labelled = plain.clone().config(&config).unwrap();
+    let without = |text: &str| text.replace("region=\"eu\",", "").replace("service=\"a \\\"b\\\"\",", "");
+    let lines = |text: &str| -> Vec<String> {
+        // Figures of the process change from one look to the next.
+        let series = text.lines().filter(|line| line.starts_with("db_get") || line.starts_with("app_"));
+        series.map(str::to_owned).collect()
+    };
+    for (of_plain, of_labelled) in
+        [(plain.text(), labelled.text()), (plain.open_metrics(), labelled.open_metrics())]
+    {
+        let found = lines(&of_labelled);
+        assert!(found.len() > 100);
+        for line in &found {
+            let own = line.starts_with("app_orders_total");
+            assert_eq!(line.contains("region=\"eu\""), !own, "{line}");
+            assert!(line.contains("service=\"a \\\"b\\\"\""), "{line}");
+        }
+        let closing =
+            |line: &String| line.replace(",service=\"a \\\"b\\\"\"}", "}").replace(",region=\"eu\"", "");
+        let bare: Vec<_> = found.iter().map(|line| without(line)).map(|line| closing(&line)).collect();
+        assert_eq!(bare, lines(&of_plain));
+        let process = of_labelled.lines().find(|line| line.starts_with("process_threads"));
+        assert!(
+            process.is_none_or(|line| line.starts_with("process_threads{region=\"eu\",service=")),
+            "{process:?}"
+        );
+    }
+    for (name, value) in
+        [("", "x"), ("1a", "x"), ("a-b", "x"), ("__a", "x"), ("db", "x"), ("le", "x"), ("a", "")]
+    {
+        assert!(plain.clone().label(name, value).is_err(), "{name}={value}");
+    }
+    assert!(plain.clone().label("a", &"x".repeat(129)).is_err());
+    let many = (0..16).try_fold(plain, |all, n| all.label(&format!("l{n}"), "x")).unwrap();
+    assert!(many.clone().label("l0", "y").unwrap().text().contains("l0=\"y\""));
+    assert!(many.label("l16", "x").is_err());
+}

@@ -3,11 +3,12 @@
 use crate::client::{Answer, ask, ask_with, get};
 use crate::exposition;
 use crate::health::{FakeProbe, Found, probed, well};
+use crate::logged;
 use bettong_exporter::health::{CheckResult, HealthCheck, HealthMonitor};
 use bettong_exporter::{Exporter, Profile, Secret, Server};
 use bettong_metrics::{ProbeFault, Registry};
 use serde_json::Value;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const PATHS: [&str; 2] = ["/health", "/api/v1/health"];
@@ -255,48 +256,10 @@ fn an_application_has_checks_of_its_own() {
     assert_eq!(health["checks"]["threads"]["message"], "The queue stands still");
 }
 
-/// The lines that the monitor's thread logs.
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Lines {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target().starts_with("bettong_exporter::health")
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Fields(String);
-        impl tracing::field::Visit for Fields {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                use std::fmt::Write as _;
-                write!(self.0, "{}={value:?} ", field.name()).unwrap();
-            }
-        }
-        let mut fields = Fields(format!("{} ", event.metadata().level()));
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
 #[test]
 fn a_line_is_logged_when_the_state_of_a_check_changes_and_none_otherwise() {
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    // Other tests' checks have other databases.
-    tracing::subscriber::set_global_default(Lines(Arc::clone(&lines))).unwrap();
-    let of_ours = || -> Vec<String> {
-        lines.lock().unwrap().iter().filter(|line| line.contains("logged/")).cloned().collect()
-    };
+    logged::listen();
+    let of_ours = || logged::lines(&["bettong_exporter::health", "logged/"]);
     let (registry, probe) = probed("logged", well());
     let others = Registry::new("beside");
     let health = monitor().interval(Duration::from_secs(3_600)).start(&[registry, others]);

@@ -33,6 +33,12 @@ mod http;
 #[expect(clippy::float_cmp, reason = "the values are written and read back exactly")]
 mod invariants;
 #[cfg(test)]
+#[cfg(feature = "log-sink")]
+mod log_sink;
+#[cfg(test)]
+#[cfg(feature = "log-sink")]
+mod logged;
+#[cfg(test)]
 mod openmetrics;
 #[cfg(test)]
 mod process;

@@ -3,15 +3,15 @@
 
 use crate::client::{Answer, ask, ask_with, connect, exchange, get, raw};
 use crate::exposition::parse;
-use crate::{custom, fixture};
+use crate::{custom, fixture, logged};
 use bettong_exporter::{Error, Exporter, Secret, Server};
 use bettong_metrics::{Counter, Registry};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const PATHS: [&str; 20] = [
@@ -41,33 +41,6 @@ fn start() -> Server {
     Exporter::new(fixture::filled("orders")).listen("127.0.0.1:0").unwrap()
 }
 
-/// Counts the warnings of this thread.
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Warnings {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() == tracing::Level::WARN
-    }
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Fields(String);
-        impl tracing::field::Visit for Fields {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                self.0.extend([field.name(), "=", &format!("{value:?} ")]);
-            }
-        }
-        let mut fields = Fields(String::new());
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
-    }
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
 #[test]
 fn e1_other_machines_are_let_in_only_when_asked_for_and_with_a_warning() {
     let exporter = Exporter::new(fixture::filled("orders"));
@@ -75,21 +48,21 @@ fn e1_other_machines_are_let_in_only_when_asked_for_and_with_a_warning() {
         let error = exporter.clone().listen(address).unwrap_err();
         assert!(matches!(error, Error::NotLoopback(_)), "{error}");
     }
-    let warnings = Arc::default();
-    tracing::subscriber::with_default(Warnings(Arc::clone(&warnings)), || {
-        drop(exporter.clone().listen("127.0.0.1:0").unwrap());
-        assert!(warnings.lock().unwrap().is_empty());
-        let server = exporter.clone().allow_any_address().listen("0.0.0.0:0").unwrap();
-        let said = warnings.lock().unwrap().join("\n");
-        let port = format!("address=0.0.0.0:{}", server.local_addr().port());
-        assert!(said.contains(&port) && said.contains("without authentication"), "{said}");
-        let address = SocketAddr::from(([127, 0, 0, 1], server.local_addr().port()));
-        let secured = exporter.clone().allow_any_address().bearer_token(Secret::new("x"));
-        drop(secured.listen("0.0.0.0:0").unwrap());
-        assert_eq!(warnings.lock().unwrap().len(), 1, "with a token there is nothing to warn of");
-        let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        assert_eq!(exchange(address, &request).status, 200);
-    });
+    logged::listen();
+    let warnings = |server: &Server| {
+        let port = format!(":{} ", server.local_addr().port());
+        logged::lines(&["WARN ", &port])
+    };
+    assert_eq!(warnings(&exporter.clone().listen("127.0.0.1:0").unwrap()), Vec::<String>::new());
+    let server = exporter.clone().allow_any_address().listen("0.0.0.0:0").unwrap();
+    let said = warnings(&server).join("\n");
+    assert!(said.contains("address=0.0.0.0:") && said.contains("without authentication"), "{said}");
+    let secured = exporter.clone().allow_any_address().bearer_token(Secret::new("x"));
+    let secured = secured.listen("0.0.0.0:0").unwrap();
+    assert_eq!(warnings(&secured), Vec::<String>::new(), "with a token there is nothing to warn of");
+    let address = SocketAddr::from(([127, 0, 0, 1], server.local_addr().port()));
+    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    assert_eq!(exchange(address, &request).status, 200);
 }
 
 #[test]
@@ -530,7 +503,7 @@ fn e23_the_exporters_own_series_are_always_the_same() {
         names.collect::<Vec<_>>()
     };
     let before = own(&server);
-    assert_eq!(before.len(), 110, "as docs/exporter.md says");
+    assert_eq!(before.len(), 110, "closed sets of endpoints and codes");
     let asked = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for thread in 0..4 {

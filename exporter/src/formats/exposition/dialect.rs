@@ -1,6 +1,6 @@
 //! How a text is to look.
 
-use crate::formats::Profile;
+use crate::formats::{GlobalLabels, Profile};
 
 /// Which of the text formats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -12,16 +12,17 @@ pub(crate) enum Dialect {
     OpenMetrics,
 }
 
-/// Format and profile of a text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Format and profile of a text, and what all series have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Style {
     pub(crate) dialect: Dialect,
     pub(crate) profile: Profile,
+    pub(crate) global: GlobalLabels,
 }
 
 impl Style {
     /// Whether it is OpenMetrics.
-    pub(crate) fn is_open_metrics(self) -> bool {
+    pub(crate) fn is_open_metrics(&self) -> bool {
         self.dialect == Dialect::OpenMetrics
     }
 }

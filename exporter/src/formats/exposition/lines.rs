@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 /// Writes everything.
-pub(super) fn write(out: &mut impl Out, snapshots: &[MetricsSnapshot], own: &[OwnFamily], style: Style) {
+pub(super) fn write(out: &mut impl Out, snapshots: &[MetricsSnapshot], own: &[OwnFamily], style: &Style) {
     for family in Family::all().filter(|family| style.profile.shows(*family)) {
         write_family(out, family, snapshots, style);
     }
@@ -33,7 +33,7 @@ pub(super) fn write(out: &mut impl Out, snapshots: &[MetricsSnapshot], own: &[Ow
 }
 
 /// Writes the families of the exporter, and the end.
-pub(super) fn write_all_own(out: &mut impl Out, own: &[OwnFamily], style: Style) {
+pub(super) fn write_all_own(out: &mut impl Out, own: &[OwnFamily], style: &Style) {
     for family in own {
         write_own(out, family, style);
     }
@@ -54,7 +54,7 @@ pub(in crate::formats) fn stem_and_unit(
     (stem, if ends_in_it { unit } else { "" })
 }
 
-fn write_family(out: &mut impl Out, family: Family, snapshots: &[MetricsSnapshot], style: Style) {
+fn write_family(out: &mut impl Out, family: Family, snapshots: &[MetricsSnapshot], style: &Style) {
     let desc = family.desc();
     Header { name: desc.name, help: desc.help, kind: family.kind().as_str(), unit: desc.unit }
         .write(out, style);
@@ -64,8 +64,9 @@ fn write_family(out: &mut impl Out, family: Family, snapshots: &[MetricsSnapshot
     };
     for snapshot in snapshots {
         for (at, value) in snapshot.values(family).enumerate() {
-            let labels =
-                || labels(Some(snapshot.database()), Pairs::Catalogue(snapshot.labels(family, at)).iter());
+            let labels = || {
+                labels(Some(snapshot.database()), Pairs::Catalogue(snapshot.labels(family, at)).iter(), style)
+            };
             let mut series = Series::new(desc.name, desc.unit, labels, out);
             match value {
                 Value::Counter(raw) => series.line("", Number::raw(raw, desc.unit)),
@@ -76,7 +77,7 @@ fn write_family(out: &mut impl Out, family: Family, snapshots: &[MetricsSnapshot
     }
 }
 
-fn write_custom(out: &mut impl Out, merged: &Merged<'_>, names: &BTreeSet<&str>, style: Style) {
+fn write_custom(out: &mut impl Out, merged: &Merged<'_>, names: &BTreeSet<&str>, style: &Style) {
     let first = merged.first;
     let kind = match first.kind() {
         // OpenMetrics would take it for part of another family. What it knows nothing of may have any name.
@@ -112,7 +113,7 @@ fn is_claimed(counter: &str, names: &BTreeSet<&str>) -> bool {
         || stem.strip_suffix("_created").is_some_and(is_birth)
 }
 
-fn write_custom_series(out: &mut impl Out, database: &str, family: &CustomFamily, style: Style) {
+fn write_custom_series(out: &mut impl Out, database: &str, family: &CustomFamily, style: &Style) {
     let is_labelled = family.series().iter().any(|series: &CustomSeries| !series.labels().is_empty());
     let edges = match family.kind() {
         CustomKind::Histogram => edges::of_other(family.unit(), is_labelled, style.profile),
@@ -120,7 +121,7 @@ fn write_custom_series(out: &mut impl Out, database: &str, family: &CustomFamily
     };
     let edges = Edges::new(edges, family.unit(), style);
     for one in family.series() {
-        let labels = || labels(Some(database), Pairs::of(one).iter());
+        let labels = || labels(Some(database), Pairs::of(one).iter(), style);
         let mut series = Series::new(family.name(), family.unit(), labels, out);
         match one.value() {
             CustomValue::Counter(count) => series.line("", Number::count(*count)),
@@ -131,12 +132,12 @@ fn write_custom_series(out: &mut impl Out, database: &str, family: &CustomFamily
     }
 }
 
-fn write_own(out: &mut impl Out, family: &OwnFamily, style: Style) {
+fn write_own(out: &mut impl Out, family: &OwnFamily, style: &Style) {
     Header { name: family.name, help: family.help, kind: family.kind.as_str(), unit: family.unit }
         .write(out, style);
     for one in &family.series {
         let pairs = || one.labels.iter().map(|(name, value)| (*name, &**value));
-        let labels = || labels(None, pairs());
+        let labels = || labels(None, pairs(), style);
         let mut series = Series::new(family.name, family.unit, labels, out);
         match &one.value {
             OwnValue::Counter(raw) => series.line("", Number::raw(*raw, family.unit)),
@@ -158,7 +159,7 @@ struct Header<'a> {
 }
 
 impl Header<'_> {
-    fn write(&self, out: &mut impl Out, style: Style) {
+    fn write(&self, out: &mut impl Out, style: &Style) {
         let Self { name, help, kind, unit } = *self;
         out.fixed(|text| {
             if style.is_open_metrics() {
@@ -178,9 +179,17 @@ impl Header<'_> {
 }
 
 /// The labels of a series as they are printed, but for the closing brace. Empty if there are none.
-fn labels<'a>(database: Option<&'a str>, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+fn labels<'a>(
+    database: Option<&'a str>,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    style: &'a Style,
+) -> String {
     let mut labels = String::with_capacity(64);
-    for (name, value) in database.map(|database| ("db", database)).into_iter().chain(pairs) {
+    let own: Vec<_> = pairs.collect();
+    let global = style.global.beside(&own);
+    for (name, value) in
+        database.map(|database| ("db", database)).into_iter().chain(global).chain(own.iter().copied())
+    {
         let before = if labels.is_empty() { '{' } else { ',' };
         append(&mut labels, format_args!("{before}{name}=\"{}\"", Escaped { text: value, quotes: true }));
     }
@@ -193,15 +202,15 @@ fn append(text: &mut String, arguments: fmt::Arguments<'_>) {
 }
 
 /// The edges of a family's buckets, and each as the label it becomes: written once, used by every series.
-struct Edges {
+struct Edges<'a> {
     raw: Vec<u64>,
     unit: Unit,
-    style: Style,
+    style: &'a Style,
     labels: OnceCell<Vec<String>>,
 }
 
-impl Edges {
-    fn new(raw: Vec<u64>, unit: Unit, style: Style) -> Self {
+impl<'a> Edges<'a> {
+    fn new(raw: Vec<u64>, unit: Unit, style: &'a Style) -> Self {
         Self { raw, unit, style, labels: OnceCell::new() }
     }
 
@@ -237,7 +246,7 @@ impl<'a, O: Out, L: FnOnce() -> String> Series<'a, O, L> {
         Self { name, unit, labels: LazyCell::new(labels), out }
     }
 
-    fn histogram(&mut self, edges: &Edges, histogram: &HistogramSnapshot) {
+    fn histogram(&mut self, edges: &Edges<'_>, histogram: &HistogramSnapshot) {
         let counts = match histogram.count() {
             // Half of them, mostly.
             0 => Vec::new(),
@@ -247,12 +256,12 @@ impl<'a, O: Out, L: FnOnce() -> String> Series<'a, O, L> {
         self.sum_and_count(histogram.sum(), histogram.count());
     }
 
-    fn own_histogram(&mut self, edges: &Edges, histogram: &OwnHistogram) {
+    fn own_histogram(&mut self, edges: &Edges<'_>, histogram: &OwnHistogram) {
         self.buckets(edges, histogram.cumulative.iter().copied(), histogram.count);
         self.sum_and_count(histogram.sum, histogram.count);
     }
 
-    fn buckets(&mut self, edges: &Edges, counts: impl Iterator<Item = u64>, all: u64) {
+    fn buckets(&mut self, edges: &Edges<'_>, counts: impl Iterator<Item = u64>, all: u64) {
         for (at, count) in counts.take(edges.raw.len()).enumerate() {
             self.line_with("_bucket", || edges.label(at), Number::count(count));
         }

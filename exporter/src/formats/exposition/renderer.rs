@@ -3,8 +3,8 @@
 use super::dialect::{Dialect, Style};
 use super::frame::{Draft, Frame};
 use super::lines;
-use crate::formats::Profile;
 use crate::formats::own::OwnFamily;
+use crate::formats::{GlobalLabels, Profile};
 use bettong_metrics::{MetricsSnapshot, Shape};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub struct Renderer {
 impl Renderer {
     /// One that writes Prometheus text 0.0.4 with the series of `profile`.
     pub fn text(profile: Profile) -> Self {
-        Self::of(Style { dialect: Dialect::Prometheus, profile })
+        Self::of(Style { dialect: Dialect::Prometheus, profile, ..Style::default() })
     }
 
     /// One that writes OpenMetrics text 1.0 with the series of `profile`.
@@ -55,11 +55,17 @@ impl Renderer {
     /// assert_eq!(*renderer.render(&snapshot), openmetrics::render(&snapshot));
     /// ```
     pub fn open_metrics(profile: Profile) -> Self {
-        Self::of(Style { dialect: Dialect::OpenMetrics, profile })
+        Self::of(Style { dialect: Dialect::OpenMetrics, profile, ..Style::default() })
     }
 
-    pub(crate) fn of(style: Style) -> Self {
+    fn of(style: Style) -> Self {
         Self { style, ..Self::default() }
+    }
+
+    /// The same, and every series has these labels, too.
+    #[must_use]
+    pub fn with_labels(self, global: GlobalLabels) -> Self {
+        Self::of(Style { global, ..self.style })
     }
 
     /// One database's snapshot as text.
@@ -89,32 +95,32 @@ impl Renderer {
     }
 
     fn update(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) -> bool {
-        let style = self.style;
+        let style = &self.style;
         let updated = self.frame.update(|update| lines::write(update, snapshots, own, style));
         debug_assert!(updated, "equal shapes have equal numbers of lines");
         updated
     }
 
     fn begin(&mut self, snapshots: &[MetricsSnapshot], own: &[OwnFamily]) {
-        self.frame = draft_with(snapshots, own, self.style).into_frame();
+        self.frame = draft_with(snapshots, own, &self.style).into_frame();
         self.shapes = Some(snapshots.iter().map(MetricsSnapshot::shape).collect());
         self.own = own.iter().map(|family| family.name).collect();
     }
 }
 
 /// The snapshots rendered once.
-pub(in crate::formats) fn draft(snapshots: &[MetricsSnapshot], style: Style) -> String {
+pub(in crate::formats) fn draft(snapshots: &[MetricsSnapshot], style: &Style) -> String {
     draft_with(snapshots, &[], style).into_text()
 }
 
 /// What the exporter says of itself, and nothing else.
-pub(in crate::formats) fn draft_own(own: &[OwnFamily], style: Style) -> String {
+pub(in crate::formats) fn draft_own(own: &[OwnFamily], style: &Style) -> String {
     let mut draft = Draft::with_capacity(8_192);
     lines::write_all_own(&mut draft, own, style);
     draft.into_text()
 }
 
-fn draft_with(snapshots: &[MetricsSnapshot], own: &[OwnFamily], style: Style) -> Draft {
+fn draft_with(snapshots: &[MetricsSnapshot], own: &[OwnFamily], style: &Style) -> Draft {
     let mut draft = Draft::with_capacity(snapshots.len() * 220_000);
     lines::write(&mut draft, snapshots, own, style);
     draft

@@ -29,6 +29,7 @@ pub use native::{MAX_RELATIVE_ERROR, SCHEMA, ZERO_THRESHOLD};
 use self::messages as proto;
 use super::custom::{self, QUANTILES};
 use super::edges;
+use super::global::GlobalLabels;
 use super::labels::Pairs;
 use super::own::{OwnFamily, OwnHistogram, OwnValue};
 use super::profile::Profile;
@@ -56,16 +57,22 @@ pub fn render(snapshot: &MetricsSnapshot) -> Vec<u8> {
 
 /// The snapshots of several databases, with the series of a profile. Their names must differ.
 pub fn render_all(snapshots: &[MetricsSnapshot], profile: Profile) -> Vec<u8> {
-    render_with(snapshots, &[], profile)
+    render_with(snapshots, &[], profile, &GlobalLabels::default())
 }
 
-/// The same, with what the exporter says of itself.
-pub(crate) fn render_with(snapshots: &[MetricsSnapshot], own: &[OwnFamily], profile: Profile) -> Vec<u8> {
+/// The same, with what the exporter says of itself, and labels that all series have.
+pub(crate) fn render_with(
+    snapshots: &[MetricsSnapshot],
+    own: &[OwnFamily],
+    profile: Profile,
+    global: &GlobalLabels,
+) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(snapshots.len() * 160_000);
     let shown = Family::all().filter(|family| profile.shows(*family));
     let catalogue = shown.map(|family| of_catalogue(family, snapshots, profile));
     let custom = custom::merged(snapshots).map(|merged| of_custom(&merged, profile));
-    for family in catalogue.chain(custom).chain(own.iter().map(of_own)) {
+    for mut family in catalogue.chain(custom).chain(own.iter().map(of_own)) {
+        family.metric.iter_mut().for_each(|metric| add_labels(&mut metric.label, global));
         // A vector grows as it must: writing to it does not fail.
         let written = family.encode_length_delimited(&mut bytes);
         debug_assert!(written.is_ok(), "{written:?}");
@@ -180,6 +187,14 @@ fn labels<'a>(
 ) -> Vec<proto::LabelPair> {
     let database = database.map(|database| ("db", database));
     database.into_iter().chain(pairs).map(|(name, value)| proto::LabelPair::new(name, value)).collect()
+}
+
+/// Puts the labels that all series have behind the database's, as the text formats do.
+fn add_labels(labels: &mut Vec<proto::LabelPair>, global: &GlobalLabels) {
+    let own: Vec<_> = labels.iter().map(|pair| (pair.name(), pair.value())).collect();
+    let added: Vec<_> = global.beside(&own).map(|(name, value)| proto::LabelPair::new(name, value)).collect();
+    let at = usize::from(own.first().is_some_and(|(name, _)| *name == "db"));
+    labels.splice(at..at, added);
 }
 
 fn in_unit(raw: u64, unit: Unit) -> f64 {
