@@ -189,8 +189,13 @@ impl Mapping {
 impl Mapping {
     /// Asks the system to read a part ahead. A hint: nothing depends on it.
     pub(crate) fn will_need(&self, range: std::ops::Range<usize>) {
+        /// Linux reads no more than one request of the disk for each call: often 128 KiB, or some more.
+        const AT_ONCE: usize = 128 << 10;
         if let MappingRepr::Mapped(map) = &self.0 {
-            map.advise_range(memmap2::Advice::WillNeed, range.start, range.len()).ok();
+            for from in range.clone().step_by(AT_ONCE) {
+                let len = AT_ONCE.min(range.end - from);
+                map.advise_range(memmap2::Advice::WillNeed, from, len).ok();
+            }
         }
     }
 }

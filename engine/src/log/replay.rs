@@ -51,6 +51,8 @@ impl LogFile {
             ));
         }
         let bytes = file.contents(len, mapped)?;
+        // It is read from front to end now, and the mapping is one for single pages.
+        bytes.will_need(0..len as usize);
         let header = FileHeader::decode(&bytes, FileKind::Log, number, &path)?;
         if header.id != id {
             return Err(Error::corruption(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ahead::ReadAhead;
 use super::block::{Block, BlockCursor, Damaged, Layout};
 use super::reader::{ReadContext, TableReader};
 use crate::env::Part;
@@ -33,11 +34,13 @@ pub(crate) struct TableCursor {
     context: ReadContext,
     block: Option<Loaded>,
     at: BlockCursor,
+    ahead: ReadAhead,
 }
 
 impl TableCursor {
     pub(crate) fn new(table: Arc<TableReader>, context: ReadContext) -> TableCursor {
-        TableCursor { table, context, block: None, at: BlockCursor::new() }
+        let ahead = ReadAhead::of(context.origin);
+        TableCursor { table, context, block: None, at: BlockCursor::new(), ahead }
     }
 
     /// Whether it stands on an entry.
@@ -97,7 +100,9 @@ impl TableCursor {
     #[inline(never)]
     fn leave_forwards(&mut self) -> Result<Option<Entry<'_>>> {
         if let Some(loaded) = &self.block {
-            self.enter(loaded.at + 1, BlockCursor::seek_to_first)?;
+            let next = loaded.at + 1;
+            self.ahead.look(&self.table, next)?;
+            self.enter(next, BlockCursor::seek_to_first)?;
         }
         Ok(self.current())
     }
@@ -121,6 +126,9 @@ impl TableCursor {
 // SAFETY: the bytes lie in the block, which the cursor holds, or in the heap, where the key is put together.
 unsafe impl InternalIterator for TableCursor {
     fn seek_to_first(&mut self) -> Result<()> {
+        if self.ahead.is_certain() {
+            self.ahead.look(&self.table, 0)?;
+        }
         self.enter(0, BlockCursor::seek_to_first)
     }
 

@@ -15,4 +15,5 @@ pub(crate) mod fences;
 mod thrift;
 pub(crate) mod builder;
 pub(crate) mod reader;
+mod ahead;
 pub(crate) mod cursor;

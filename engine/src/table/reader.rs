@@ -2,6 +2,7 @@
 
 mod verify;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -389,6 +390,18 @@ impl TableReader {
             Source::File(_) => {
                 self.cached(handle, context, report, || self.source.read(handle.offset, handle.stored_len()))
             }
+        }
+    }
+
+    /// Whether block `at` was touched, and found good, since the table was opened.
+    pub(super) fn is_verified(&self, at: usize) -> bool {
+        self.verified.get(at / 64).is_some_and(|word| word.load(Ordering::Relaxed) & (1 << (at % 64)) != 0)
+    }
+
+    /// Asks the system to read a part of the file, if it is mapped, up to where the blocks end. A hint.
+    pub(super) fn will_need(&self, range: Range<u64>) {
+        if let Source::Mapped(map) = &self.source {
+            map.will_need(range.start as usize..range.end.min(self.identity.bytes) as usize);
         }
     }
 
