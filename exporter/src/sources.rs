@@ -54,7 +54,7 @@ impl Sources {
         self.idle = Arc::default();
     }
 
-    #[cfg(any(feature = "http", feature = "protobuf"))]
+    #[cfg(any(feature = "http", feature = "protobuf", feature = "prometheus-client"))]
     pub(crate) fn profile(&self) -> Profile {
         self.profile
     }

@@ -12,6 +12,8 @@ pub mod text;
 pub mod openmetrics;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;
+#[cfg(feature = "prometheus-client")]
+pub(crate) mod client;
 pub mod budget;
 pub mod json;
 pub mod table;

@@ -8,6 +8,9 @@ mod activity;
 #[cfg(feature = "http")]
 mod client;
 #[cfg(test)]
+#[cfg(feature = "prometheus-client")]
+mod collector;
+#[cfg(test)]
 #[cfg(feature = "http")]
 mod config;
 #[cfg(test)]

@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 
 const AWKWARD_NAME: &str = "a\\b \"c\"\nd=1,e}";
 
-struct Family {
-    name: String,
-    kind: String,
-    unit: Option<String>,
-    samples: Vec<Sample>,
+pub(crate) struct Family {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) unit: Option<String>,
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// The families of a text. Panics on what OpenMetrics 1.0 does not allow.
-fn parse(text: &str) -> Vec<Family> {
+pub(crate) fn parse(text: &str) -> Vec<Family> {
     let body = text.strip_suffix("# EOF\n").expect("ends with # EOF");
     assert!(!body.contains("# EOF"), "a second end");
     let mut families: Vec<Family> = Vec::new();

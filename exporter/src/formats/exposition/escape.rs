@@ -3,9 +3,9 @@
 use std::fmt;
 
 /// Text with the characters escaped that would end a line or, with `quotes`, a label value.
-pub(super) struct Escaped<'a> {
-    pub(super) text: &'a str,
-    pub(super) quotes: bool,
+pub(in crate::formats) struct Escaped<'a> {
+    pub(in crate::formats) text: &'a str,
+    pub(in crate::formats) quotes: bool,
 }
 
 impl fmt::Display for Escaped<'_> {

@@ -104,7 +104,7 @@ fn write_custom(out: &mut impl Out, merged: &Merged<'_>, names: &BTreeSet<&str>,
 }
 
 /// Whether the name that a counter has without `_total` is that of another family, or of a sample that another may have.
-fn is_claimed(counter: &str, names: &BTreeSet<&str>) -> bool {
+pub(in crate::formats) fn is_claimed(counter: &str, names: &BTreeSet<&str>) -> bool {
     let Some(stem) = counter.strip_suffix("_total") else { return false };
     let is_sample = |suffix: &&str| stem.strip_suffix(suffix).is_some_and(|base| names.contains(base));
     let is_birth = |base: &str| names.contains(format!("{base}_total").as_str());

@@ -8,7 +8,11 @@ mod lines;
 mod renderer;
 
 pub(crate) use dialect::{Dialect, Style};
-#[cfg(feature = "protobuf")]
+#[cfg(feature = "prometheus-client")]
+pub(super) use escape::Escaped;
+#[cfg(feature = "prometheus-client")]
+pub(super) use lines::is_claimed;
+#[cfg(any(feature = "protobuf", feature = "prometheus-client"))]
 pub(super) use lines::stem_and_unit;
 pub use renderer::Renderer;
 pub(super) use renderer::{draft, draft_own};
