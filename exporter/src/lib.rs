@@ -16,7 +16,7 @@
 //! | [`health`] | checks on a timer, and what they found |
 //! | [`config`] | what can be set, and where it was |
 //! | `sources` | the registries that are shown together |
-//! | `bridges` | to other libraries of metrics (feature `prometheus-client`) |
+//! | `bridges` | to other libraries of metrics (features `prometheus-client` and `metrics`) |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
 //! | [`exporter`] | the handle an application holds |
 //!
@@ -48,7 +48,7 @@ pub mod health;
 #[cfg(feature = "http")]
 pub mod config;
 mod sources;
-#[cfg(feature = "prometheus-client")]
+#[cfg(any(feature = "prometheus-client", feature = "metrics"))]
 pub mod bridges;
 #[cfg(feature = "http")]
 mod http;

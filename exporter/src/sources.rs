@@ -54,7 +54,7 @@ impl Sources {
         self.idle = Arc::default();
     }
 
-    #[cfg(any(feature = "http", feature = "protobuf", feature = "prometheus-client"))]
+    #[cfg(any(feature = "http", feature = "protobuf", feature = "prometheus-client", feature = "metrics"))]
     pub(crate) fn profile(&self) -> Profile {
         self.profile
     }

@@ -4,7 +4,7 @@ use bettong_metrics::{CustomFamily, MetricsSnapshot};
 use std::collections::BTreeMap;
 
 /// The quantiles that a summary is shown by.
-pub(super) const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+pub(crate) const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
 /// The families of one name. A format has one header for them, so they must be of one kind and unit.
 pub(super) struct Merged<'a> {

@@ -19,6 +19,8 @@ pub mod json;
 pub mod table;
 pub mod api;
 
+#[cfg(feature = "metrics")]
+pub(crate) use custom::QUANTILES;
 pub use exposition::Renderer;
 pub use global::GlobalLabels;
 pub use profile::Profile;

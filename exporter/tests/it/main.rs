@@ -21,6 +21,9 @@ mod endpoints;
 #[cfg(test)]
 mod exposition;
 #[cfg(test)]
+#[cfg(feature = "metrics")]
+mod facade;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod golden;
