@@ -20,7 +20,21 @@
 //! | `http` | routes, limits and the server's thread (feature `http`) |
 //! | [`exporter`] | the handle an application holds |
 //!
+//! # Features
+//! | feature | adds |
+//! | --- | --- |
+//! | `http` (default) | the server, its router, settings; includes `log-sink` |
+//! | `log-sink` | the metrics in the application's log |
+//! | `process` (default) | `process_*` |
+//! | `protobuf` (default) | protobuf with native histograms |
+//! | `basic-auth`, `tls` | passwords, encryption |
+//! | `config` | settings from a TOML file |
+//! | `http-check` | a health check of another service |
+//! | `prometheus-client` | `bridges::BettongCollector`, for a registry of that crate |
+//! | `metrics` | `bridges::FacadePublisher` and `bridges::FacadeRecorder`, to and from that facade |
+//!
 //! # Examples
+//! Programs to run are in the folder `examples`.
 //! ```
 //! use bettong_exporter::Exporter;
 //! use bettong_metrics::Registry;

@@ -93,7 +93,7 @@ impl FacadePublisher {
     }
 
     /// Publishes at once and then at this interval, on a thread of its own, into the global recorder; a last time when the
-    /// thread is stopped or dropped. Intervals shorter than 100 ms are 100 ms. Intervals of quantiles are those of the thread.
+    /// thread is stopped or dropped. Intervals shorter than 100 ms are 100 ms.
     ///
     /// A recorder that panics is called again in the next round.
     ///

@@ -196,7 +196,7 @@ impl FacadeRecorder {
             Ok(cells) => handle(cells, &known),
             Err(error) => {
                 if !known.was_refused.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("not recorded: {error}");
+                    tracing::warn!(database = self.registry.name(), "not recorded: {error}");
                 }
                 none()
             }

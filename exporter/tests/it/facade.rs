@@ -374,6 +374,40 @@ fn what_a_registry_refuses_is_counted_and_nothing_else_is_lost() {
     assert_eq!(snapshot.custom()[0].value(&[("kind", "a")]), Some(&CustomValue::Counter(4)));
 }
 
+#[cfg(feature = "log-sink")]
+#[test]
+fn who_counts_what_is_refused_is_warned_once() {
+    crate::logged::listen();
+    let recorder = FacadeRecorder::new(Registry::new("refusals"));
+    with_local_recorder(&recorder, || {
+        (0..5).for_each(|_| metrics::counter!("db_mine").increment(1));
+        (0..5).for_each(|_| metrics::counter!("app_mine").increment(1));
+        metrics::gauge!("app_mine_sum").set(1);
+    });
+    let warnings = crate::logged::lines(&["WARN ", "database=\"refusals\""]);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("\"db_mine_total\" is not valid"), "{warnings:?}");
+    assert!(warnings[1].contains("app_mine_sum"), "{warnings:?}");
+}
+
+#[test]
+fn a_name_is_what_it_was_at_its_first_use() {
+    let registry = Registry::new("orders");
+    with_local_recorder(&FacadeRecorder::new(registry.clone()), || {
+        metrics::describe_counter!("app_jobs", "Jobs done");
+        metrics::counter!("app_jobs").increment(1);
+        metrics::histogram!("app_wait").record(3.0);
+        metrics::describe_counter!("app_jobs", "Something else");
+        metrics::describe_histogram!("app_wait", Unit::Seconds, "Waits");
+        metrics::counter!("app_jobs").increment(1);
+        metrics::histogram!("app_wait").record(3.0);
+    });
+    let snapshot = registry.snapshot();
+    let helps: Vec<_> = snapshot.custom().iter().map(|family| (family.name(), family.help())).collect();
+    assert_eq!(helps, [("app_jobs_total", "Jobs done"), ("app_wait", UNDESCRIBED)]);
+    assert_eq!(snapshot.custom()[0].value(&[]), Some(&CustomValue::Counter(2)));
+}
+
 #[test]
 fn series_and_names_without_end_end_at_the_limits() {
     let registry = Registry::new("orders");
