@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bettong::{Compression, Db, Durability, Instrumentation, LEVELS, Options, Stats, WriteOptions};
+use bettong_exporter::{Exporter, Server};
 use clap::{Args, ValueEnum};
 
 use super::churn;
@@ -129,6 +130,9 @@ pub(crate) struct BenchArgs {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Serve the metrics meanwhile on this address of this machine, as in 127.0.0.1:9464
+    #[arg(short, long, value_name = "ADDR")]
+    listen: Option<String>,
     /// Make the database in DIR/WORKLOAD, which must not exist, and keep it
     #[arg(short, long)]
     dir: Option<PathBuf>,
@@ -189,10 +193,12 @@ pub(crate) fn run(args: &BenchArgs, out: &mut Out) -> Result<()> {
     Ok(())
 }
 
-fn run_one(args: &BenchArgs, workload: Workload, out: &Out) -> Result<Report> {
+fn run_one(args: &BenchArgs, workload: Workload, out: &mut Out) -> Result<Report> {
     let place = args.place(workload)?;
     let plan = args.plan(workload, Db::open(place.path(), args.options())?);
+    let server = args.serve(&plan, out)?;
     let report = measure(args, &plan, out)?;
+    drop(server);
     plan.db.close()?;
     place.leave()?;
     Ok(report)
@@ -201,7 +207,9 @@ fn run_one(args: &BenchArgs, workload: Workload, out: &Out) -> Result<Report> {
 fn run_churn(args: &BenchArgs, out: &mut Out) -> Result<()> {
     let place = args.place(args.workload)?;
     let plan = args.plan(args.workload, Db::open(place.path(), args.options())?);
+    let server = args.serve(&plan, out)?;
     let report = churn::run(&plan, place.path(), args.config(&plan), args.instrumentation.counts(), out)?;
+    drop(server);
     plan.db.close()?;
     place.leave()?;
     if args.json {
@@ -263,6 +271,14 @@ impl BenchArgs {
             return Err(Fault::Usage(format!("{} exists: a run needs a fresh database", dir.display())));
         }
         Place::new(dir.as_deref(), "bettong-bench-")
+    }
+
+    /// The server of the metrics, if one is asked for.
+    fn serve(&self, plan: &Plan, out: &mut Out) -> Result<Option<Server>> {
+        let Some(address) = &self.listen else { return Ok(None) };
+        let server = Exporter::new(plan.db.metrics()).listen(address)?;
+        out.note(format_args!("{}: http://{}/", plan.workload.name(), server.local_addr()));
+        Ok(Some(server))
     }
 
     fn plan(&self, workload: Workload, db: Db) -> Plan {

@@ -177,3 +177,11 @@ fn any_workload_takes_values_of_different_sizes() {
     let report = run(args).expect(0).json();
     assert_eq!((&report["value_size"], &report["verified"]), (&serde_json::json!([8, 4096]), &true.into()));
 }
+
+#[test]
+fn the_metrics_of_a_run_can_be_watched_meanwhile() {
+    let shown = run(["bench", "-w", "readrandom", "-k", "2000", "--listen", "127.0.0.1:0"]).expect(0);
+    assert!(shown.stderr.contains("readrandom: http://127.0.0.1:"), "{shown:?}");
+    let refused = run(["bench", "-w", "readrandom", "-k", "2000", "--listen", "192.0.2.1:1"]).expect(3);
+    assert!(refused.stderr.contains("192.0.2.1:1"), "{refused:?}");
+}
