@@ -477,8 +477,8 @@ impl Exporter {
     #[cfg(feature = "http")]
     fn serve(self, listeners: Vec<std::net::TcpListener>) -> Result<Server> {
         let Serving { hosts, stats, encryption, .. } = self.serving.clone();
-        let router = http::router(self.settings(encryption.is_on()));
-        Server::start(listeners, router, hosts, stats, encryption)
+        let (router, live) = http::served(self.settings(encryption.is_on()));
+        Server::start(listeners, router, live, hosts, stats, encryption)
     }
 
     /// The routes, for an application with an axum server of its own. Health checks begin to run when this is called, on a thread of

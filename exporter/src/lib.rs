@@ -17,6 +17,7 @@
 //! | [`config`] | what can be set, and where it was |
 //! | `sources` | the registries that are shown together |
 //! | `bridges` | to other libraries of metrics (features `prometheus-client` and `metrics`) |
+//! | `history` | the last 15 minutes in compact rows (feature `http`) |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
 //! | [`exporter`] | the handle an application holds |
 //!
@@ -64,6 +65,8 @@ pub mod config;
 mod sources;
 #[cfg(any(feature = "prometheus-client", feature = "metrics"))]
 pub mod bridges;
+#[cfg(feature = "http")]
+mod history;
 #[cfg(feature = "http")]
 mod http;
 pub mod exporter;

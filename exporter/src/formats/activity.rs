@@ -124,6 +124,14 @@ pub(super) struct EventDocument<'a> {
     message: Option<&'a str>,
 }
 
+/// What goes on as a JSON object with the members that the JSON snapshot has.
+#[cfg(feature = "http")]
+pub(crate) fn activity_json(activity: &Activity) -> String {
+    let text = serde_json::to_string(&ActivityDocument::new(activity));
+    debug_assert!(text.is_ok(), "the document has string keys and finite numbers");
+    text.unwrap_or_default()
+}
+
 impl<'a> ActivityDocument<'a> {
     pub(super) fn new(activity: &'a Activity) -> Self {
         Self {

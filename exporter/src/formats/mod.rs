@@ -21,6 +21,8 @@ pub mod api;
 
 #[cfg(feature = "metrics")]
 pub(crate) use custom::QUANTILES;
+#[cfg(feature = "http")]
+pub(crate) use activity::activity_json;
 pub use exposition::Renderer;
 pub use global::GlobalLabels;
 pub use profile::Profile;

@@ -34,6 +34,14 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "no-store"),
 ];
 
+/// The same for the dashboard, which loads its own parts and asks its own server, and nobody else.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What an answer that is part of the dashboard carries among its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page;
+
 /// Below so many bytes an answer is sent as it is: it fits into one packet anyhow.
 const GZIP_FROM: usize = 1_024;
 
@@ -41,6 +49,9 @@ const GZIP_FROM: usize = 1_024;
 pub(super) fn secured(mut response: Response) -> Response {
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if response.extensions_mut().remove::<Page>().is_some() {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     }
     response
 }

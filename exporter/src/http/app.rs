@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::line::Permit;
+use super::live::Live;
 use super::query::{BadParameter, Query};
 use super::service::Hosts;
 use super::stats::Stats;
@@ -68,14 +69,17 @@ impl Default for Settings {
 pub(super) struct App {
     pub(super) settings: Settings,
     pub(super) started: SystemTime,
+    pub(super) live: Arc<Live>,
     scrapes: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
 
 impl App {
     pub(super) fn new(settings: Settings) -> Self {
+        let live = Live::new(settings.sources.registries(), Arc::clone(&settings.stats));
         Self {
             settings,
+            live,
             started: SystemTime::now(),
             scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

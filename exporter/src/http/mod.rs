@@ -14,8 +14,11 @@ mod stats;
 #[cfg(feature = "basic-auth")]
 mod password;
 mod access;
+mod live;
 mod app;
 mod stream;
+mod feed;
+mod dashboard;
 mod about;
 mod health;
 mod routes;
@@ -30,7 +33,7 @@ pub(crate) use access::Door;
 pub(crate) use app::Settings;
 #[cfg(feature = "basic-auth")]
 pub(crate) use password::User;
-pub(crate) use routes::router;
+pub(crate) use routes::{router, served};
 pub use server::Server;
 pub(crate) use server::{bind, bind_local};
 pub(crate) use service::Hosts;

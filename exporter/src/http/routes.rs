@@ -9,7 +9,10 @@ use super::about;
 use super::access::Verdict;
 use super::answer::{self, JSON, PLAIN_TEXT, Shared};
 use super::app::{App, Settings};
+use super::dashboard;
+use super::feed::Feed;
 use super::health::{self, Brief};
+use super::live::Live;
 use super::negotiate::{self, Format};
 use super::query::{BadParameter, Query};
 use super::service::Endless;
@@ -17,6 +20,7 @@ use super::stats::Endpoint;
 use super::stream::Deltas;
 use crate::formats::api::{self, HdrQuery};
 use crate::formats::{json, openmetrics, text};
+use crate::history::ROWS;
 use crate::process::Process;
 use crate::sources::Sources;
 use axum::Router;
@@ -43,6 +47,7 @@ Bettong metrics
 /schema/metrics.json      its JSON Schema
 /health /api/v1/health    what the health checks found
 /livez /readyz            whether the server runs; whether the databases are open
+/dashboard                all of it to look at, in a browser
 /events                   what changes, every second (server-sent events)
 /api/v1/performance       rates and latencies: ?window=1 measures for a second
 /api/v1/levels            the levels of the tree
@@ -52,6 +57,8 @@ Bettong metrics
 /api/v1/errors            what went wrong: ?limit=32
 /api/v1/readers           iterators and snapshots held: ?limit=32
 /api/v1/hdr               one histogram: ?metric=db_get_latency_seconds
+/api/v1/history           the last 15 minutes, a row a second: ?seconds=900
+/api/v1/live              the last second, every second (server-sent events)
 /api/v1/config            options in force
 /api/v1/info              what runs here, and how many series it has
 
@@ -67,9 +74,16 @@ const WINDOW_MAX: u64 = 5;
 
 type Parameters<'a> = (&'a mut Query, &'a [Arc<Registry>]);
 
-/// All routes.
+/// All routes, for the server of somebody else.
 pub(crate) fn router(settings: Settings) -> Router {
     router_of(Arc::new(App::new(settings)))
+}
+
+/// All routes, and what is to begin when they are served, if anything: a page opened later wants to know what was before.
+pub(crate) fn served(settings: Settings) -> (Router, Option<Arc<Live>>) {
+    let app = Arc::new(App::new(settings));
+    let live = app.settings.json.then(|| Arc::clone(&app.live));
+    (router_of(app), live)
 }
 
 fn router_of(app: Arc<App>) -> Router {
@@ -82,12 +96,15 @@ fn router_of(app: Arc<App>) -> Router {
         .route("/api/v1/errors", get(errors))
         .route("/api/v1/readers", get(readers))
         .route("/api/v1/hdr", get(hdr))
+        .route("/api/v1/history", get(history))
+        .route("/api/v1/live", get(live))
         .route("/api/v1/config", get(config))
         .route("/api/v1/info", get(info));
     let api = api
         .route("/metrics.json", get(metrics_json))
         .route("/schema/metrics.json", get(schema))
-        .route("/events", get(stream));
+        .route("/events", get(stream))
+        .merge(dashboard::routes());
     let mut router = Router::new();
     if let Some(path) = &app.settings.path {
         router = router.route(path, get(metrics)).route("/api/v1/metrics", get(metrics));
@@ -197,6 +214,35 @@ async fn stream(State(app): State<Arc<App>>) -> Response {
     let mut response = answer::with_type(StatusCode::OK, "text/event-stream; charset=utf-8", body);
     response.extensions_mut().insert(Endless);
     response
+}
+
+async fn live(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let registries = match parameters(&app, &uri, |_| Ok(())) {
+        Ok(((), registries)) => registries,
+        Err(bad) => return answer::bad_parameter(&bad),
+    };
+    let Some(permit) = app.linger() else { return answer::busy("too many streams are open") };
+    app.live.begin();
+    let body = Body::new(Feed::new(&app.live, app.live.of(&registries), permit));
+    let mut response = answer::with_type(StatusCode::OK, "text/event-stream; charset=utf-8", body);
+    response.extensions_mut().insert(Endless);
+    response
+}
+
+async fn history(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(permit) = app.scrape() else { return too_many() };
+    let asked = parameters(&app, &uri, |(query, _)| query.take_number("seconds", 1..=ROWS as u64));
+    let (seconds, registries) = match asked {
+        Ok((seconds, registries)) => (seconds.map_or(ROWS, |seconds| seconds as usize), registries),
+        Err(bad) => return answer::bad_parameter(&bad),
+    };
+    app.live.begin();
+    let answers: Vec<_> = app.live.of(&registries).iter().map(|book| book.document(seconds)).collect();
+    let text = match answers.as_slice() {
+        [one] => format!("{one}\n"),
+        _ => format!("{{\"databases\":[{}]}}\n", answers.join(",")),
+    };
+    answer::document(&headers, JSON, Bytes::from(text), Some(permit))
 }
 
 async fn performance(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
@@ -374,7 +420,11 @@ const OPEN: [&str; 2] = ["/livez", "/readyz"];
 /// the same.
 async fn authenticate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let access = &app.settings.access;
-    if access.is_open() || OPEN.contains(&request.uri().path()) {
+    let path = request.uri().path();
+    // Where a token is needed, the page is what asks for it.
+    let is_open =
+        access.is_open() || OPEN.contains(&path) || (access.token.is_some() && dashboard::has(path));
+    if is_open {
         return next.run(request).await;
     }
     let mut brought = request.headers().get_all(AUTHORIZATION).iter();

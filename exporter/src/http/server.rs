@@ -1,6 +1,7 @@
 //! The thread that serves, from binding its address to joining it.
 
 use super::connections::{Connections, Limits, serve};
+use super::live::Live;
 use super::service::Hosts;
 use super::socket::Encryption;
 use super::stats::Stats;
@@ -72,22 +73,28 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `router` on all `listeners`, on one thread of its own.
+    /// Serves `router` on all `listeners`, on one thread of its own, which also keeps what the last 15 minutes were like.
     ///
     /// # Errors
     /// [`Error::Start`] if the operating system refuses a runtime or a thread.
     pub(crate) fn start(
         listeners: Vec<TcpListener>,
         router: Router,
+        live: Option<Arc<Live>>,
         hosts: Hosts,
         stats: Arc<Stats>,
         encryption: Encryption,
     ) -> Result<Self> {
-        Self::with(listeners, &Connections::new(router, hosts, stats, encryption, Limits::default()))
+        let connections = Connections::new(router, hosts, stats, encryption, Limits::default());
+        Self::with(listeners, &connections, live)
     }
 
     /// Everything that can fail happens here, in the caller's thread.
-    fn with(listeners: Vec<TcpListener>, connections: &Arc<Connections>) -> Result<Self> {
+    fn with(
+        listeners: Vec<TcpListener>,
+        connections: &Arc<Connections>,
+        live: Option<Arc<Live>>,
+    ) -> Result<Self> {
         let failed = |action| move |source| Error::Start { action, source };
         let first = listeners.first().ok_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
         let address = first.and_then(TcpListener::local_addr).map_err(failed("read the server's address"))?;
@@ -101,6 +108,10 @@ impl Server {
                 tokio::net::TcpListener::from_std(listener).map_err(failed("watch the server's socket"))?
             };
             runtime.spawn(serve(listener, Arc::clone(connections)));
+        }
+        if let Some(live) = live {
+            let _context = runtime.enter();
+            live.begin();
         }
         let (running, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new()

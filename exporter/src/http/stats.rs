@@ -2,9 +2,10 @@
 
 use crate::formats::own::{OwnFamily, OwnHistogram, OwnSeries, OwnValue};
 use bettong_metrics::{Kind, Unit};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The kinds of endpoints: the label `endpoint`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(super) enum Endpoint {
     Metrics,
     /// JSON documents.
     Api,
-    /// `/events`.
+    /// `/events` and `/api/v1/live`.
     Stream,
     /// Everything else: probes, the list of paths, what is not found, what was refused before its path was looked at.
     Other,
@@ -26,7 +27,7 @@ impl Endpoint {
     pub(super) fn of(path: &str) -> Self {
         match path {
             "/metrics" | "/api/v1/metrics" => Self::Metrics,
-            "/events" => Self::Stream,
+            "/events" | "/api/v1/live" => Self::Stream,
             "/metrics.json" | "/schema/metrics.json" => Self::Api,
             path if path.starts_with("/api/v1/") => Self::Api,
             _ => Self::Other,
@@ -71,6 +72,8 @@ pub(crate) struct Stats {
     endpoints: [OfEndpoint; Endpoint::NAMES.len()],
     in_flight: AtomicU64,
     snapshot_nanos: AtomicU64,
+    /// When the formats of Prometheus were answered last, in Unix milliseconds; 0 if never.
+    scraped_millis: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -137,6 +140,25 @@ impl Stats {
     /// Taking snapshots of all databases took so long.
     pub(super) fn snapshots_took(&self, time: Duration) {
         self.snapshot_nanos.store(nanos(time), Ordering::Relaxed);
+    }
+
+    /// The same in few words, for the dashboard.
+    pub(super) fn brief(&self) -> Value {
+        let requests =
+            |of: &OfEndpoint| of.codes.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u64>();
+        let by_endpoint = Endpoint::NAMES.into_iter().zip(&self.endpoints);
+        let render = self.endpoints.first().map(|of| of.durations.read(&DURATIONS));
+        let render = render
+            .filter(|render| render.count > 0)
+            .map(|render| render.sum as f64 / 1e9 / render.count as f64);
+        let scraped = self.scraped_millis.load(Ordering::Relaxed);
+        json!({
+            "requests": by_endpoint.map(|(name, of)| (name.to_owned(), requests(of).into())).collect::<Map<_, _>>(),
+            "in_flight": self.in_flight.load(Ordering::Relaxed),
+            "snapshot_seconds": self.snapshot_nanos.load(Ordering::Relaxed) as f64 / 1e9,
+            "scrape_seconds_mean": render,
+            "last_scrape": (scraped > 0).then_some(scraped as f64 / 1e3),
+        })
     }
 
     fn count(&self, endpoint: Endpoint, code: u16) {
@@ -209,6 +231,10 @@ impl Request {
     /// It was answered, with a body of so many bytes if that is known.
     pub(super) fn answered(self, code: u16, bytes: Option<u64>) {
         self.stats.count(self.endpoint, code);
+        if self.endpoint == Endpoint::Metrics && code == 200 {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.stats.scraped_millis.store(now.as_millis() as u64, Ordering::Relaxed);
+        }
         if let Some(of) = self.stats.endpoints.get(self.endpoint as usize) {
             of.durations.record(nanos(self.began.elapsed()), &DURATIONS);
             bytes.into_iter().for_each(|bytes| of.sizes.record(bytes, &SIZES));

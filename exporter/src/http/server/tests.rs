@@ -26,7 +26,7 @@ fn encrypted(limits: Limits, encryption: Encryption) -> Server {
         .route("/large", axum::routing::get(large))
         .route("/slow", axum::routing::get(slow));
     let connections = Connections::new(router, Hosts::default(), Arc::default(), encryption, limits);
-    Server::with(vec![bind("127.0.0.1:0", false, false).unwrap()], &connections).unwrap()
+    Server::with(vec![bind("127.0.0.1:0", false, false).unwrap()], &connections, None).unwrap()
 }
 
 fn impatient(patience: Patience) -> Server {
@@ -229,7 +229,8 @@ fn both_local_addresses_are_served_on_one_port() {
     let listeners = bind_local(0).unwrap();
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let server =
-        Server::start(listeners, router, Hosts::default(), Arc::default(), Encryption::default()).unwrap();
+        Server::start(listeners, router, None, Hosts::default(), Arc::default(), Encryption::default())
+            .unwrap();
     for address in &addresses {
         assert!(address.ip().is_loopback() && address.port() == server.local_addr().port());
         let mut stream = TcpStream::connect(address).unwrap();

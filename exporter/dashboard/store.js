@@ -1,0 +1,337 @@
+// What is known of the databases: 15 minutes of seconds, and what is so now. Filled by one stream; by asking again and again
+// where streams do not come through.
+
+export const ROWS = 900;
+const EVENTS = 1000;
+const EDITS = 500;
+const root = new URL('..', import.meta.url);
+
+/** What one database did. */
+class Database {
+  constructor(name) {
+    this.name = name;
+    this.at = [];
+    this.seconds = [];
+    this.names = [];
+    this.columns = new Map();
+    this.heat = {};
+    this.edges = [];
+    this.labels = {};
+    this.now = {};
+    this.jobs = { running: [], recent: [] };
+    this.ended = new Map();
+    this.holders = { iterators: 0, snapshots: 0, oldest: [] };
+    this.slow = [];
+    this.events = new Map();
+    this.tree = null;
+    this.edits = [];
+    this.exporter = {};
+    this.looks = 0;
+  }
+
+  /** The last 15 minutes as the server has them. */
+  remember(document) {
+    this.at = document.at;
+    this.seconds = document.seconds;
+    this.names = Object.keys(document.columns);
+    this.columns = new Map(Object.entries(document.columns));
+    const { edges_seconds: edges, ...heat } = document.heat;
+    this.edges = edges;
+    this.heat = heat;
+    this.labels = document.labels;
+    this.edits = document.edits;
+  }
+
+  /** The rows of a short history that are new. */
+  follow(document) {
+    document.at.forEach((at, row) => {
+      if (this.at.length === 0 || at > this.at.at(-1) + 0.2) {
+        const heat = {};
+        for (const operation of Object.keys(this.heat)) heat[operation] = document.heat[operation][row];
+        this.push(at, document.seconds[row], this.names.map(name => document.columns[name][row]), heat);
+      }
+    });
+    this.edits = document.edits;
+  }
+
+  push(at, seconds, values, heat) {
+    if (this.at.length > 0 && at <= this.at.at(-1)) return;
+    this.at.push(at);
+    this.seconds.push(seconds);
+    this.names.forEach((name, place) => this.columns.get(name).push(values[place] ?? 0));
+    for (const operation of Object.keys(this.heat)) this.heat[operation].push(heat[operation] ?? []);
+    if (this.at.length > ROWS) {
+      this.at.shift();
+      this.seconds.shift();
+      this.columns.forEach(column => column.shift());
+      for (const operation of Object.keys(this.heat)) this.heat[operation].shift();
+    }
+  }
+
+  second(message) {
+    this.push(message.at, message.seconds, message.values, message.heat);
+    this.now = message.now;
+    this.exporter = message.exporter;
+    this.note(message.activity);
+    this.looks += 1;
+  }
+
+  note(activity) {
+    this.jobs = activity.jobs;
+    for (const job of activity.jobs.recent) this.ended.set(job.id, job);
+    trim(this.ended, 64);
+    this.holders = activity.holders;
+    for (const operation of activity.slow_operations) {
+      const known = this.slow.some(one => one.ended === operation.ended && one.seconds === operation.seconds);
+      if (!known) this.slow.push(operation);
+    }
+    this.slow.splice(0, Math.max(0, this.slow.length - 128));
+    this.hear(activity.events);
+  }
+
+  hear(events) {
+    for (const event of events) this.events.set(event.number, event);
+    if (this.events.size > EVENTS) {
+      const newest = [...this.events.values()].sort((a, b) => a.number - b.number).slice(-EVENTS);
+      this.events = new Map(newest.map(event => [event.number, event]));
+    }
+  }
+
+  plant(tree) {
+    this.tree = tree;
+    if (tree.edit && !(this.edits.at(-1)?.number >= tree.edit.number)) {
+      this.edits.push(tree.edit);
+      this.edits.splice(0, Math.max(0, this.edits.length - EDITS));
+    }
+  }
+
+  /** All events, oldest first. */
+  story() {
+    return [...this.events.values()].sort((a, b) => a.number - b.number);
+  }
+
+  /** A column, by its name. */
+  column(name) {
+    return this.columns.get(name) ?? [];
+  }
+
+  /** The newest value of a column. */
+  last(name) {
+    return this.column(name).at(-1) ?? 0;
+  }
+
+  /** The sum of a column over the last seconds, per second. */
+  rate(name, seconds = 10) {
+    const column = this.column(name);
+    const rows = Math.min(seconds, column.length);
+    if (rows === 0) return 0;
+    let [sum, time] = [0, 0];
+    for (let row = column.length - rows; row < column.length; row += 1) {
+      sum += column[row];
+      time += this.seconds[row];
+    }
+    return time > 0 ? sum / time : 0;
+  }
+
+  /** All series of a family, as they are now. */
+  all(family) {
+    const known = this.now[family];
+    if (known) return known;
+    const sizes = Object.values(this.labels[family] ?? {}).map(values => values.length);
+    return new Array(sizes.reduce((product, size) => product * size, 1)).fill(0);
+  }
+
+  /** The sum of a family's series with these labels, as it is now; of all of them without. */
+  value(family, labels = {}) {
+    let sum = 0;
+    for (const [series, value] of this.series(family)) {
+      if (Object.entries(labels).every(([name, wanted]) => series[name] === wanted)) sum += value;
+    }
+    return sum;
+  }
+
+  /** `[labels, value]` of every series of a family. */
+  series(family) {
+    const labels = Object.entries(this.labels[family] ?? {});
+    return this.all(family).map((value, place) => {
+      const series = {};
+      let rest = place;
+      for (const [name, values] of [...labels].reverse()) {
+        series[name] = values[rest % values.length];
+        rest = Math.floor(rest / values.length);
+      }
+      return [series, value];
+    });
+  }
+
+  /** The values of a family's only label. */
+  labelled(family) {
+    return Object.values(this.labels[family] ?? {})[0] ?? [];
+  }
+
+  option(name) {
+    return this.tree?.options?.[name];
+  }
+
+  get end() {
+    return this.at.at(-1) ?? Date.now() / 1000;
+  }
+}
+
+function trim(map, most) {
+  for (const name of map.keys()) {
+    if (map.size <= most) break;
+    map.delete(name);
+  }
+}
+
+/** A request without the token it needs. */
+export class TokenNeeded extends Error {}
+
+/** All databases of a server, and the way to it. */
+export class Store {
+  constructor(changed) {
+    this.changed = changed;
+    this.databases = new Map();
+    this.heard = 0;
+    this.way = 'connecting';
+    this.failures = 0;
+    this.token = sessionStorage.getItem('bettong-token');
+  }
+
+  path(path) {
+    return new URL(path, root);
+  }
+
+  async fetch(path, options = {}) {
+    const headers = this.token ? { Authorization: `Bearer ${this.token}` } : {};
+    const answer = await fetch(this.path(path), { ...options, headers, cache: 'no-store', credentials: 'same-origin' });
+    if (answer.status === 401) throw new TokenNeeded();
+    return answer;
+  }
+
+  async json(path) {
+    const answer = await this.fetch(path);
+    if (!answer.ok && answer.status !== 503) throw new Error(`${path}: ${answer.status}`);
+    const found = await answer.json();
+    if (!answer.ok && found.error) throw new Error(found.error);
+    return found;
+  }
+
+  /** Reads the history, then listens until the page is closed. */
+  async run() {
+    for (;;) {
+      try {
+        await this.begin();
+        await this.listen();
+      } catch (fault) {
+        if (fault instanceof TokenNeeded) throw fault;
+        this.failures += 1;
+        this.way = 'reconnecting';
+        this.changed();
+        // A stream that does not come through is no reason to know nothing.
+        if (this.failures >= 2) await this.ask();
+      }
+      await rest(Math.min(1000 * this.failures, 5000) + 500 * Math.random());
+    }
+  }
+
+  async begin() {
+    const history = await this.json('api/v1/history');
+    const documents = history.databases ?? [history];
+    this.databases = new Map(documents.map(document => {
+      const database = this.databases.get(document.database) ?? new Database(document.database);
+      database.remember(document);
+      return [document.database, database];
+    }));
+    const events = await this.json('api/v1/events?limit=512');
+    for (const one of events.databases ?? [events]) this.databases.get(one.database)?.hear(one.events);
+  }
+
+  async listen() {
+    const stop = new AbortController();
+    let alarm = setTimeout(() => stop.abort(), 8000);
+    try {
+      const answer = await this.fetch('api/v1/live', { signal: stop.signal });
+      if (!answer.ok) throw new Error(`no stream: ${answer.status}`);
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let waiting = '';
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) throw new Error('the stream ended');
+        clearTimeout(alarm);
+        alarm = setTimeout(() => stop.abort(), 8000);
+        const events = (waiting + value).split('\n\n');
+        waiting = events.pop();
+        events.forEach(event => this.take(event));
+      }
+    } finally {
+      clearTimeout(alarm);
+      stop.abort();
+    }
+  }
+
+  /** One event of the stream. */
+  take(event) {
+    const found = /^event: (\w+)\ndata: (.*)$/s.exec(event);
+    if (!found) return;
+    const message = JSON.parse(found[2]);
+    const database = this.databases.get(message.database);
+    if (!database) return;
+    if (found[1] === 'tree') database.plant(message);
+    else database.second(message);
+    this.alive('live');
+  }
+
+  alive(way) {
+    this.heard = performance.now();
+    this.way = way;
+    if (way === 'live') this.failures = 0;
+    this.changed();
+  }
+
+  /** Half a minute of asking, every two seconds. */
+  async ask() {
+    for (let turn = 0; turn < 15; turn += 1) {
+      try {
+        const history = await this.json('api/v1/history?seconds=10');
+        const snapshot = await this.json('metrics.json');
+        for (const document of history.databases ?? [history]) {
+          const database = this.databases.get(document.database);
+          if (database) database.follow(document);
+          else await this.begin();
+        }
+        for (const document of snapshot.databases ?? [snapshot]) this.databases.get(document.database)?.read?.(document);
+        this.alive('polling');
+      } catch (fault) {
+        if (fault instanceof TokenNeeded) throw fault;
+        this.way = 'reconnecting';
+        this.changed();
+        return;
+      }
+      await rest(2000);
+    }
+  }
+}
+
+/** The JSON snapshot in the shape of the stream's messages. */
+Database.prototype.read = function read(document) {
+  const now = {};
+  for (const metric of document.metrics) {
+    if (metric.value !== undefined && (this.labels[metric.name] || Object.keys(metric.labels).length === 0)) {
+      (now[metric.name] ??= []).push(metric.value);
+    }
+  }
+  this.now = now;
+  this.note(document);
+  const table = one => [one.number, one.bytes, one.entries, one.tombstones, one.smallest_key_prefix, one.largest_key_prefix];
+  this.plant({
+    options: document.options, recovery: document.recovery, edit: null, at: document.window.end,
+    levels: document.levels.map(level => ({ level: level.level, count: level.tables.length, tables: level.tables.map(table) })),
+    value_file_count: document.value_files.length,
+    value_files: document.value_files.map(file => [file.number, file.bytes, file.live_bytes, file.live_entries, file.standing]),
+  });
+  this.looks += 1;
+};
+
+const rest = millis => new Promise(resolve => setTimeout(resolve, millis));
