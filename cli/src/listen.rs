@@ -25,6 +25,7 @@ pub(crate) fn start(exporter: &Exporter, address: Option<&str>, out: &mut Out) -
 }
 
 /// The addresses to look at.
-pub(crate) fn urls(server: &Server) -> [String; 3] {
-    ["/metrics", "/metrics.json", "/livez"].map(|path| format!("http://{}{path}", server.local_addr()))
+pub(crate) fn urls(server: &Server) -> [String; 4] {
+    ["/dashboard", "/metrics", "/metrics.json", "/livez"]
+        .map(|path| format!("http://{}{path}", server.local_addr()))
 }

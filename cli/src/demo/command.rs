@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bettong::{Db, Options, Stats};
+use bettong::{Db, Stats};
 use bettong_exporter::formats::json;
 use bettong_exporter::{Exporter, Profile};
 use clap::Args;
 
 use super::load::Load;
+use super::scene::Scene;
 use super::summary;
 use crate::fault::{Fault, Result};
 use crate::listen;
@@ -25,16 +26,21 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 /// Run a database under load and watch its metrics
 ///
 /// Several threads set, get, delete, scan and write batches, with values from tens of bytes to 16 KiB, and check everything
-/// they read: a wrong value ends the demo with exit code 4. Meanwhile the metrics are served over HTTP. Ctrl-C ends it early
+/// they read: a wrong value ends the demo with exit code 4. Meanwhile the metrics are served over HTTP: the first address that is
+/// printed is that of the dashboard, to be opened in a browser. Ctrl-C ends it early
 /// with the same summary. Memtables and tables are small, so that flushes and compactions show within seconds.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   bettong demo
+  bettong demo --seconds 300 --scene stall
   bettong demo --seconds 300 --rate 20000 &
   curl http://127.0.0.1:9464/metrics
   bettong demo --seconds 5 --headless --json snapshot.json")]
 pub(crate) struct DemoArgs {
+    /// What happens
+    #[arg(long, value_enum, default_value_t)]
+    scene: Scene,
     /// How long
     #[arg(short, long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     seconds: u64,
@@ -56,7 +62,7 @@ pub(crate) struct DemoArgs {
     /// Write the JSON snapshot of the metrics to FILE at the end; with `-`, print it instead of the tables
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Threads [default: one per core, from 2 to 4]
+    /// Threads [default: one per core, from 2 to 4; 8 for slow-disk]
     #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..=256))]
     threads: Option<u64>,
     /// Operations a second of all threads together [default: as many as possible]
@@ -71,16 +77,11 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Out) -> Result<()> {
         out.plain();
     }
     let place = Place::new(args.dir.as_deref(), "bettong-demo-")?;
-    let db = Db::open(place.path(), options())?;
+    let db = Db::open(place.path(), args.scene.options())?;
     let result = args.demonstrate(&db, &place, out);
     let closed = db.close();
     let left = place.leave();
     result.and(closed.map_err(Fault::from)).and(left)
-}
-
-/// Small memtables and tables, so that something is to be seen within seconds.
-fn options() -> Options {
-    Options::default().name("demo").memtable_bytes(16 << 20).table_bytes(8 << 20).level_base_bytes(64 << 20)
 }
 
 impl DemoArgs {
@@ -133,7 +134,8 @@ impl DemoArgs {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Load {
             seed: mix(now.as_nanos() as u64),
-            threads: self.threads.unwrap_or(cores.clamp(2, 4)),
+            scene: self.scene,
+            threads: self.threads.unwrap_or(self.scene.threads(cores)),
             rate: self.rate,
             duration: Duration::from_secs(self.seconds),
         }

@@ -9,6 +9,7 @@ use bettong::Db;
 
 use super::ledger::Ledger;
 use super::mix::{KEYS, Mix};
+use super::scene::Scene;
 use super::worker::{Counts, KeyNames, Worker};
 use crate::fault::{Fault, Result};
 use crate::progress::Progress;
@@ -18,6 +19,7 @@ use crate::units;
 /// How much load, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
+    pub(super) scene: Scene,
     pub(super) seed: u64,
     pub(super) threads: u64,
     /// Operations a second of all threads together; as many as possible without.
@@ -81,10 +83,15 @@ impl Load {
 impl Shared<'_> {
     /// One thread.
     fn work(&self, thread: u64, started: Instant) -> Counts {
-        let mix = Mix::new(self.load.seed, thread, self.load.threads);
+        let mix = Mix::new(self.load.scene, self.load.seed, thread, self.load.threads);
         let mut worker = Worker::new(self.db, &self.ledger, &self.keys, mix);
         let mut pace = Pace::new(self.load, started);
+        let hold = self.load.scene.holds().filter(|_| thread == 0);
+        let mut held = hold.map(|_| (self.db.snapshot(), Instant::now()));
         while !self.stop.load(Ordering::Relaxed) {
+            if hold.zip(held.as_ref()).is_some_and(|(time, (_, since))| since.elapsed() > time) {
+                held = Some((self.db.snapshot(), Instant::now()));
+            }
             if let Err(fault) = worker.step() {
                 self.stop.store(true, Ordering::Relaxed);
                 let mut first = self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -118,7 +125,8 @@ impl Shared<'_> {
 /// Holds a thread to its share of a rate.
 #[derive(Debug)]
 struct Pace {
-    interval: Option<Duration>,
+    load: Load,
+    started: Instant,
     next: Instant,
 }
 
@@ -127,14 +135,16 @@ impl Pace {
     const MOST_BEHIND: Duration = Duration::from_secs(1);
 
     fn new(load: Load, started: Instant) -> Pace {
-        let interval =
-            load.rate.map(|rate| Duration::from_secs_f64(load.threads as f64 / rate.max(1) as f64));
-        Pace { interval, next: started }
+        Pace { load, started, next: started }
     }
 
     fn wait(&mut self, stop: &AtomicBool) {
-        let Some(interval) = self.interval else { return };
         let now = Instant::now();
+        let Some(rate) = self.load.scene.rate(self.load.rate, now.duration_since(self.started)) else {
+            self.next = now;
+            return;
+        };
+        let interval = Duration::from_secs_f64(self.load.threads as f64 / rate.max(1) as f64);
         self.next = (self.next + interval).max(now.checked_sub(Self::MOST_BEHIND).unwrap_or(now));
         while let Some(left) = self.next.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         {

@@ -1,7 +1,8 @@
 //! What the load consists of.
 //!
-//! Keys are chosen with the skew of YCSB, scattered over the key space. Most values are small, some have 16 KiB.
+//! Keys are chosen with the skew of YCSB, scattered over the key space, unless the scene has a skew of its own.
 
+use super::scene::{HOT_KEYS, Scene};
 use crate::random::{Permutation, Random, Zipf};
 
 /// Keys of the demo.
@@ -26,6 +27,7 @@ pub(super) enum Action {
 /// Chooses operations, keys and sizes.
 #[derive(Debug)]
 pub(super) struct Mix {
+    scene: Scene,
     random: Random,
     zipf: Zipf,
     scatter: Permutation,
@@ -34,25 +36,37 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    pub(super) fn new(seed: u64, thread: u64, threads: u64) -> Mix {
+    pub(super) fn new(scene: Scene, seed: u64, thread: u64, threads: u64) -> Mix {
         let scatter = Permutation::new(KEYS, seed);
-        Mix { random: Random::new(seed, thread), zipf: Zipf::new(KEYS), scatter, thread, threads }
+        Mix { scene, random: Random::new(seed, thread), zipf: Zipf::new(KEYS), scatter, thread, threads }
     }
 
     pub(super) fn action(&mut self) -> Action {
-        match self.random.below(100) {
-            0..36 => Action::Get,
-            36..45 => Action::GetMissing,
-            45..77 => Action::Set,
-            77..84 => Action::Delete,
-            84..90 => Action::Scan,
-            90..92 => Action::ScanBack,
-            _ => Action::Batch,
+        let actions = [
+            Action::Get,
+            Action::GetMissing,
+            Action::Set,
+            Action::Delete,
+            Action::Scan,
+            Action::ScanBack,
+            Action::Batch,
+        ];
+        let mut number = self.random.below(100);
+        for (action, share) in actions.into_iter().zip(self.scene.shares()) {
+            if number < share {
+                return action;
+            }
+            number -= share;
         }
+        Action::Get
     }
 
     /// Any key.
     pub(super) fn key(&mut self) -> u64 {
+        let hot = self.scene.hot_share();
+        if hot > 0 && self.random.below(100) < hot {
+            return self.scatter.at(self.random.below(HOT_KEYS));
+        }
         self.scatter.at(self.zipf.pick(&mut self.random))
     }
 
@@ -75,12 +89,14 @@ impl Mix {
 
     /// Bytes of a value: tens of bytes to 16 KiB.
     pub(super) fn value_bytes(&mut self) -> usize {
-        let (least, most) = match self.random.below(100) {
-            0..60 => (24, 128),
-            60..88 => (128, 1 << 10),
-            88..98 => (1 << 10, 4 << 10),
-            _ => (4 << 10, 16 << 10),
-        };
+        let mut number = self.random.below(100);
+        let sizes = self.scene.sizes();
+        let size = sizes.iter().find(|(share, ..)| {
+            let is_it = number < *share;
+            number = number.saturating_sub(*share);
+            is_it
+        });
+        let (least, most) = size.map_or((24, 128), |(_, least, most)| (*least, *most));
         (least + self.random.below(most - least + 1)) as usize
     }
 }
@@ -92,14 +108,14 @@ mod tests {
     #[test]
     fn threads_write_keys_of_their_own() {
         for thread in 0..3 {
-            let mut mix = Mix::new(1, thread, 3);
+            let mut mix = Mix::new(Scene::Steady, 1, thread, 3);
             assert!((0..1000).map(|_| mix.own_key()).all(|key| key < KEYS && key % 3 == thread));
         }
     }
 
     #[test]
     fn sizes_go_from_tens_of_bytes_to_16_kib() {
-        let mut mix = Mix::new(1, 0, 1);
+        let mut mix = Mix::new(Scene::Steady, 1, 0, 1);
         let mut sizes: Vec<usize> = (0..10_000).map(|_| mix.value_bytes()).collect();
         sizes.sort_unstable();
         assert!(sizes[0] >= 24 && sizes[5000] < 200 && sizes[9999] > 12 << 10 && sizes[9999] <= 16 << 10);

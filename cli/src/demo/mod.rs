@@ -3,6 +3,8 @@
 //! | module | owns |
 //! |---|---|
 //! | `ledger` | what is known of every key: the last write begun and the last one done |
+//! | `slow_disk` | a disk that is slow to write and to sync |
+//! | `scene` | what the load is like |
 //! | `mix` | which operation comes next, on which key, with how large a value |
 //! | `worker` | one thread: operations, and the check of everything it reads |
 //! | `load` | all threads, their pace and their end |
@@ -10,6 +12,8 @@
 //! | `command` | the arguments, and the demo from beginning to end |
 
 mod ledger;
+mod slow_disk;
+mod scene;
 mod mix;
 mod worker;
 mod load;

@@ -61,11 +61,12 @@ pub(super) struct KeyNames {
 impl KeyNames {
     /// The key with a number: runs on the same database do not touch each other's keys.
     pub(super) fn of(&self, id: u64) -> String {
-        format!("demo/{:016x}/{id:08}", self.seed)
+        // Short, so that what is shown of a key (16 bytes) has something of its number.
+        format!("demo/{:07x}/{id:06}", self.seed & 0xfff_ffff)
     }
 
     fn id(key: &[u8]) -> Option<u64> {
-        let (_, digits) = key.split_last_chunk::<8>()?;
+        let (_, digits) = key.split_last_chunk::<6>()?;
         std::str::from_utf8(digits).ok()?.parse().ok()
     }
 }

@@ -38,7 +38,7 @@ fn the_snapshot_counts_what_is_printed() {
     let gets = metric(&snapshot, "db_get_operations_total", &none);
     assert_eq!(gets["value"], printed(demo.text(), "get"));
     let url = demo.text().lines().next().unwrap();
-    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/metrics"), "{url}");
+    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/dashboard"), "{url}");
     for part in ["all right", "Levels", "write amplification", "space amplification", "stalls"] {
         assert!(demo.text().contains(part), "{part}: {demo:?}");
     }
@@ -53,7 +53,7 @@ fn start(args: &[&str]) -> (Child, BufReader<ChildStdout>, String) {
     let mut lines = BufReader::new(demo.stdout.take().unwrap());
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap().to_owned();
+    let address = line.trim().strip_prefix("http://").unwrap().strip_suffix("/dashboard").unwrap().to_owned();
     (demo, lines, address)
 }
 

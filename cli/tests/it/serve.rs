@@ -20,7 +20,7 @@ impl Served {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim_end().strip_suffix("/metrics").unwrap().to_owned();
+        let url = line.trim_end().strip_suffix("/dashboard").unwrap().to_owned();
         Served(child, url)
     }
 }

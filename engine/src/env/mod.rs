@@ -80,6 +80,13 @@ impl Env {
         self
     }
 
+    /// The same environment with its file system wrapped: to make it slow, to count what it is asked, to let it fail.
+    #[must_use]
+    pub fn with_files(mut self, wrap: impl FnOnce(Arc<dyn FileSystem>) -> Arc<dyn FileSystem>) -> Env {
+        self.files = wrap(self.files);
+        self
+    }
+
     /// Does jobs `0..count`, at the same time where work has threads, and returns what they came to, in order. A job is told whether
     /// the caller's thread does it.
     pub(crate) fn side_by_side<T: Send>(
