@@ -1,6 +1,7 @@
 // Advice: plain sentences, each from a rule on counters. What a rule cannot judge yet it does not mention.
 
-import { bytes, count, digits, duration, latency, percent, words } from './format.js';
+import { bytes, count, digits, duration, exact, latency, percent, words } from './format.js';
+import { stallColumns } from './overview.js';
 import { growth } from './space.js';
 
 const STALL_ADVICE = {
@@ -14,14 +15,17 @@ const STALL_ADVICE = {
 
 const RULES = [
   function stalls(store) {
-    const recent = store.story().filter(event => event.event === 'stall_end' && event.at > store.end - 300);
-    const causes = new Map();
-    for (const event of recent) causes.set(event.cause, [...(causes.get(event.cause) ?? []), event.seconds ?? 0]);
-    for (const [labels, value] of store.series('db_write_stall_active')) if (value > 0 && !causes.has(labels.cause)) causes.set(labels.cause, []);
-    return [...causes].map(([cause, seconds]) => {
-      const sum = seconds.reduce((total, one) => total + one, 0);
-      const how = seconds.length > 0 ? `${seconds.length} stalls for ${words(cause)} in 5 minutes held writes back for ${duration(sum)}.` : `Writes are held back: ${words(cause)}.`;
-      return ['bad', `${how} ${STALL_ADVICE[cause] ?? ''}`];
+    const active = store.series('db_write_stall_active').filter(([, value]) => value > 0).map(([labels]) => labels.cause);
+    const held = store.rate('db_write_stall_duration_seconds_sum', 300) * Math.min(300, store.end - (store.at[0] ?? 0));
+    const causes = new Map(active.map(cause => [cause, 0]));
+    for (const { cause, column } of stallColumns(store)) {
+      const entered = column.slice(-300).reduce((sum, value) => sum + value, 0);
+      if (entered > 0) causes.set(cause, (causes.get(cause) ?? 0) + entered);
+    }
+    return [...causes].map(([cause, entered]) => {
+      const stalls = entered === 1 ? 'A stall' : `${exact(entered)} stalls`;
+      const how = entered > 0 ? `${stalls} for ${words(cause)} in 5 minutes; stalls of all causes held writers back for ${latency(held)} together.` : `Writes are held back: ${words(cause)}.`;
+      return [held > 1 ? 'bad' : held > 0.1 ? 'warn' : 'info', `${how} ${STALL_ADVICE[cause] ?? ''}`];
     });
   },
   function falsePositives(store) {

@@ -4,10 +4,10 @@ import { restyle, view } from './charts.js';
 import { attribute, h, segmented, text } from './dom.js';
 import { duration } from './format.js';
 import { chosen, panels as latencyPanels } from './latency.js';
-import { annotations, banner, panels as overviewPanels } from './overview.js';
+import { annotations, banner, measuring, panels as overviewPanels } from './overview.js';
 import { panels as spacePanels } from './space.js';
 import { Store, TokenNeeded } from './store.js';
-import { first, incidents, last } from './system.js';
+import { first, incidents, last, second } from './system.js';
 import { reads, writePanels } from './traffic.js';
 import { panels as treePanels } from './tree.js';
 
@@ -22,7 +22,7 @@ let drawn = 0;
 const stall = banner();
 const latency = latencyPanels(() => schedule());
 const sections = [
-  ['now', 'Now', [...overviewPanels(), ...first(server)]],
+  ['now', 'Now', [...overviewPanels(), ...first(server), ...measuring(), ...second()]],
   ['latency', 'Latency', latency.panels, latency.group],
   ['reads', 'Reads', reads()],
   ['tree', 'Tree', treePanels()],

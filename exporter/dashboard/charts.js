@@ -1,7 +1,7 @@
 // Charts over time. uPlot draws them; this file gives it data, colours, legends and what happened meanwhile.
 
 import { attribute, h, text } from './dom.js';
-import { clock, latency } from './format.js';
+import { bytes, byteRate, clock, latency } from './format.js';
 
 /** What all charts share: the time window, whether events are drawn, and whether something is being redrawn. */
 export const view = { seconds: 300, annotate: true };
@@ -17,24 +17,30 @@ export function restyle() {
 }
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', restyle);
 
-/** Time axis, value axis: room for "100.0 ms". */
+const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 300];
+const BYTES = Array.from({ length: 44 }, (_, power) => 2 ** power);
+
+/** Time axis, value axis: room for "100.0 ms". Sizes are divided by powers of two. */
 function axes(format, log) {
   const line = { stroke: colour('grid'), width: 1 };
   const common = { stroke: colour('muted'), font: '11px system-ui, sans-serif', ticks: { ...line, size: 4 } };
-  const seconds = (_, splits) => splits.map(at => clock(at).slice(0, view.seconds > 60 ? 5 : 8));
+  const seconds = (_, splits, place, space, step) => splits.map(at => clock(at).slice(0, step < 60 ? 8 : 5));
   return [
-    { ...common, grid: { show: false }, values: seconds, space: 70, size: 28 },
+    { ...common, grid: { show: false }, values: seconds, space: 70, size: 28, incrs: TIMES },
     {
       ...common, grid: line, size: 74, space: log ? 22 : 34,
-      values: (_, splits) => splits.map(value => (value === null ? '' : format(value))),
+      values: (_, splits) => splits.map(value => (value === null ? '' : format(value))), incrs: [bytes, byteRate].includes(format) ? BYTES : undefined,
     },
   ];
 }
 
+/** When the window begins: no earlier than what is known, unless that is less than half a minute. */
+const begin = store => Math.max(store.end - view.seconds, Math.min(store.at[0] ?? 0, store.end - 30));
+
 /** Rows of the window, as indices: from, to. */
 function span(store) {
   const to = store.at.length;
-  const first = store.end - view.seconds;
+  const first = begin(store);
   let from = to;
   while (from > 0 && store.at[from - 1] >= first) from -= 1;
   return [from, to];
@@ -51,11 +57,14 @@ function annotate(chart, u) {
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  for (const [begin, end] of store.stalls ?? []) {
+  for (const [begin, end, rough] of store.stalls ?? []) {
     if (end < from || begin > to) continue;
     const left = x(Math.max(begin, from));
-    ctx.fillStyle = colour('band');
-    ctx.fillRect(left, bbox.top, Math.max(2, x(Math.min(end, to)) - left), bbox.height);
+    const wide = Math.max(2, x(Math.min(end, to)) - left);
+    ctx.fillStyle = colour(rough ? 'c2' : 'band');
+    // Known to the second only: that there was one, not how long.
+    if (rough) ctx.fillRect(left, bbox.top + 5 * devicePixelRatio, wide, 2 * devicePixelRatio);
+    else ctx.fillRect(left, bbox.top, wide, bbox.height);
   }
   const mark = 4 * devicePixelRatio;
   for (const event of store.marks ?? []) {
@@ -150,7 +159,7 @@ export class Chart {
     const order = this.options.stacked ? [...data.drawn].reverse() : data.drawn;
     this.plot.setData([data.x, ...order], false);
     this.plot.batch(() => {
-      this.plot.setScale('x', { min: store.end - view.seconds, max: store.end });
+      this.plot.setScale('x', { min: begin(store), max: store.end });
       this.plot.setScale('y', this.bounds(data.drawn));
     });
     this.tell();

@@ -55,6 +55,7 @@ export function latency(seconds) {
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return '–';
   const whole = Math.max(0, Math.round(seconds));
+  if (seconds < 1) return seconds <= 0 ? '0 s' : latency(seconds);
   if (seconds < 10) return `${digits(Math.max(0, seconds))} s`;
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;

@@ -90,7 +90,7 @@ function percentiles() {
 }
 
 function heat() {
-  const panel = new Panel(7, 'Heat map', 'Two kinds of operations show as two bands, which percentiles hide. Dark is few, bright is many.', 'wide');
+  const panel = new Panel(7, 'Heat map', 'Two kinds of operations show as two bands, which percentiles hide. The stronger the colour, the more of them.', 'wide');
   const scale = h('p', { class: 'scale muted' });
   let steps = [];
   let most = 1;
@@ -146,7 +146,7 @@ function heat() {
       for (let at = 1; at < cells.length; at += 2) most = Math.max(most, cells[at]);
     }
     chart.draw(store);
-    text(scale, `One column a second, four buckets to each power of two. The brightest stands for ${count(most)} operations.`);
+    text(scale, `One column a second, four buckets to each power of two. The strongest stands for ${count(most)} operations.`);
     return null;
   };
   return panel;
@@ -194,7 +194,7 @@ function nines(repaint) {
         { ...common, size: 74, space: 22, values: (_, splits) => splits.map(value => (value === null ? '' : latency(value))) },
       ],
       scales: { x: { time: false, range: [0, 5] }, y: { distr: 3, log: 10 } },
-      legend: { show: false }, cursor: { drag: { x: false, y: false }, y: false }, padding: [8, 24, 0, 0],
+      legend: { show: false }, cursor: { drag: { x: false, y: false }, y: false }, padding: [8, 36, 0, 0],
       hooks: { setCursor: [() => tell()] },
     }, [NINES, [], []], box);
   };

@@ -13,6 +13,10 @@ const CAUSES = {
   disk_space: 'the disk is almost full',
 };
 
+/** Stalls entered in each second, by cause and condition. */
+export const stallColumns = store => store.series('db_write_stalls_total').map(([{ cause, condition }]) =>
+  ({ cause, column: store.column(`db_write_stalls_total{cause="${cause}",condition="${condition}"}`) }));
+
 /** Stalls and other events in the shape that charts draw. */
 export function annotations(store) {
   const open = new Map();
@@ -31,6 +35,12 @@ export function annotations(store) {
     }
   }
   for (const begin of open.values()) stalls.push([begin, store.end + 1]);
+  // What happened before the first event that is still known, to the second.
+  const known = store.story()[0]?.at ?? Infinity;
+  const began = stallColumns(store).map(({ column }) => column);
+  for (let row = 0; row < store.at.length && store.at[row] < known; row += 1) {
+    if (began.some(column => column[row] > 0)) stalls.push([store.at[row] - store.seconds[row], store.at[row], true]);
+  }
   store.stalls = stalls;
   store.marks = marks;
   store.open = open;
@@ -54,6 +64,8 @@ function outlook(store, cause) {
   return jobs.some(job => job.kind === wanted) ? `A ${wanted} runs.` : `No ${wanted} runs at the moment.`;
 }
 
+const sentence = phrase => phrase[0].toUpperCase() + phrase.slice(1);
+
 export function banner() {
   const title = h('strong');
   const detail = h('span');
@@ -64,7 +76,9 @@ export function banner() {
     const ended = store.story().filter(event => event.event === 'stall_end' && event.at > store.end - 60);
     const newest = ended.at(-1);
     const readOnly = store.value('db_read_only') > 0;
-    const show = active.length > 0 || readOnly || (newest && newest.at > store.end - 10);
+    // What is over, and held nobody back for long, is in the advice and in the charts.
+    const lately = ended.filter(event => event.at > store.end - 10).reduce((sum, event) => sum + (event.seconds ?? 0), 0);
+    const show = active.length > 0 || readOnly || lately >= 0.1;
     node.hidden = !show;
     attribute(node, 'data-state', !show ? 'fine' : active.length > 0 || readOnly ? 'active' : 'over');
     if (!show) return;
@@ -76,7 +90,7 @@ export function banner() {
     if (active.length === 0) {
       const longest = Math.max(...ended.map(event => event.seconds ?? 0));
       text(title, `Writes were ${newest.result === 'stop' ? 'stopped' : 'slowed down'} ${duration(store.end - newest.at)} ago: ${words(newest.cause)}`);
-      text(detail, `${CAUSES[newest.cause] ?? ''}. ${ended.length} ${ended.length === 1 ? 'stall' : 'stalls'} in the last minute, the longest ${latency(longest)}.`);
+      text(detail, `${sentence(CAUSES[newest.cause] ?? words(newest.cause))}. ${ended.length} ${ended.length === 1 ? 'stall' : 'stalls'} in the last minute, the longest ${latency(longest)}.`);
       return;
     }
     active.sort(([a], [b]) => (a.condition === 'stop' ? 0 : 1) - (b.condition === 'stop' ? 0 : 1));
@@ -93,8 +107,7 @@ export function banner() {
     const heading = `Writes are ${condition === 'stop' ? 'stopped' : 'slowed down'}: ${words(cause)}`;
     if (heading !== spoken) text(title, heading);
     spoken = heading;
-    const sentence = told.join(' ');
-    text(detail, sentence[0].toUpperCase() + sentence.slice(1));
+    text(detail, sentence(told.join(' ')));
   };
   return { node, draw };
 }
@@ -133,7 +146,7 @@ function rates() {
     for (const [name, { value, unit, spark }] of tiles) {
       const column = `db_${name}_operations_total`;
       text(value, rate(store.rate(column, 1)));
-      text(unit, `${rate(store.rate(column, 60))} · ${count(store.value(column))} in all`);
+      text(unit, `1 min: ${rate(store.rate(column, 60))}\n${count(store.value(column))} in all`);
       sparkline(spark, store.column(column).slice(-60));
     }
     return store.at.length === 0 ? 'The first second is not over yet.' : null;
@@ -157,7 +170,7 @@ function latencies() {
 }
 
 function cost() {
-  const panel = new Panel(4, 'Amplification', 'What does it cost? Disk and reads, per byte and get of yours.', 'half');
+  const panel = new Panel(4, 'Amplification', 'What does it cost? Disk and reads, per byte and get of yours.', 'third');
   const tiles = [
     ['write', 'Bytes written to storage per byte that you wrote'], ['read', 'Sorted runs that a get may have to look into'],
     ['space', 'Bytes on disk per byte of live data'],
@@ -168,11 +181,11 @@ function cost() {
     const user = store.rate('db_user_written_bytes_total', 60);
     const window = user > 0 ? written.reduce((sum, value) => sum + value, 0) / user : NaN;
     text(tiles[0].value, times(window));
-    text(tiles[0].unit, `of a minute · ${times(store.value('db_write_amplification'))} since open`);
+    text(tiles[0].unit, `of 1 min\n${times(store.value('db_write_amplification'))} since open`);
     text(tiles[1].value, digits(store.value('db_read_amplification')));
-    text(tiles[1].unit, 'sorted runs');
+    text(tiles[1].unit, 'sorted runs\nnow');
     text(tiles[2].value, times(store.value('db_space_amplification')));
-    text(tiles[2].unit, `${bytes(store.value('db_disk_usage_bytes'))} for ${bytes(store.value('db_live_data_bytes'))}`);
+    text(tiles[2].unit, `${bytes(store.value('db_disk_usage_bytes'))} for\n${bytes(store.value('db_live_data_bytes'))}`);
     sparkline(tiles[1].spark, store.column('db_read_amplification').slice(-60));
     sparkline(tiles[2].spark, store.column('db_space_amplification').slice(-60));
     const wal = store.labelled('db_storage_written_bytes_total').map(origin => store.column(`db_storage_written_bytes_total{origin="${origin}"}`).slice(-60));
@@ -183,7 +196,7 @@ function cost() {
 }
 
 function instrumentation() {
-  const panel = new Panel(5, 'What measuring costs', 'What do I pay for these numbers?', 'half');
+  const panel = new Panel(5, 'What measuring costs', 'What do I pay for these numbers?', 'third');
   const table = new Table('Cost of measuring', [
     { title: 'operation', name: true }, { title: 'share of its time', numeric: true }, { title: 'one timed in', numeric: true },
     { title: 'rank error', numeric: true, help: 'How far the rank of a percentile can be off, with 95 % confidence' },
@@ -201,4 +214,5 @@ function instrumentation() {
   return panel;
 }
 
-export const panels = () => [rates(), latencies(), cost(), instrumentation()];
+export const panels = () => [rates(), latencies(), cost()];
+export const measuring = () => [instrumentation()];

@@ -2,7 +2,9 @@
 // where streams do not come through.
 
 export const ROWS = 900;
-const EVENTS = 1000;
+const EVENTS = 3000;
+/** Kinds that there are many of and that no chart draws: the first to be forgotten. */
+const NOISE = new Set(['table_created', 'table_deleted', 'wal_created', 'wal_deleted', 'level_changed', 'memtable_rotated']);
 const EDITS = 500;
 const root = new URL('..', import.meta.url);
 
@@ -92,7 +94,8 @@ class Database {
   hear(events) {
     for (const event of events) this.events.set(event.number, event);
     if (this.events.size > EVENTS) {
-      const newest = [...this.events.values()].sort((a, b) => a.number - b.number).slice(-EVENTS);
+      const all = this.story();
+      const newest = all.filter((event, at) => at > all.length - 300 || !NOISE.has(event.event)).slice(-EVENTS + 300);
       this.events = new Map(newest.map(event => [event.number, event]));
     }
   }

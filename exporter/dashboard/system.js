@@ -26,9 +26,9 @@ class Asked {
 }
 
 function health(server) {
-  const panel = new Panel(22, 'Health', 'Is it well, and which check says so?', 'half');
+  const panel = new Panel(22, 'Health', 'Is it well, and which check says so?', 'third');
   const whole = h('p', { class: 'whole' });
-  const table = new Table('Health checks', [{ title: 'check', name: true }, { title: 'state' }, { title: 'says' }, { title: 'took', numeric: true }, { title: 'at', numeric: true }]);
+  const table = new Table('Health checks', [{ title: 'check', name: true }, { title: 'state' }, { title: 'says' }, { title: 'at', numeric: true }]);
   panel.body.append(whole, table.node);
   const asked = new Asked('api/v1/health', 10);
   panel.draw = store => {
@@ -40,7 +40,7 @@ function health(server) {
     const bad = { critical: 0, unhealthy: 1, unknown: 2, degraded: 3, healthy: 4 };
     const rows = Object.entries(checks).sort(([, a], [, b]) => bad[a.status] - bad[b.status]);
     table.fill(rows.map(([name, check]) => [
-      name + (check.critical ? ' (critical)' : ''), state(check.status), check.message, latency(check.duration_ms / 1e3),
+      name + (check.critical ? ' (critical)' : ''), state(check.status), check.message,
       clock(Date.parse(check.timestamp) / 1000),
     ]));
     return null;
@@ -51,13 +51,13 @@ function health(server) {
 const state = status => h('span', { class: 'state', 'data-tone': TONE[status] ?? 'warn' }, status);
 
 function alerts() {
-  const panel = new Panel(23, 'Alerts', 'What fired?', 'half');
+  const panel = new Panel(23, 'Alerts', 'What fired?', 'third');
   panel.draw = () => 'This version has no alert rules of its own: let Prometheus evaluate rules over /metrics, or watch the health checks.';
   return panel;
 }
 
 function advisor() {
-  const panel = new Panel(24, 'Advice', 'What should I change? Sentences computed from counters.', 'half');
+  const panel = new Panel(24, 'Advice', 'What should I change? Sentences computed from counters.', 'third');
   const list = h('ul', { class: 'advice' });
   panel.body.append(list);
   panel.draw = store => {
@@ -189,7 +189,7 @@ function processor() {
 }
 
 function events() {
-  const panel = new Panel(30, 'Events', 'What happened, and when? Stalls, flushes, compactions and faults are drawn into all charts, too.', 'half');
+  const panel = new Panel(30, 'Events', 'What happened, and when? Stalls, flushes, compactions and faults are drawn into all charts, too.', 'wide');
   const table = new Table('Events', [{ title: 'at', name: true }, { title: 'event' }, { title: 'what' }]);
   const only = h('input', { type: 'checkbox', id: 'faults' });
   panel.tools.append(h('label', {}, only, 'faults alone'));
@@ -274,5 +274,6 @@ function scrapes(server) {
 }
 
 export const first = server => [advisor(), health(server)];
-export const incidents = server => [slow(server), readers(), errors(), alerts(), events()];
+export const incidents = server => [slow(server), readers(), errors(), events()];
+export const second = () => [alerts()];
 export const last = server => [processor(), hotRanges(), configuration(server), scrapes(server)];

@@ -18,7 +18,7 @@ function sum(store, names) {
 }
 
 function served() {
-  const panel = new Panel(9, 'Where gets are served', 'Do memtables, filters and the upper levels do their work?', 'half');
+  const panel = new Panel(9, 'Where gets are served', 'Do memtables, filters and the upper levels do their work?', 'third');
   const bar = new Bar('Gets of the last minute');
   const figures = new Figures();
   const chart = new Chart({
@@ -49,7 +49,7 @@ function served() {
 }
 
 function caches() {
-  const panel = new Panel(18, 'Block cache', 'Is it large enough? Blocks of tables that are mapped into memory do not pass through it.', 'half');
+  const panel = new Panel(18, 'Block cache', 'Is it large enough? Blocks of tables that are mapped into memory do not pass through it.', 'third');
   const table = new Table('Block cache by kind of block', [
     { title: 'blocks', name: true }, { title: 'hits of a minute', numeric: true }, { title: 'requests', numeric: true }, { title: 'held', numeric: true },
     { title: 'evicted', numeric: true }, { title: 'not taken in', numeric: true },
@@ -86,7 +86,7 @@ function caches() {
 }
 
 function filters() {
-  const panel = new Panel(19, 'Filters', 'How often are they wrong, against what they were built for?', 'half');
+  const panel = new Panel(19, 'Filters', 'How often are they wrong, against what they were built for?', 'third');
   const table = new Table('Filters by level', [
     { title: 'level', name: true }, { title: 'checks', numeric: true }, { title: 'reads saved', numeric: true }, { title: 'right yes', numeric: true },
     { title: 'wrong yes', numeric: true }, { title: 'false positives', numeric: true },

@@ -123,7 +123,7 @@ function picture() {
     live.hidden = back === 0;
     play.disabled = edits.length === 0;
     const edit = edits.at(-1 - back);
-    const changes = edit ? `${edit.added.length} tables added, ${edit.removed.length} removed` : '';
+    const changes = edit ? `${edit.added.length} ${edit.added.length === 1 ? 'table' : 'tables'} added, ${edit.removed.length} removed` : '';
     text(where, edits.length === 0 ? 'No change yet.' : back === 0
       ? `now, after change ${edits.length} of ${edits.length}: ${changes} at ${clock(edit.at)}`
       : back === edits.length ? 'before the first change that is known'
@@ -137,8 +137,15 @@ function picture() {
     const shown = [...levels].filter(([level, tables]) => level === 0 || tables.length > 0 || jobs.some(job => job.output_level === level));
     const deepest = Math.max(1, ...shown.map(([level]) => level));
     const rows = [...levels].filter(([level]) => level <= deepest);
-    attribute(image, 'viewBox', `0 0 ${width} ${rows.length * (ROW + GAP)}`);
-    attribute(image, 'height', rows.length * (ROW + GAP));
+    const tallOf = ([level, tables]) => (tables.length > 0 || jobs.some(job => job.output_level === level) ? ROW : 12);
+    const tops = [];
+    let height = 0;
+    for (const row of rows) {
+      tops.push(height);
+      height += tallOf(row) + GAP;
+    }
+    attribute(image, 'viewBox', `0 0 ${width} ${height}`);
+    attribute(image, 'height', height);
     const total = tables => tables.reduce((sum, table) => sum + table.fields[1], 0);
     const growing = level => jobs.filter(job => job.output_level === level).reduce((sum, job) => sum + job.bytes_total, 0);
     const most = Math.max(1, ...rows.map(([level, tables]) => total(tables) + growing(level)));
@@ -150,11 +157,12 @@ function picture() {
     const nodes = [];
     blocks = [];
     rows.forEach(([level, tables], row) => {
-      const y = row * (ROW + GAP);
+      const y = tops[row];
+      const isFlat = tallOf([level, tables]) < ROW;
       const announced = tree.levels.find(one => one.level === level);
-      nodes.push(svg('text', { x: 0, y: y + 15, class: 'level' }, `L${level}`),
-        svg('text', { x: 0, y: y + 29, class: 'sum' }, bytes(total(tables))),
-        svg('line', { x1: LEFT, x2: width, y1: y + ROW + 3.5, y2: y + ROW + 3.5, class: 'rule' }));
+      nodes.push(svg('text', { x: 0, y: y + (isFlat ? 11 : 15), class: isFlat ? 'level flat' : 'level' }, `L${level}`),
+        svg('text', { x: 0, y: y + 29, class: 'sum' }, isFlat ? '' : bytes(total(tables))),
+        svg('line', { x1: LEFT, x2: width, y1: y + tallOf([level, tables]) + 3.5, y2: y + tallOf([level, tables]) + 3.5, class: 'rule' }));
       let x = LEFT;
       tables.forEach((table, place) => {
         const size = (table.fields[1] / most) * room;

@@ -68,7 +68,9 @@ impl Scene {
             Self::SlowDisk => options
                 .env(Env::disk().with_files(SlowDisk::over))
                 .durability(Durability::Sync)
-                .memtable_bytes(4 << 20)
+                .memtable_bytes(1 << 20)
+                .table_bytes(1 << 20)
+                .level_base_bytes(8 << 20)
                 .mapped_log(false),
         }
     }

@@ -13,7 +13,7 @@ use bettong_metrics::{
 use std::sync::LazyLock;
 
 /// Counters that are kept label by label.
-const COUNTERS: [Counter; 23] = [
+const COUNTERS: [Counter; 24] = [
     Counter::GetOperations,
     Counter::SetOperations,
     Counter::DeleteOperations,
@@ -37,15 +37,15 @@ const COUNTERS: [Counter; 23] = [
     Counter::IteratorSkippedKeys,
     Counter::IteratorSteps,
     Counter::EventsDropped,
+    Counter::WriteStalls,
 ];
 
 /// Counters that are summed over their labels.
-const SUMS: [Counter; 8] = [
+const SUMS: [Counter; 7] = [
     Counter::GetErrors,
     Counter::SetErrors,
     Counter::DeleteErrors,
     Counter::SlowOperations,
-    Counter::WriteStalls,
     Counter::IoErrors,
     Counter::TableCacheRequests,
     Counter::SpaceReclaimBytes,
@@ -116,6 +116,8 @@ enum Source {
     /// One more of the columns made of the histogram of this column: its quantiles stand together.
     Quantile(HistogramCell, Unit, f64),
     Mean(HistogramCell),
+    /// What all series of a histogram came to, together.
+    Total(Histogram),
     ProcessCpu,
     ProcessResident,
     ProcessThreads,
@@ -166,6 +168,7 @@ fn all() -> Vec<Column> {
         }
     }
     add("db_commit_group_writers_mean".to_owned(), Source::Mean(Histogram::CommitGroupWriters.at(0)));
+    add("db_write_stall_duration_seconds_sum".to_owned(), Source::Total(Histogram::WriteStallDuration));
     add("process_cpu_seconds_total".to_owned(), Source::ProcessCpu);
     add("process_resident_memory_bytes".to_owned(), Source::ProcessResident);
     add("process_threads".to_owned(), Source::ProcessThreads);
@@ -234,6 +237,13 @@ impl Pair<'_> {
                 self.observed(cell).quantile(q).unwrap_or(0) as f64 / unit.raw_per_unit() as f64
             }
             Source::Mean(cell) => self.observed(cell).mean().unwrap_or(0.0),
+            Source::Total(histogram) => {
+                let sum = |snapshot: &MetricsSnapshot| {
+                    histogram.cells().map(|cell| snapshot.histogram(cell).sum()).fold(0, u64::wrapping_add)
+                };
+                sum(self.now).wrapping_sub(sum(self.before)) as f64
+                    / histogram.desc().unit.raw_per_unit() as f64
+            }
             Source::ProcessCpu => {
                 let used = self.process.cpu_nanos.zip(self.process_before.cpu_nanos);
                 used.map_or(0.0, |(now, before)| now.saturating_sub(before) as f64 / 1e9)
@@ -277,6 +287,8 @@ mod tests {
         recorder.set(Gauge::LevelScore.at(1), 0.75);
         recorder.record(Histogram::GetLatency, 2_000);
         recorder.record(Histogram::CommitGroupWriters, 8);
+        recorder.record(Histogram::WriteStallDuration.at2(0, 1), 2_000_000_000);
+        recorder.record(Histogram::WriteStallDuration.at2(3, 0), 500_000_000);
         let now = registry.snapshot();
         let (old, new) = (Process::default(), Process { cpu_nanos: Some(5), ..Process::default() });
         let row = Pair { before: &before, now: &now, process_before: &old, process: &new }.row();
@@ -287,6 +299,7 @@ mod tests {
         assert_eq!(value(&row, "db_set_errors_total"), 1.0);
         assert_eq!(value(&row, "db_level_score{level=\"1\"}"), 0.75);
         assert_eq!(value(&row, "db_commit_group_writers_mean"), 8.0);
+        assert_eq!(value(&row, "db_write_stall_duration_seconds_sum"), 2.5);
         let median = value(&row, "db_get_latency_seconds{quantile=\"0.5\"}");
         assert!((median - 2e-6).abs() < 1e-8, "{median}");
         assert_eq!(value(&row, "db_set_latency_seconds{quantile=\"0.5\"}"), 0.0);

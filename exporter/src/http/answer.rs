@@ -16,7 +16,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 /// The `Content-Type` of words.
@@ -98,7 +98,24 @@ pub(super) fn document(
     bytes: Bytes,
     permit: Option<Permit>,
 ) -> Response {
-    let packed = (bytes.len() >= GZIP_FROM && takes_gzip(headers)).then(|| gzip(&bytes)).flatten();
+    let wanted = bytes.len() >= GZIP_FROM && takes_gzip(headers);
+    let packed = wanted.then(|| gzip(&bytes, Compression::fast())).flatten();
+    sent(content_type, bytes, packed, permit)
+}
+
+/// A document that is the same for everybody: it is packed once, as small as can be, and kept in `packed`.
+pub(super) fn constant(
+    headers: &HeaderMap,
+    content_type: &'static str,
+    bytes: &'static [u8],
+    packed: &OnceLock<Option<Bytes>>,
+) -> Response {
+    let wanted = bytes.len() >= GZIP_FROM && takes_gzip(headers);
+    let pack = || packed.get_or_init(|| gzip(bytes, Compression::best())).clone();
+    sent(content_type, Bytes::from_static(bytes), wanted.then(pack).flatten(), None)
+}
+
+fn sent(content_type: &'static str, bytes: Bytes, packed: Option<Bytes>, permit: Option<Permit>) -> Response {
     let is_packed = packed.is_some();
     let bytes = packed.unwrap_or(bytes);
     let mut response = with_type(
@@ -126,8 +143,8 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// `None` if it cannot be done, which a vector in memory gives no reason for.
-fn gzip(bytes: &[u8]) -> Option<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 8), Compression::fast());
+fn gzip(bytes: &[u8], compression: Compression) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 8), compression);
     encoder.write_all(bytes).ok()?;
     encoder.finish().ok().map(Bytes::from)
 }

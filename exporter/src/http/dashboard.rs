@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
+use std::sync::OnceLock;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -20,6 +21,8 @@ struct Asset {
     path: &'static str,
     content_type: &'static str,
     bytes: &'static [u8],
+    /// The same in gzip, once somebody has asked.
+    packed: OnceLock<Option<Bytes>>,
 }
 
 macro_rules! assets {
@@ -28,6 +31,7 @@ macro_rules! assets {
             path: $path,
             content_type: $content_type,
             bytes: include_bytes!(concat!("../../dashboard/", $file)),
+            packed: OnceLock::new(),
         }),+]
     };
 }
@@ -67,7 +71,7 @@ pub(super) fn has(path: &str) -> bool {
 }
 
 fn serve(asset: &'static Asset, headers: &HeaderMap) -> Response {
-    let mut response = answer::document(headers, asset.content_type, Bytes::from_static(asset.bytes), None);
+    let mut response = answer::constant(headers, asset.content_type, asset.bytes, &asset.packed);
     response.extensions_mut().insert(Page);
     response
 }

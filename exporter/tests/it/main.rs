@@ -17,6 +17,9 @@ mod config;
 mod custom;
 #[cfg(test)]
 #[cfg(feature = "http")]
+mod dashboard;
+#[cfg(test)]
+#[cfg(feature = "http")]
 mod endpoints;
 #[cfg(test)]
 mod exposition;
@@ -32,6 +35,9 @@ mod health;
 #[cfg(test)]
 #[cfg(feature = "http")]
 mod health_endpoints;
+#[cfg(test)]
+#[cfg(feature = "http")]
+mod history;
 #[cfg(test)]
 #[cfg(feature = "http")]
 mod http;
