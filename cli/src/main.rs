@@ -8,7 +8,7 @@
 //! | words | `fault signal units text random payload` |
 //! | streams | `out figures progress` |
 //! | ground | `process store range value_files fetch listen` |
-//! | commands | `access scan inspect mend gc health serve metrics demo bench transfer completions` |
+//! | commands | `access scan inspect mend gc health serve metrics top demo bench transfer completions` |
 //! | door | `main` |
 
 #![forbid(unsafe_code)]
@@ -36,6 +36,7 @@ mod gc;
 mod health;
 mod serve;
 mod metrics;
+mod top;
 mod demo;
 mod bench;
 mod transfer;
@@ -93,6 +94,7 @@ enum Command {
     Health(health::HealthArgs),
     Serve(serve::ServeArgs),
     Metrics(metrics::MetricsArgs),
+    Top(top::TopArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -126,6 +128,7 @@ fn run(command: &Command, out: &mut Out) -> Result<()> {
         Command::Health(args) => health::health(args, out),
         Command::Serve(args) => serve::serve(args, out),
         Command::Metrics(args) => metrics::metrics(args, out),
+        Command::Top(args) => top::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         Command::Completions(args) => completions::run(args, Cli::command(), out),
     }

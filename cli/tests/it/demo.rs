@@ -89,6 +89,24 @@ fn metrics_are_served_meanwhile_and_a_signal_ends_it_with_a_summary() {
 }
 
 #[test]
+fn top_shows_what_a_running_demo_does() {
+    let (mut demo, _lines, address) = start(&["--seconds", "60", "--rate", "2000"]);
+    let url = format!("http://{address}");
+    let top = run(["top", &url, "--count", "2"]).expect(0);
+    let gets: Vec<_> = top.text().lines().filter(|line| line.starts_with("get ")).collect();
+    assert_eq!(gets.len(), 2, "{}", top.text());
+    for line in gets {
+        let rate: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!((300.0..2_000.0).contains(&rate), "{line}");
+        assert!(line.contains("µs") || line.contains("ns"), "{line}");
+    }
+    assert!(top.text().lines().all(|line| line.chars().count() <= 80), "{}", top.text());
+    run(["top", &url, "--count", "1", "--db", "other"]).expect(2);
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+}
+
+#[test]
 fn a_rate_is_kept_to() {
     let demo =
         run(["demo", "--seconds", "2", "--headless", "--listen", "127.0.0.1:0", "--rate", "500"]).expect(0);
