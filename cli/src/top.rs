@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::fault::{Fault, Result};
-use crate::fetch::{self, Address};
+use crate::fetch::{self, Address, Request};
 use crate::out::Out;
 use crate::signal;
 use crate::units::{self, Sizes};
@@ -43,6 +43,9 @@ pub(crate) struct TopArgs {
     /// Which database, where there are several [default: the first]
     #[arg(long, value_name = "NAME")]
     db: Option<String>,
+    /// File with the token that the exporter wants to hear
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// How many seconds to show [default: until Ctrl-C]
     #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -95,8 +98,13 @@ impl TopArgs {
         let url = format!("{base}/api/v1/{view}?{}", query.trim_start_matches('&'));
         let usage = || Fault::Usage("the URL has to look like http://127.0.0.1:9464".to_owned());
         let address = Address::parse(&url, "/").ok_or_else(usage)?;
-        let text = fetch::fetch(&address).map_err(failed)?;
-        let answer: Value = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
+        let token = self.token_file.as_deref().map(fetch::token).transpose()?;
+        let request = Request { address: &address, accept: "application/json", token: token.as_ref() };
+        let answer = fetch::fetch(&request).map_err(failed)?;
+        if answer.status == 401 {
+            return Err(Fault::Failed(format!("{} wants a token: give it with --token-file", self.url)));
+        }
+        let answer: Value = serde_json::from_str(&answer.body).map_err(|error| failed(error.into()))?;
         if let Some(error) = member(&answer, "error").as_str() {
             return Err(Fault::Usage(one_line(error)));
         }

@@ -80,6 +80,10 @@ impl FileSystem for SlowDisk {
         self.files.lock(path)
     }
 
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.files.lock_shared(path)
+    }
+
     fn lock_holder(&self, path: &Path) -> Option<u32> {
         self.files.lock_holder(path)
     }

@@ -19,10 +19,10 @@ pub mod json;
 pub mod table;
 pub mod api;
 
-#[cfg(feature = "metrics")]
-pub(crate) use custom::QUANTILES;
 #[cfg(feature = "http")]
 pub(crate) use activity::activity_json;
+#[cfg(feature = "metrics")]
+pub(crate) use custom::QUANTILES;
 pub use exposition::Renderer;
 pub use global::GlobalLabels;
 pub use profile::Profile;
