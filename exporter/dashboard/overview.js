@@ -70,7 +70,6 @@ export function banner() {
   const title = h('strong');
   const detail = h('span');
   const node = h('section', { class: 'stall', 'data-panel': 1, 'aria-label': 'Write stalls', role: 'status', hidden: true }, title, detail);
-  let spoken = '';
   const draw = store => {
     const active = store.series('db_write_stall_active').filter(([, value]) => value > 0);
     const ended = store.story().filter(event => event.event === 'stall_end' && event.at > store.end - 60);
@@ -105,8 +104,7 @@ export function banner() {
     const running = store.value('db_compactions_running');
     told.push(`${running} ${running === 1 ? 'compaction runs' : 'compactions run'}.`, outlook(store, cause));
     const heading = `Writes are ${condition === 'stop' ? 'stopped' : 'slowed down'}: ${words(cause)}`;
-    if (heading !== spoken) text(title, heading);
-    spoken = heading;
+    text(title, heading);
     text(detail, sentence(told.join(' ')));
   };
   return { node, draw };

@@ -243,7 +243,8 @@ export class Store {
     const history = await this.json('api/v1/history');
     const documents = history.databases ?? [history];
     this.databases = new Map(documents.map(document => {
-      const database = this.databases.get(document.database) ?? new Database(document.database);
+      // Anew: a process that was started again counts from the beginning.
+      const database = new Database(document.database);
       database.remember(document);
       return [document.database, database];
     }));

@@ -129,6 +129,9 @@ const scenes = {
     ready: page => page.waitForFunction(() => ['active', 'over'].includes(document.querySelector('[data-panel="1"]').dataset.state), null, { timeout: 20000 }),
     async look(page) {
       const told = await words(page, 1);
+      // The heading says what the colour says.
+      const [state, heading] = await page.$eval('[data-panel="1"]', node => [node.dataset.state, node.querySelector('strong').textContent]);
+      check(heading.startsWith(state === 'active' ? 'Writes are' : 'Writes were'), `the banner is ${state} and says ${heading}`);
       check(/Writes (are|were) (stopped|slowed down)/.test(told) && /L0 files|memtables/.test(told), `the banner says ${told}`);
       check(/stalls? for (L0 files|memtables)/.test(await words(page, 24)), `no advice about the stall: ${await words(page, 24)}`);
       check(/stall/.test(await words(page, 25)), 'no slow operation names the stall');
