@@ -16,7 +16,6 @@ use crate::closing;
 use crate::commit::{Commit, RotationReason, Terms, commit};
 use crate::condition::BackgroundError;
 use crate::engine::Engine;
-use crate::env::Threads;
 use crate::env::file::Lock;
 use crate::env::names::FileName;
 #[cfg(doc)]
@@ -95,10 +94,10 @@ impl Db {
 
     /// Opens the database in the directory `path` to look at it: nothing there is changed, not even after a crash, and
     /// nothing is done in the background. Others may do the same at the same time; who writes to the database keeps them out,
-    /// and is kept out by them. It works where this process, or nobody, may write. Writes are refused with
+    /// and is kept out by them, unless the directory is a copy that lacks the file `LOCK`. It works where this process, or nobody, may write. Writes are refused with
     /// [`Error::OpenedForReading`].
     ///
-    /// What the last process left in its log is read into memory: about as much as its memtables had, and what was torn at the end
+    /// What the last process left in its log is read into memory: some two or three times what its memtables had. What was torn at the end
     /// stays on the disk for the next [`Db::open`] to cut off.
     ///
     /// # Errors
@@ -136,7 +135,7 @@ impl Db {
         {
             return Err(fault);
         }
-        if engine.env.threads == Threads::Background {
+        if engine.env.is_live() {
             let watched = Arc::downgrade(&engine);
             registry
                 .watch(move || watched.upgrade().into_iter().for_each(|engine| engine.set_memory_gauges()));

@@ -395,7 +395,10 @@ impl Engine {
         let shape = Shape::of(&view.version, &self.options);
         let space = Space::of(&view.version, self.log_bytes(&view), &self.options);
         let debt = shape.debt_bytes(&view.version, &self.options);
-        let pressure = Pressure::of(&view, debt, &space, &self.options);
+        // Where nobody writes, nothing holds writers back, and nothing is due.
+        let is_read = self.env.for_reading.is_some();
+        let pressure =
+            if is_read { Pressure::None } else { Pressure::of(&view, debt, &space, &self.options) };
         self.pressure.set(pressure);
         self.condition.set_stopped(matches!(pressure, Pressure::Stop { .. }));
         self.note_stall(&mut announced, pressure);
@@ -425,7 +428,9 @@ impl Engine {
     fn set_gauges(&self, view: &View, shape: &Shape, pressure: Pressure) {
         gauges::set_tree(&self.recorder, view, shape, &self.options);
         gauges::set_pressure(&self.recorder, pressure);
-        self.due.note(shape, self.recorder.now());
+        if self.env.for_reading.is_none() {
+            self.due.note(shape, self.recorder.now());
+        }
         self.set_memory_gauges();
     }
 

@@ -48,6 +48,8 @@ pub struct Env {
     pub(crate) files: Arc<dyn FileSystem>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) threads: Threads,
+    /// Set where the database is only looked at: the threads that it would have had.
+    pub(crate) for_reading: Option<Threads>,
 }
 
 impl Env {
@@ -57,20 +59,26 @@ impl Env {
             files: Arc::new(disk::RealDisk),
             clock: Arc::new(disk::RealClock::new()),
             threads: Threads::Background,
+            for_reading: None,
         }
     }
 
     /// A simulated machine, for one opening of a database: see [`sim::SimDisk`].
     pub fn sim(disk: &sim::SimDisk) -> Env {
         let mounted = Arc::new(disk.mount());
-        Env { files: mounted.clone(), clock: mounted, threads: Threads::Inline }
+        Env { files: mounted.clone(), clock: mounted, threads: Threads::Inline, for_reading: None }
     }
 
     /// The same environment, for looking: what is written is in memory alone, and nothing is done in the background.
     #[must_use]
     pub(crate) fn for_reading(self) -> Env {
         let files = Arc::new(overlay::Overlay::over(self.files));
-        Env { files, threads: Threads::Inline, ..self }
+        Env { files, threads: Threads::Inline, for_reading: Some(self.threads), ..self }
+    }
+
+    /// Whether time goes by while nobody calls the database.
+    pub(crate) fn is_live(&self) -> bool {
+        self.for_reading.unwrap_or(self.threads) == Threads::Background
     }
 
     /// The same environment with background work on threads, or inline.

@@ -2,7 +2,7 @@
 //!
 //! An opening replays logs, writes tables and a manifest, renames and removes. Over this one it does the same, and nothing of it
 //! reaches the disk: so a database is opened for reading by the code that opens every database. What it takes is memory for the
-//! tables of replayed logs, about as much as the memtables that they were.
+//! tables of replayed logs, and as much again where they are mapped.
 //!
 //! | call | below | in memory |
 //! | --- | --- | --- |

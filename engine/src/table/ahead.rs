@@ -4,8 +4,9 @@
 //! the system for what comes next, a window at a time, before it gets there.
 //!
 //! - Merges and verification read all there is: the windows are large from the beginning.
-//! - A scan may end soon: its first window comes with its second block, and each is twice as long as the one before. It asks only where a
-//!   block was never touched since the table was opened: to ask for pages that are there costs as much as to walk over them.
+//! - A scan may end soon: its first window comes with its second block, and each is twice as long as the one before. It asks only
+//!   where it comes to a block that nobody touched since the table was opened: to ask for pages that are there costs as much as to walk
+//!   over them. Pages that were pushed out since are read one by one.
 //!
 //! Walks backwards do without: they are short, mostly.
 //!
@@ -23,8 +24,11 @@ const MOST_BYTES: u64 = 1 << 20;
 /// How far a walk has asked.
 #[derive(Debug)]
 pub(super) struct ReadAhead {
-    /// All before this offset was asked for, or is not worth it.
+    /// All before this offset was asked for.
     asked: u64,
+    /// The bytes asked for last.
+    last: u64,
+    /// Those to be asked for next.
     window: u64,
     /// Whether the walk is known to go on.
     certain: bool,
@@ -33,7 +37,7 @@ pub(super) struct ReadAhead {
 impl ReadAhead {
     pub(super) fn of(origin: ReadOrigin) -> ReadAhead {
         let certain = !matches!(origin, ReadOrigin::Get | ReadOrigin::Scan);
-        ReadAhead { asked: 0, window: if certain { MOST_BYTES } else { FIRST_BYTES }, certain }
+        ReadAhead { asked: 0, last: 0, window: if certain { MOST_BYTES } else { FIRST_BYTES }, certain }
     }
 
     /// Whether the first block is reason enough to read ahead.
@@ -44,20 +48,21 @@ impl ReadAhead {
     /// Block `at` comes next: when half of what was asked for is used up, asks for more.
     pub(super) fn look(&mut self, table: &TableReader, at: usize) -> Result<()> {
         let Some((_, handle)) = table.index()?.get(at) else { return Ok(()) };
-        if let Some(range) = self.next(handle.offset)
-            && (self.certain || !table.is_verified(at))
-        {
+        let certain = self.certain;
+        let is_there = || !certain && table.is_verified(at);
+        if let Some(range) = self.next(handle.offset, is_there) {
             table.will_need(range);
         }
         Ok(())
     }
 
-    /// What to ask for before the block at `offset` is entered.
-    fn next(&mut self, offset: u64) -> Option<Range<u64>> {
-        if offset + self.window / 2 < self.asked {
+    /// What to ask for before the block at `offset` is entered, unless it is there.
+    fn next(&mut self, offset: u64, is_there: impl FnOnce() -> bool) -> Option<Range<u64>> {
+        if offset + self.last / 2 < self.asked || is_there() {
             return None;
         }
         let from = self.asked.max(offset);
+        self.last = self.window;
         self.asked = from + self.window;
         self.window = (self.window * 2).min(MOST_BYTES);
         Some(from..self.asked)
@@ -71,7 +76,7 @@ mod tests {
     /// The windows of a walk over blocks of 4 KiB, and how far the walk was when it asked for each.
     fn walk(origin: ReadOrigin, blocks: Range<u64>) -> Vec<(u64, Range<u64>)> {
         let mut ahead = ReadAhead::of(origin);
-        let mut asked = |offset: u64| ahead.next(offset).map(|range| (offset, range));
+        let mut asked = |offset: u64| ahead.next(offset, || false).map(|range| (offset, range));
         blocks.filter_map(|block| asked(block * 4_096)).collect()
     }
 
@@ -91,10 +96,29 @@ mod tests {
     }
 
     #[test]
+    fn a_short_scan_asks_for_little() {
+        for (at, range) in walk(ReadOrigin::Scan, 1..2_000) {
+            assert!(range.end <= 4 * at + 2 * FIRST_BYTES, "asked up to {} at {at}", range.end);
+        }
+        assert_eq!(walk(ReadOrigin::Scan, 1..3).len(), 1, "three blocks, one window");
+    }
+
+    #[test]
+    fn a_block_that_is_there_uses_no_window_up() {
+        let mut ahead = ReadAhead::of(ReadOrigin::Scan);
+        assert_eq!(ahead.next(4_096, || true), None);
+        assert_eq!(ahead.next(8_192, || false), Some(8_192..8_192 + FIRST_BYTES));
+    }
+
+    #[test]
     fn a_walk_that_begins_elsewhere_asks_for_what_lies_there() {
         let mut ahead = ReadAhead::of(ReadOrigin::Compaction);
-        assert_eq!(ahead.next(0), Some(0..MOST_BYTES));
-        assert_eq!(ahead.next(9 * MOST_BYTES), Some(9 * MOST_BYTES..10 * MOST_BYTES));
-        assert_eq!(ahead.next(5 * MOST_BYTES), None, "it went back: what lies there may well be there");
+        assert_eq!(ahead.next(0, || false), Some(0..MOST_BYTES));
+        assert_eq!(ahead.next(9 * MOST_BYTES, || false), Some(9 * MOST_BYTES..10 * MOST_BYTES));
+        assert_eq!(
+            ahead.next(5 * MOST_BYTES, || false),
+            None,
+            "it went back: what lies there may well be there"
+        );
     }
 }

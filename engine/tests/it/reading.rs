@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bettong::env::Env;
 use bettong::env::sim::SimDisk;
 use bettong::{Db, Error, ErrorKind, Options};
-use bettong_metrics::{Gauge, ProbeFault};
+use bettong_metrics::{EventKind, Gauge, ProbeFault};
 
 use crate::support::{Dice, contents, random_options, sim_db, small_options};
 
@@ -146,4 +146,45 @@ fn a_copy_without_the_lock_file_can_be_read_and_nothing_is_not_a_database() {
     let empty = SimDisk::new(2);
     assert_eq!(open_read_only(&empty, small_options()).unwrap_err().kind(), ErrorKind::Io);
     assert!(empty.paths().is_empty());
+}
+
+/// Opened for reading, a database with many tables in L0 said that writes were stopped, and a health check with it.
+#[test]
+fn nobody_is_held_back_where_nobody_writes() {
+    let disk = SimDisk::new(1);
+    let options = || small_options().l0_compaction_tables(50).l0_slowdown_tables(51).l0_stop_tables(52);
+    let db = sim_db(&disk, options()).unwrap();
+    for n in 0..30_u8 {
+        db.set([n], [n; 100]).unwrap();
+        db.flush().unwrap();
+    }
+    db.close().unwrap();
+    let strict = small_options().l0_compaction_tables(2).l0_slowdown_tables(4).l0_stop_tables(8);
+    let db = open_read_only(&disk, strict).unwrap();
+    let snapshot = db.metrics().snapshot();
+    let gauges = [Gauge::WriteStallActive.cells(), Gauge::CompactionsPending.cells()];
+    assert!(gauges.into_iter().flatten().all(|cell| snapshot.gauge(cell) == 0.0));
+    let stalls = db.metrics().events().into_iter().filter(|event| event.kind == EventKind::StallBegin);
+    assert_eq!(stalls.count(), 0);
+    assert_eq!(db.metrics().probe().unwrap().write(), Err(ProbeFault::ReadOnly));
+}
+
+/// Figures of a database that was opened for reading stayed as they were at its opening.
+#[test]
+fn figures_of_the_machine_go_on_changing() {
+    let dir = tempfile::tempdir().unwrap();
+    Db::open(dir.path(), Options::default()).unwrap().close().unwrap();
+    let db = Db::open_read_only(dir.path(), Options::default()).unwrap();
+    let registry = db.metrics();
+    let free = || registry.snapshot().gauge(Gauge::DiskFreeBytes);
+    let before = free();
+    if before == 0.0 {
+        return; // Compiled without metrics.
+    }
+    std::fs::write(dir.path().join("beside"), vec![1; 64 << 20]).unwrap();
+    let began = std::time::Instant::now();
+    while (free() - before).abs() < f64::EPSILON {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "nobody looks at the disk");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
 }
