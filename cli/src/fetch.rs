@@ -89,22 +89,38 @@ fn exchange(mut stream: TcpStream, request: &Request<'_>) -> io::Result<Answer> 
     );
     stream.write_all(head.as_bytes())?;
     let mut bytes = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut bytes)?;
-    answer(&String::from_utf8_lossy(&bytes))
+    stream.take(ANSWER_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > ANSWER_MAX {
+        return Err(invalid("the answer is longer than 64 MiB"));
+    }
+    answer(&bytes)
 }
 
-fn answer(text: &str) -> io::Result<Answer> {
-    let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| invalid("the answer is none of HTTP"))?;
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+fn answer(bytes: &[u8]) -> io::Result<Answer> {
+    const END: &[u8] = b"\r\n\r\n";
+    let foreign = || invalid("the answer is none of HTTP");
+    let at = bytes.windows(END.len()).position(|window| window == END).ok_or_else(foreign)?;
+    let (head, rest) = bytes.split_at(at);
+    let (head, body) = (String::from_utf8_lossy(head), rest.get(END.len()..).unwrap_or_default());
     let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.get(..3)?.parse().ok());
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    if length.is_some_and(|length| length != body.len()) {
+    let status = status.ok_or_else(foreign)?;
+    let header = |wanted: &str| {
+        let mut pairs = head.lines().filter_map(|line| line.split_once(':'));
+        pairs.find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then(|| value.trim()))
+    };
+    if header("transfer-encoding").is_some() {
+        return Err(invalid(
+            "the answer comes in pieces (Transfer-Encoding): ask the exporter itself, not a proxy",
+        ));
+    }
+    if header("content-length").is_some_and(|length| length.parse() != Ok(body.len())) {
         return Err(invalid("the answer is not whole"));
     }
-    let status = status.ok_or_else(|| invalid("the answer is none of HTTP"))?;
+    let body = std::str::from_utf8(body).map_err(|_| invalid("the answer is not UTF-8"))?;
     Ok(Answer { status, body: body.to_owned() })
 }
 
@@ -114,17 +130,20 @@ mod tests {
 
     #[test]
     fn an_answer_is_whole_or_none() {
-        let whole = answer("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n\r\nok").unwrap();
+        let whole = answer(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n\r\nok").unwrap();
         assert_eq!((whole.status, whole.body.as_str()), (503, "ok"));
-        assert_eq!(answer("HTTP/1.0 200\r\n\r\nto the end").unwrap().body, "to the end");
-        for text in [
-            "",
-            "hello",
-            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
-            "HTTP/1.1 OK\r\n\r\n",
-            "SSH-2.0\r\n\r\n",
-        ] {
-            assert!(answer(text).is_err(), "{text:?}");
+        assert_eq!(answer(b"HTTP/1.0 200\r\n\r\nto the end").unwrap().body, "to the end");
+        let bad: [&[u8]; 7] = [
+            b"",
+            b"hello",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\n\r\n\xff",
+            b"HTTP/1.1 OK\r\n\r\n",
+            b"SSH-2.0\r\n\r\n",
+        ];
+        for bytes in bad {
+            assert!(answer(bytes).is_err(), "{}", bytes.escape_ascii());
         }
     }
 

@@ -95,6 +95,11 @@ fn ask(args: &MetricsArgs) -> Result<String> {
     match answer.status {
         200 => Ok(answer.body),
         401 => Err(Fault::Failed(format!("{} wants a token: give it with --token-file", args.source))),
+        refused @ (403 | 421) => Err(Fault::Failed(format!(
+            "{} refuses with status {refused}: {}",
+            args.source,
+            answer.body.trim()
+        ))),
         status => {
             let what =
                 io::Error::new(io::ErrorKind::InvalidData, format!("it answered with status {status}"));

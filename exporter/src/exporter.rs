@@ -100,10 +100,9 @@ impl Exporter {
     /// # }
     /// ```
     pub fn label(mut self, name: &str, value: &str) -> Result<Self> {
-        let labels = self.sources.global_labels().clone().with(name, value)?;
+        self.sources.add_label(name, value, true)?;
         #[cfg(feature = "http")]
-        self.serving.code("global_labels", Value::Words(labels.words()));
-        self.sources.set_global_labels(labels);
+        self.serving.code("global_labels", Value::Words(self.sources.global_labels().words()));
         Ok(self)
     }
 
@@ -255,6 +254,9 @@ impl Exporter {
     #[cfg(feature = "http")]
     #[must_use]
     pub fn health(mut self, monitor: HealthMonitor) -> Self {
+        let keys =
+            ["health_check_interval_ms", "health_check_timeout_ms", "memory_limit_bytes", "threads_max"];
+        self.serving.noted.forget_code(&keys);
         for (name, number) in monitor.settings() {
             self.serving.code(name, Value::Number(number));
         }
@@ -280,6 +282,7 @@ impl Exporter {
     #[must_use]
     pub fn log(mut self, sink: LogSink) -> Self {
         self.serving.code("performance_log", Value::Switch(true));
+        self.serving.noted.forget_code(&["log_interval_ms", "log_format", "log_level"]);
         let (interval, format, level) = sink.settings();
         interval.into_iter().for_each(|millis| self.serving.code("log_interval_ms", Value::Number(millis)));
         format.into_iter().for_each(|name| self.serving.code("log_format", Value::Text(name)));
@@ -319,6 +322,13 @@ impl Exporter {
             self.take_over(name, value);
             self.serving.noted.note(name, value.clone(), source);
         }
+        if let Some((Value::Words(words), source)) = config.value("global_labels") {
+            for (name, value) in words.iter().filter_map(|word| word.split_once('=')) {
+                self.sources.add_label(name, value, false)?;
+            }
+            let all = Value::Words(self.sources.global_labels().words());
+            self.serving.noted.note("global_labels", all, source.max(by_code.source("global_labels")));
+        }
         if is_free("bearer_token")
             && let Some((token, source)) = config.secret("bearer_token", "bearer_token_file")?
         {
@@ -346,13 +356,6 @@ impl Exporter {
             ("slow_threshold_ms", Value::Number(millis)) => {
                 let threshold = Duration::from_millis(*millis);
                 self.sources.registries().iter().for_each(|one| one.set_slow_threshold(threshold));
-            }
-            ("global_labels", Value::Words(words)) => {
-                let pairs = words.iter().filter_map(|word| word.split_once('='));
-                let labels = pairs.fold(self.sources.global_labels().clone(), |labels, (name, value)| {
-                    labels.clone().with(name, value).unwrap_or(labels)
-                });
-                self.sources.set_global_labels(labels);
             }
             // The others are read where they are needed.
             _ => {}

@@ -10,6 +10,7 @@
 use crate::formats::{api, table};
 use bettong_metrics::{MetricsSnapshot, Registry};
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -127,7 +128,11 @@ impl LogSink {
             while stopped.recv_timeout(next.saturating_duration_since(Instant::now()))
                 == Err(RecvTimeoutError::Timeout)
             {
-                seen.iter_mut().for_each(|(registry, before)| self.log(registry, before));
+                // What takes the lines may panic: the next ones are logged all the same.
+                let round = AssertUnwindSafe(|| {
+                    seen.iter_mut().for_each(|(registry, before)| self.log(registry, before));
+                });
+                let _ = panic::catch_unwind(round);
                 // Lines that were missed, while the machine slept, are not made up for.
                 next = (next + interval).max(Instant::now());
             }
@@ -185,7 +190,7 @@ impl Drop for Logging {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // If what takes the lines panicked, that was said already.
+            // It does not panic.
             let _ = thread.join();
         }
     }

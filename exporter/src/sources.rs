@@ -1,5 +1,6 @@
 //! The registries that are shown together.
 
+use crate::error::Result;
 use crate::formats::own::OwnFamily;
 use crate::formats::{GlobalLabels, Profile, Renderer, json};
 use crate::process::Process;
@@ -14,6 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Sources {
     registries: Vec<Arc<Registry>>,
     profile: Profile,
+    /// Labels of all series: those that code gave, and those of the configuration.
+    labels: (GlobalLabels, GlobalLabels),
+    /// Both together.
     global: GlobalLabels,
     /// The renderers that were used last, while nobody uses them. Clones share them, as they show the same.
     idle: Arc<Idle>,
@@ -40,11 +44,23 @@ impl Sources {
         self.forget();
     }
 
-    pub(crate) fn set_global_labels(&mut self, labels: GlobalLabels) {
-        self.global = labels;
+    /// Adds a label of all series by code, or by configuration.
+    ///
+    /// # Errors
+    /// As [`GlobalLabels::with`].
+    pub(crate) fn add_label(&mut self, name: &str, value: &str, by_code: bool) -> Result<()> {
+        let (code, configured) = &self.labels;
+        let added = if by_code { code } else { configured }.clone().with(name, value)?;
+        let labels = if by_code { (added, configured.clone()) } else { (code.clone(), added) };
+        // What code says wins, in whatever order the two were asked.
+        let global =
+            labels.0.iter().try_fold(labels.1.clone(), |all, (name, value)| all.with(name, value))?;
+        (self.labels, self.global) = (labels, global);
         self.forget();
+        Ok(())
     }
 
+    #[cfg(feature = "http")]
     pub(crate) fn global_labels(&self) -> &GlobalLabels {
         &self.global
     }
@@ -54,7 +70,7 @@ impl Sources {
         self.idle = Arc::default();
     }
 
-    #[cfg(any(feature = "http", feature = "protobuf", feature = "prometheus-client", feature = "metrics"))]
+    #[cfg(any(feature = "http", feature = "prometheus-client", feature = "metrics"))]
     pub(crate) fn profile(&self) -> Profile {
         self.profile
     }

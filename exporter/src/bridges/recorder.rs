@@ -32,7 +32,8 @@ const UNDESCRIBED: &str = "Recorded through the metrics facade, without a descri
 /// - **Limits** are the registry's: 100 series of a family and 1,000 in all, then everything goes to the series `other`.
 /// - **Refused** is what the registry refuses: names of the database's own (`db_`) and endings of other formats' (`_count`, `_sum`, …), labels
 ///   `db`, `le`, `quantile`, more than 8 labels, values of more than 128 bytes, the same name with other labels or as another kind.
-///   It is not recorded; `db_series_rejected_total` counts it, and the first time a warning goes to `tracing`.
+///   It is not recorded; `db_series_rejected_total` counts it, and the first time of each name a warning goes to
+///   `tracing`; beyond 1,000 names there is one for all the others.
 ///
 /// The macros look a series up each time, which costs some hundred nanoseconds; a handle that is kept costs a few.
 ///
@@ -57,6 +58,8 @@ pub struct FacadeRecorder {
     histograms: Names,
     /// Held while a counter is raised to a value.
     raising: Arc<Mutex<()>>,
+    /// Whether it was warned of any of the names that are not remembered.
+    was_refused: Arc<AtomicBool>,
 }
 
 /// What is known by the facade's names.
@@ -76,7 +79,8 @@ struct Known {
     name: String,
     help: String,
     scale: Scale,
-    was_refused: AtomicBool,
+    /// Whether it was warned of. Names that are not remembered share one.
+    was_refused: Arc<AtomicBool>,
 }
 
 /// From observations to the registry's raw units.
@@ -131,7 +135,7 @@ impl Known {
             name.push_str(suffix);
         }
         let help = if help.trim().is_empty() { UNDESCRIBED } else { help };
-        Self { name, help: help.to_owned(), scale, was_refused: AtomicBool::new(false) }
+        Self { name, help: help.to_owned(), scale, was_refused: Arc::default() }
     }
 }
 
@@ -154,6 +158,7 @@ impl FacadeRecorder {
             gauges: Names::default(),
             histograms: Names::default(),
             raising: Arc::default(),
+            was_refused: Arc::default(),
         }
     }
 
@@ -171,12 +176,12 @@ impl FacadeRecorder {
         if let Some(known) = names.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Arc::clone(known);
         }
-        let new = || Arc::new(Known::of(kind, name, unit, help));
+        let new = || Known::of(kind, name, unit, help);
         let mut names = names.write().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= REMEMBERED_MAX && !names.contains_key(name) {
-            return new();
+            return Arc::new(Known { was_refused: Arc::clone(&self.was_refused), ..new() });
         }
-        Arc::clone(names.entry(name.to_owned()).or_insert_with(new))
+        Arc::clone(names.entry(name.to_owned()).or_insert_with(|| Arc::new(new())))
     }
 
     /// Registers a series, and hands out what records into it, or what records nothing.

@@ -157,6 +157,11 @@ impl Noted {
         self.0.insert(name, (value, source));
     }
 
+    /// That code says nothing of these any more.
+    pub(crate) fn forget_code(&mut self, names: &[&str]) {
+        self.0.retain(|name, (_, source)| !(names.contains(name) && *source == Source::Code));
+    }
+
     /// Where a value was set.
     pub(crate) fn source(&self, name: &str) -> Source {
         self.0.get(name).map(|(_, source)| *source).unwrap_or_default()

@@ -51,13 +51,17 @@ impl GlobalLabels {
         Ok(self)
     }
 
+    /// Names and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Those that go with the labels of a series: a name that a series has itself keeps its own value.
     pub(super) fn beside<'a>(
         &'a self,
         own: &[(&'a str, &'a str)],
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let labels = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        labels.filter(move |(name, _)| own.iter().all(|(taken, _)| taken != name))
+        self.iter().filter(move |(name, _)| own.iter().all(|(taken, _)| taken != name))
     }
 
     /// As they are set: `name=value`.

@@ -208,3 +208,33 @@ fn labels_of_all_series_are_in_every_format_and_take_nothing_away() {
     assert!(many.clone().label("l0", "y").unwrap().text().contains("l0=\"y\""));
     assert!(many.label("l16", "x").is_err());
 }
+
+#[test]
+fn labels_of_code_and_of_the_configuration_come_together_and_code_wins() {
+    let plain = || Exporter::new(fixture::filled("orders"));
+    let config = environment(&[("GLOBAL_LABELS", "region=eu,team=theirs")]);
+    let before = plain().label("team", "ours").unwrap().config(&config).unwrap();
+    let after = plain().config(&config).unwrap().label("team", "ours").unwrap();
+    for exporter in [before, after] {
+        let text = exporter.text();
+        assert!(
+            text.contains("db_entries{db=\"orders\",region=\"eu\",team=\"ours\"} "),
+            "{}",
+            &text[..2_000]
+        );
+    }
+    let names: Vec<_> = (0..17).map(|n| format!("l{n}=x")).collect();
+    let many = plain().config(&environment(&[("GLOBAL_LABELS", &names.join(","))]));
+    assert!(many.unwrap_err().to_string().contains("one too many"));
+}
+
+#[test]
+fn a_second_monitor_has_nothing_of_the_first() {
+    use bettong_exporter::health::HealthMonitor;
+    let first = HealthMonitor::new().interval(Duration::from_secs(1)).threads_max(3);
+    let exporter = Exporter::new(fixture::filled("orders")).health(first).health(HealthMonitor::new());
+    let server = exporter.listen("127.0.0.1:0").unwrap();
+    let settings = &get(&server, "/api/v1/config").json()["exporter"]["settings"];
+    assert_eq!(settings["health_check_interval_ms"]["value"], 30_000);
+    assert_eq!(settings["threads_max"]["value"], 1_000);
+}

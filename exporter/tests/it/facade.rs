@@ -390,6 +390,22 @@ fn who_counts_what_is_refused_is_warned_once() {
     assert!(warnings[1].contains("app_mine_sum"), "{warnings:?}");
 }
 
+/// Beyond the names that are remembered every use of another one was warned of, on paths that may be hot.
+#[test]
+fn names_without_number_bring_one_warning() {
+    crate::logged::listen();
+    let recorder = FacadeRecorder::new(Registry::new("crowded"));
+    with_local_recorder(&recorder, || {
+        (0..1_000).for_each(|n| metrics::counter!(format!("app_{n}")).increment(1));
+        for n in 0..300 {
+            metrics::counter!("app_one_more").increment(1);
+            metrics::counter!(format!("app_more_{n}")).increment(1);
+        }
+    });
+    let warnings = crate::logged::lines(&["WARN ", "database=\"crowded\""]);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
 #[test]
 fn a_name_is_what_it_was_at_its_first_use() {
     let registry = Registry::new("orders");
