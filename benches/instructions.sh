@@ -12,14 +12,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What counting may cost, in instructions per operation: the most that was measured in several runs, and 5 % more. (The least of
-# get_memtable was 12: it scatters more than its cost, for the reason above.)
+# What counting may cost, in instructions per operation: the most that was measured in several runs, and 5 % more.
 declare -A BOUND=(
-    [get_memtable]=40
-    [get_table]=75
-    [get_missing]=45
-    [set]=75
-    [scan]=545
+    [get_memtable]=14
+    [get_table]=62
+    [get_missing]=35
+    [set]=53
+    [scan]=292
     [steps]=9
     [steps_borrowed]=9
 )

@@ -131,10 +131,6 @@ pub(crate) const COMPRESS: usize = 0;
 /// The counters of one level that gets raise: looked up once, since their labels make the way to a cell long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LevelCells {
-    pub(crate) probes: CounterCell,
-    pub(crate) filter_negative: CounterCell,
-    pub(crate) filter_true_positive: CounterCell,
-    pub(crate) filter_false_positive: CounterCell,
     pub(crate) cache_hit: CounterCell,
     pub(crate) cache_miss: CounterCell,
 }
@@ -152,10 +148,6 @@ impl LevelCells {
 
     const fn of(level: usize) -> LevelCells {
         LevelCells {
-            probes: Counter::LevelProbes.at(level),
-            filter_negative: Counter::FilterChecks.at2(level, 0),
-            filter_true_positive: Counter::FilterChecks.at2(level, 1),
-            filter_false_positive: Counter::FilterChecks.at2(level, 2),
             cache_hit: Counter::CacheRequests.at3(level, DATA_BLOCK, HIT),
             cache_miss: Counter::CacheRequests.at3(level, DATA_BLOCK, MISS),
         }

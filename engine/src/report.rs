@@ -10,7 +10,7 @@
 //! | `&OperationTimer` | those whose turn it is to be timed, and what is left of one that left the fast path | the timer takes a stamp |
 //! | `&Recorder` | what is no operation of its own: block reads of scans, compactions, checks | nothing happens |
 
-use bettong_metrics::{Begun, CounterCell, GetSource, NeedsTimer, OperationTimer, Recorder, Stage};
+use bettong_metrics::{Begun, CounterCell, GetSource, Lookup, NeedsTimer, OperationTimer, Recorder, Stage};
 
 use crate::error::Error;
 
@@ -52,6 +52,9 @@ pub(crate) trait Report: Copy {
 pub(crate) trait ReportGet: Report {
     /// A get found a value or a tombstone there, or nothing.
     fn served(self, source: GetSource, tombstone: bool);
+
+    /// What a get learnt from a table.
+    fn looked_up(self, level: usize, lookup: Lookup);
 }
 
 /// An operation that began and is not timed.
@@ -96,6 +99,11 @@ impl ReportGet for Untimed<'_> {
     fn served(self, source: GetSource, tombstone: bool) {
         self.0.served(source, tombstone);
     }
+
+    #[inline]
+    fn looked_up(self, level: usize, lookup: Lookup) {
+        self.0.looked_up(level, lookup);
+    }
 }
 
 impl Report for &OperationTimer<'_> {
@@ -137,6 +145,11 @@ impl ReportGet for &OperationTimer<'_> {
     #[inline]
     fn served(self, source: GetSource, tombstone: bool) {
         OperationTimer::served(self, source, tombstone);
+    }
+
+    #[inline]
+    fn looked_up(self, level: usize, lookup: Lookup) {
+        OperationTimer::looked_up(self, level, lookup);
     }
 }
 

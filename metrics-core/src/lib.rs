@@ -101,7 +101,7 @@ mod rates;
 pub use activity::Activity;
 pub use catalog::{
     Counter, CounterCell, Desc, ErrorLabel, EventKind, Family, Gauge, GaugeCell, GetSource, Group, Histogram,
-    HistogramCell, Home, IoFile, IoOperation, Kind, Label, Labels, Operation, Severity, Stage, Unit,
+    HistogramCell, Home, IoFile, IoOperation, Kind, Label, Labels, Lookup, Operation, Severity, Stage, Unit,
 };
 pub use clock::{Clock, ClockSource, Ticks};
 pub use custom::{

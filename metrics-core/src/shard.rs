@@ -11,7 +11,7 @@
 //!
 //! Memory: about 5 KiB a shard, and 36 KiB more for each kind of operation and stratum its thread has timed.
 
-use crate::catalog::{Counter, CounterCell, GetSource, Operation};
+use crate::catalog::{Counter, CounterCell, GetSource, Lookup, Operation};
 use crate::cell::{self, Writers};
 use crate::histogram::LazyHistogram;
 use crate::lending::{Lent, List, PoolId, Tag};
@@ -31,6 +31,8 @@ pub(crate) struct Shard {
     operations: [OperationCells; Operation::ALL.len()],
     /// How gets ended: one cell says both what `db_get_served_total` and what `db_get_results_total` want to know.
     gets: [AtomicU64; GET_ENDS],
+    /// What gets learnt from tables, by level.
+    lookups: [AtomicU64; Lookup::CELLS],
     counters: [AtomicU64; Counter::CELLS],
     fast: [LazyHistogram; Operation::ALL.len()],
     slow: [LazyHistogram; Operation::ALL.len()],
@@ -99,6 +101,11 @@ impl Shard {
         &self.gets
     }
 
+    /// What gets learnt from tables: every [`Lookup`] for each level.
+    pub(crate) fn lookups(&self) -> &[AtomicU64] {
+        &self.lookups
+    }
+
     /// Says whether the owner waits for its turn to write.
     #[inline]
     pub(crate) fn set_queued(&self, queued: bool) {
@@ -129,6 +136,14 @@ impl Shard {
     pub(crate) fn add_get(&self, source: GetSource, tombstone: bool) {
         if let Some(end) = self.gets.get(source.index() * 2 + usize::from(tombstone)) {
             cell::raise(end, 1, Writers::One);
+        }
+    }
+
+    /// Counts what a get learnt from a table of `level`.
+    #[inline]
+    pub(crate) fn add_lookup(&self, level: usize, lookup: Lookup) {
+        if let Some(cell) = self.lookups.get(lookup.cell(level)) {
+            cell::raise(cell, 1, Writers::One);
         }
     }
 
@@ -172,6 +187,7 @@ impl Lent for Shard {
             tag: Tag::new(pool),
             operations: Default::default(),
             gets: [const { AtomicU64::new(0) }; GET_ENDS],
+            lookups: [const { AtomicU64::new(0) }; Lookup::CELLS],
             counters: [const { AtomicU64::new(0) }; Counter::CELLS],
             fast: Default::default(),
             slow: Default::default(),

@@ -7,7 +7,7 @@
 //! way round, for all shards before it goes on to the next: finished ≤ latencies ≤ results ≤ entered then holds in every
 //! shard, and so in the sum. Time grows with the number of shards, some 10 µs each.
 
-use crate::catalog::{Counter, Gauge, GetSource, Operation};
+use crate::catalog::{Counter, CounterCell, Gauge, GetSource, Lookup, Operation};
 use crate::cell;
 use crate::histogram::{HistogramSnapshot, LazyHistogram, RELATIVE_ERROR, Tally};
 use crate::instrumentation::Instrumentation;
@@ -161,27 +161,35 @@ fn read_shared(histogram: &LazyHistogram, scratch: &mut Tally) -> HistogramSnaps
     HistogramSnapshot::from_tally(scratch)
 }
 
-/// Adds the counters of a shard, and how its gets ended.
+/// Adds the counters of a shard, how its gets ended, and what they learnt from tables.
 fn add_counters(shard: &Shard, counters: &mut [u64]) {
     for (counter, sum) in shard.counters().iter().zip(counters.iter_mut()) {
         *sum = sum.wrapping_add(cell::read(counter));
     }
-    let mut add = |family: Counter, label: usize, n: u64| {
-        if let Some(sum) = counters.get_mut(family.at(label).position()) {
+    let mut add = |counter: CounterCell, n: u64| {
+        if let Some(sum) = counters.get_mut(counter.position()) {
             *sum = sum.wrapping_add(n);
         }
     };
     let quick = shard.operation(Operation::Get).quick();
-    add(Counter::GetServed, GetSource::Memtable.index(), quick.values + quick.tombstones);
-    add(Counter::GetResults, 0, quick.values);
-    add(Counter::GetResults, 1, quick.tombstones);
-    add(Counter::UserReadBytes, 0, quick.bytes);
+    add(Counter::GetServed.at(GetSource::Memtable.index()), quick.values + quick.tombstones);
+    add(Counter::GetResults.at(0), quick.values);
+    add(Counter::GetResults.at(1), quick.tombstones);
+    add(Counter::UserReadBytes.at(0), quick.bytes);
     for (source, ends) in shard.gets().chunks(2).enumerate() {
         let [values, tombstones] = [0, 1].map(|end| ends.get(end).map_or(0, cell::read));
-        add(Counter::GetServed, source, values + tombstones);
+        add(Counter::GetServed.at(source), values + tombstones);
         let result = if source == GetSource::Miss.index() { 2 } else { 0 };
-        add(Counter::GetResults, result, values);
-        add(Counter::GetResults, 1, tombstones);
+        add(Counter::GetResults.at(result), values);
+        add(Counter::GetResults.at(1), tombstones);
+    }
+    for (level, cells) in shard.lookups().chunks(Lookup::ALL.len()).enumerate() {
+        for (lookup, cell) in Lookup::ALL.into_iter().zip(cells) {
+            let n = cell::read(cell);
+            add(Counter::FilterChecks.at2(level, lookup.filter_result()), n);
+            add(Counter::LevelProbes.at(level), if lookup.is_first_probe() { n } else { 0 });
+            add(Counter::TableCacheRequests.at(0), n);
+        }
     }
 }
 

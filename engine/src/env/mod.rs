@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(crate) use dir::{DataFile, Dir};
 pub(crate) use disk::spawn;
 use file::FileSystem;
-pub(crate) use part::Part;
+pub(crate) use part::{Bytes, Part};
 
 use crate::sync::ONE_REAL_THREAD;
 

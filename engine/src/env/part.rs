@@ -34,7 +34,12 @@ impl Part {
 
     /// The first `len` bytes; none if there are not as many.
     pub(crate) fn head(self, len: usize) -> Part {
-        let bytes = std::ptr::from_ref(self.get(..len).unwrap_or_default());
+        self.cut(0..len)
+    }
+
+    /// The bytes in `range`; none if there are not as many.
+    pub(crate) fn cut(self, range: Range<usize>) -> Part {
+        let bytes = std::ptr::from_ref(self.get(range).unwrap_or_default());
         Part { bytes, ..self }
     }
 
@@ -51,6 +56,39 @@ impl Part {
         let bytes = self.get(range).unwrap_or_default();
         // SAFETY: as above.
         unsafe { Value::borrowed(bytes, || self.clone()) }
+    }
+}
+
+/// Bytes that were found in a file, not copied yet: a get moves them from hand to hand and makes a [`Value`] of them at its end.
+#[derive(Debug)]
+pub(crate) enum Bytes<'a> {
+    /// They lie in this mapping.
+    Mapped(&'a [u8], &'a Arc<Mapping>),
+    /// They lie in a copy.
+    Copied(Part),
+}
+
+impl Bytes<'_> {
+    /// The bytes as a handle that outlives what was searched.
+    #[inline]
+    pub(crate) fn lend(&self) -> Value {
+        match self {
+            // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
+            Bytes::Mapped(bytes, map) => unsafe { Value::lent(bytes, || Arc::clone(map) as Arc<dyn Owner>) },
+            Bytes::Copied(part) => part.lend(0..part.len()),
+        }
+    }
+}
+
+impl Deref for Bytes<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(bytes, _) => bytes,
+            Bytes::Copied(part) => part,
+        }
     }
 }
 

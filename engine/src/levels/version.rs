@@ -79,6 +79,8 @@ impl ValuesInUse {
 pub(crate) struct Version {
     pub(crate) levels: [Level; LEVELS],
     pub(crate) values: Arc<BTreeMap<FileNumber, ValuesInUse>>,
+    /// A bit for each level that has tables: what gets come by first.
+    occupied: u8,
 }
 
 impl Version {
@@ -108,6 +110,7 @@ impl Version {
                 kept.push(moved.map_or_else(|| Arc::new(open(meta)), |at| taken.swap_remove(at)));
             }
             *level = Level::new(kept, at);
+            next.occupied = next.occupied & !(1 << at) | u8::from(!level.tables.is_empty()) << at;
         }
         (next, taken)
     }
@@ -142,6 +145,18 @@ impl Version {
         self.last_level()
             .and_then(|last| self.levels.get(last))
             .map_or(0, |level| level.bytes + level.value_bytes)
+    }
+
+    /// The levels from `first` on that have tables, from top to bottom.
+    #[inline]
+    pub(crate) fn levels_with_tables(&self, first: usize) -> impl Iterator<Item = (usize, &Level)> {
+        let mut left = self.occupied & !((1 << first) - 1);
+        std::iter::from_fn(move || {
+            let at = left.trailing_zeros() as usize;
+            let level = self.levels.get(at)?;
+            left &= left - 1;
+            Some((at, level))
+        })
     }
 
     pub(crate) fn bytes(&self) -> u64 {

@@ -3,18 +3,22 @@
 //! Most gets are not timed and stay on the fast path. One that has to open or to read a file stops there and goes on with a
 //! timer, at the table that it had come to: what it passed before was counted.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use bettong_metrics::{Begun, Counter, GetSource, Operation, OperationTimer, Stage};
+use bettong_metrics::{Begun, Counter, GetSource, Lookup, Operation, OperationTimer, Stage};
 
 use crate::engine::Engine;
+use crate::env::Bytes;
 use crate::error::{Error, Result};
 use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::table_file::TableFile;
-use crate::metric::{HIT, LevelCells, ReadOrigin, ValuePurpose};
+use crate::memtable::Memtable;
+use crate::metric::{HIT, ReadOrigin, ValuePurpose};
 use crate::read::point::ReadPoint;
 use crate::report::{ReportGet, Untimed, UntimedStop};
-use crate::table::reader::{Prospect, ReadContext};
+use crate::table::point_index::Candidates;
+use crate::table::reader::{ReadContext, TableReader};
 use crate::value::Value;
 use crate::values::stored::{EXPIRY_BYTES, Place, Stored};
 use crate::view::View;
@@ -33,7 +37,7 @@ struct Search<'a> {
 #[derive(Clone, Copy, Default)]
 struct Progress {
     level: usize,
-    /// Tables of the level that are done with, of those that cover the key.
+    /// Tables of the level that are done with.
     tables: usize,
     /// Whether one of these was looked into.
     probed: bool,
@@ -43,11 +47,51 @@ struct Progress {
 struct Stopped<S>(S, Progress);
 
 /// An entry that a search came to, and where.
-struct Hit {
+struct Hit<'a> {
     trailer: Trailer,
     /// The bytes beside the key.
-    stored: Value,
+    stored: At<'a>,
     source: GetSource,
+}
+
+/// An entry that a search came to in a table.
+struct InTable<'a> {
+    trailer: Trailer,
+    stored: Bytes<'a>,
+    level: usize,
+}
+
+impl<'a> From<InTable<'a>> for Hit<'a> {
+    fn from(InTable { trailer, stored, level }: InTable<'a>) -> Self {
+        Hit { trailer, stored: At::Table(stored), source: GetSource::Level(level) }
+    }
+}
+
+/// Bytes that a search came to, not copied yet.
+enum At<'a> {
+    Memtable(&'a [u8], &'a Arc<Memtable>),
+    Table(Bytes<'a>),
+}
+
+impl At<'_> {
+    #[inline]
+    fn lend(&self) -> Value {
+        match self {
+            At::Memtable(bytes, memtable) => memtable.lend(bytes),
+            At::Table(bytes) => bytes.lend(),
+        }
+    }
+}
+
+impl Deref for At<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            At::Memtable(bytes, _) => bytes,
+            At::Table(bytes) => bytes,
+        }
+    }
 }
 
 /// The value of `user` in `view`.
@@ -107,12 +151,22 @@ fn get_beyond(
     point: ReadPoint,
     begun: Begun<'_>,
 ) -> Result<Option<Value>> {
-    match search.beyond(Untimed(&begun)) {
-        Ok(Some(hit)) if !hit.is_usual() => resolve_begun(engine, search, point, &hit, begun),
-        Ok(hit) => {
-            let found = end(hit, Untimed(&begun));
+    if let Some(hit) = search.immutables() {
+        return end_begun(engine, search, point, &hit, begun);
+    }
+    match search.levels(Progress::default(), Untimed(&begun)) {
+        // Most gets end here or in the active memtable.
+        Ok(Some(InTable { trailer, stored, level })) if trailer.kind() == Some(Kind::Value) => {
+            begun.served(GetSource::Level(level), false);
+            begun.add(Counter::UserReadBytes, stored.len() as u64);
             begun.end(Operation::Get);
-            Ok(found)
+            Ok(Some(stored.lend()))
+        }
+        Ok(Some(found)) => end_begun(engine, search, point, &found.into(), begun),
+        Ok(None) => {
+            begun.served(GetSource::Miss, false);
+            begun.end(Operation::Get);
+            Ok(None)
         }
         Err(Stopped(UntimedStop::LeavesFastPath(token), from)) => {
             go_on_timed(engine, search, point, from, &engine.recorder.resume(begun, Operation::Get, token))
@@ -137,16 +191,18 @@ fn get_unusual(
         begun.end_in_memtable(None);
         return Ok(None);
     }
-    let hit = Hit { trailer, stored: search.view.active.lend(stored), source: GetSource::Memtable };
-    resolve_begun(engine, search, point, &hit, begun)
+    let stored = At::Memtable(stored, &search.view.active);
+    let hit = Hit { trailer, stored, source: GetSource::Memtable };
+    end_begun(engine, search, point, &hit, begun)
 }
 
-/// The value of an entry that is none itself, for a get that is not timed yet.
-fn resolve_begun(
+/// Ends a get that came to this entry and is not timed yet.
+#[inline(never)]
+fn end_begun(
     engine: &Engine,
     search: Search<'_>,
     point: ReadPoint,
-    hit: &Hit,
+    hit: &Hit<'_>,
     begun: Begun<'_>,
 ) -> Result<Option<Value>> {
     match resolve(engine, search, point, hit, Untimed(&begun)) {
@@ -175,144 +231,178 @@ fn go_on_timed(
     from: Progress,
     timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
-    let hit = search.levels(from, timer).map_err(|Stopped(error, _)| error);
-    noting(engine, hit.and_then(|hit| conclude(engine, search, point, hit, timer)))
+    let found = search.levels(from, timer).map_err(|Stopped(error, _)| error);
+    noting(engine, found.and_then(|found| conclude(engine, search, point, found.map(Hit::from), timer)))
 }
 
-impl Hit {
-    /// Whether it is a value, or none: most are, and need nothing further.
-    fn is_usual(&self) -> bool {
-        matches!(self.trailer.kind(), Some(Kind::Value | Kind::Tombstone))
-    }
-}
-
-impl Search<'_> {
+impl<'a> Search<'a> {
     /// Searches all there is.
-    fn all(self, timer: &OperationTimer<'_>) -> Result<Option<Hit>> {
+    fn all(self, timer: &OperationTimer<'_>) -> Result<Option<Hit<'a>>> {
         match self.view.active.get(self.user, self.hash, self.seq) {
             Some((trailer, value)) => {
-                Ok(Some(Hit { trailer, stored: self.view.active.lend(value), source: GetSource::Memtable }))
+                let stored = At::Memtable(value, &self.view.active);
+                Ok(Some(Hit { trailer, stored, source: GetSource::Memtable }))
             }
-            None => self.beyond(timer).map_err(|Stopped(error, _)| error),
+            None => self.beyond(timer),
         }
     }
 
     /// Searches what lies behind the active memtable.
-    #[inline]
-    fn beyond<R: ReportGet>(self, report: R) -> std::result::Result<Option<Hit>, Stopped<R::Stop>> {
-        for memtable in &self.view.immutables {
-            if let Some((trailer, value)) = memtable.get(self.user, self.hash, self.seq) {
-                let stored = memtable.lend(value);
-                return Ok(Some(Hit { trailer, stored, source: GetSource::Immutable }));
-            }
+    fn beyond(self, timer: &OperationTimer<'_>) -> Result<Option<Hit<'a>>> {
+        if let Some(hit) = self.immutables() {
+            return Ok(Some(hit));
         }
-        report.mark(Stage::Memtable);
-        self.levels(Progress::default(), report)
+        timer.mark(Stage::Memtable);
+        let found = self.levels(Progress::default(), timer).map_err(|Stopped(error, _)| error)?;
+        Ok(found.map(Hit::from))
     }
 
-    /// Searches the levels, the first time from `from` on.
+    /// Searches the memtables that wait for their flush.
     #[inline]
+    fn immutables(self) -> Option<Hit<'a>> {
+        self.view.immutables.iter().find_map(|memtable| {
+            let (trailer, value) = memtable.get(self.user, self.hash, self.seq)?;
+            Some(Hit { trailer, stored: At::Memtable(value, memtable), source: GetSource::Immutable })
+        })
+    }
+
+    /// Searches the levels from `from` on.
+    #[expect(
+        clippy::inline_always,
+        reason = "the way of most gets is one function: its parts would hand each other errors through memory"
+    )]
+    #[inline(always)]
     fn levels<R: ReportGet>(
         self,
         from: Progress,
         report: R,
-    ) -> std::result::Result<Option<Hit>, Stopped<R::Stop>> {
-        for (at, level) in self.view.version.levels.iter().enumerate() {
-            if level.tables.is_empty() || at < from.level {
-                continue;
-            }
-            let begin = if at == from.level { from } else { Progress { level: at, ..Progress::default() } };
+    ) -> std::result::Result<Option<InTable<'a>>, Stopped<R::Stop>> {
+        for (at, level) in self.view.version.levels_with_tables(from.level) {
             let found = if at == 0 {
-                let covering = level.tables.iter().filter(|table| table.meta.covers(self.user));
-                self.find_first(covering, begin, report)?
+                self.look_at_l0(&level.tables, from, report)?
+            } else if let Some(table) = level.table_for(self.user) {
+                self.look(table, &mut Progress { level: at, ..Progress::default() }, report)?
             } else {
-                self.find_first(level.table_for(self.user).into_iter(), begin, report)?
+                continue;
             };
             if let Some((trailer, stored)) = found {
-                return Ok(Some(Hit { trailer, stored, source: GetSource::Level(at) }));
+                return Ok(Some(InTable { trailer, stored, level: at }));
             }
         }
         Ok(None)
     }
 
-    /// What the first of a level's `tables` holds that holds anything. Those that `from` says are done with are passed over.
-    #[inline]
-    fn find_first<'t, R: ReportGet>(
+    /// Asks the tables of L0 one after the other. Those that `from` says are done with are passed over.
+    #[inline(never)]
+    fn look_at_l0<R: ReportGet>(
         self,
-        tables: impl Iterator<Item = &'t Arc<TableFile>>,
+        tables: &'a [Arc<TableFile>],
         from: Progress,
         report: R,
-    ) -> std::result::Result<Found, Stopped<R::Stop>> {
+    ) -> std::result::Result<Found<'a>, Stopped<R::Stop>> {
         let mut at = from;
-        let cells = LevelCells::of_level(at.level);
-        for (passed, table) in tables.enumerate() {
-            if passed < from.tables {
-                continue;
+        for table in tables.get(from.tables..).unwrap_or_default() {
+            if table.meta.covers(self.user) {
+                let found = self.look(table, &mut at, report)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
-            let stopped = |stop| Stopped(stop, at);
-            let open = table.open_reader();
-            let reader = if let Some(reader) = open {
-                reader
-            } else {
-                report.leave_fast_path().map_err(stopped)?;
-                table.reader().map_err(|error| stopped(error.into()))?
-            };
-            let prospect = reader.prospect(self.hash);
-            report.mark(Stage::Filter);
-            if matches!(prospect, Prospect::Denied) {
-                count_open(open.is_some(), report);
-                report.add(cells.filter_negative, 1);
-                at.tables += 1;
-                continue;
-            }
-            report.table_checked();
-            let context = ReadContext { level: at.level, origin: ReadOrigin::Get };
-            let sought = InternalKey::seek(self.user, self.seq);
-            let found = reader.get(sought, (self.hash, prospect), context, report);
-            if found.as_ref().is_err_and(R::starts_over) {
-                return found.map_err(stopped);
-            }
-            count_open(open.is_some(), report);
-            if !at.probed {
-                report.add(cells.probes, 1);
-            }
-            at = Progress { tables: at.tables + 1, probed: true, ..at };
-            let found = found.map_err(|stop| Stopped(stop, at))?;
-            if !matches!(prospect, Prospect::Unknown) {
-                // A key whose only versions are newer than the snapshot counts as false: the filter cannot know better.
-                let outcome =
-                    if found.is_some() { cells.filter_true_positive } else { cells.filter_false_positive };
-                report.add(outcome, 1);
-            }
-            if found.is_some() {
-                return Ok(found);
-            }
+            at.tables += 1;
         }
         Ok(None)
     }
+
+    /// Asks a table, and counts that.
+    #[expect(
+        clippy::inline_always,
+        reason = "the way of most gets is one function: its parts would hand each other errors through memory"
+    )]
+    #[inline(always)]
+    fn look<R: ReportGet>(
+        self,
+        table: &'a TableFile,
+        at: &mut Progress,
+        report: R,
+    ) -> std::result::Result<Found<'a>, Stopped<R::Stop>> {
+        let Some(reader) = table.open_reader() else { return self.open_and_look(table, at, report) };
+        let candidates = reader.candidates(self.hash);
+        report.mark(Stage::Filter);
+        if candidates.is_empty() {
+            report.looked_up(at.level, Lookup::Denied);
+            return Ok(None);
+        }
+        let found = self.look_into(reader, candidates, *at, report)?;
+        // A key whose only versions are newer than the snapshot counts as absent: the filter cannot know better.
+        let lookup = Lookup::into_table(found.is_some(), at.probed);
+        if reader.can_deny() {
+            report.looked_up(at.level, lookup);
+        } else {
+            count_apart(at.level, lookup, (true, false), report);
+        }
+        at.probed = true;
+        Ok(found)
+    }
+
+    /// As [`Search::look`], for a table that nobody has looked into yet.
+    #[cold]
+    #[inline(never)]
+    fn open_and_look<R: ReportGet>(
+        self,
+        table: &'a TableFile,
+        at: &mut Progress,
+        report: R,
+    ) -> std::result::Result<Found<'a>, Stopped<R::Stop>> {
+        report.leave_fast_path().map_err(|stop| Stopped(stop, *at))?;
+        let reader = table.reader().map_err(|error| Stopped(error.into(), *at))?;
+        let candidates = reader.candidates(self.hash);
+        report.mark(Stage::Filter);
+        let asked = reader.can_deny();
+        if candidates.is_empty() {
+            count_apart(at.level, Lookup::Denied, (false, asked), report);
+            return Ok(None);
+        }
+        let found = self.look_into(reader, candidates, *at, report)?;
+        count_apart(at.level, Lookup::into_table(found.is_some(), at.probed), (false, asked), report);
+        at.probed = true;
+        Ok(found)
+    }
+
+    #[inline]
+    fn look_into<R: ReportGet>(
+        self,
+        reader: &'a TableReader,
+        candidates: Candidates,
+        at: Progress,
+        report: R,
+    ) -> std::result::Result<Found<'a>, Stopped<R::Stop>> {
+        report.table_checked();
+        let context = ReadContext { level: at.level, origin: ReadOrigin::Get };
+        let found =
+            reader.get(InternalKey::seek(self.user, self.seq), (self.hash, candidates), context, report);
+        found.map_err(|stop| {
+            if !R::starts_over(&stop) {
+                count_apart(at.level, Lookup::into_table(false, at.probed), (true, false), report);
+            }
+            Stopped(stop, at)
+        })
+    }
 }
 
-/// Counts a request for a reader that was open. Whoever opens one counts the other requests.
-#[inline]
-fn count_open(open: bool, report: impl ReportGet) {
-    if open {
+/// Counts what [`Lookup`] does not stand for: a table that the get had to open (whoever opens one counts the request), one that could not be
+/// `asked` beforehand, and one that cannot be read.
+#[cold]
+#[inline(never)]
+fn count_apart(level: usize, lookup: Lookup, (was_open, asked): (bool, bool), report: impl ReportGet) {
+    if was_open {
         report.add(Counter::TableCacheRequests.at(HIT), 1);
     }
-}
-
-/// Counts how a get ends that came to a value, a tombstone, or nothing.
-#[inline]
-fn end(hit: Option<Hit>, report: impl ReportGet) -> Option<Value> {
-    let Some(Hit { trailer, stored, source }) = hit else {
-        report.served(GetSource::Miss, false);
-        return None;
-    };
-    let value = (trailer.kind() == Some(Kind::Value)).then_some(stored);
-    report.served(source, value.is_none());
-    if let Some(value) = &value {
-        report.add(Counter::UserReadBytes, value.len() as u64);
+    if asked {
+        report.add(Counter::FilterChecks.at2(level, lookup.filter_result()), 1);
     }
-    value
+    if lookup.is_first_probe() {
+        report.add(Counter::LevelProbes.at(level), 1);
+    }
 }
 
 /// What a search came to means, and how the get ends.
@@ -320,21 +410,22 @@ fn conclude(
     engine: &Engine,
     search: Search<'_>,
     point: ReadPoint,
-    hit: Option<Hit>,
+    hit: Option<Hit<'_>>,
     timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
-    match hit {
-        Some(hit) if !hit.is_usual() => resolve(engine, search, point, &hit, timer),
-        usual => Ok(end(usual, timer)),
-    }
+    let Some(hit) = hit else {
+        timer.served(GetSource::Miss, false);
+        return Ok(None);
+    };
+    resolve(engine, search, point, &hit, timer)
 }
 
-/// The value of an entry that expires, or that points to it; counts how the get ends.
+/// The value of an entry; counts how the get ends.
 fn resolve<R: ReportGet>(
     engine: &Engine,
     search: Search<'_>,
     point: ReadPoint,
-    hit: &Hit,
+    hit: &Hit<'_>,
     report: R,
 ) -> std::result::Result<Option<Value>, R::Stop> {
     let Search { view, user, .. } = search;
@@ -342,7 +433,8 @@ fn resolve<R: ReportGet>(
     let value = match parsed.place {
         _ if point.is_past(&parsed, engine) => None,
         Place::Nowhere => None,
-        Place::Here(_) => Some(hit.stored.clone().without_head(EXPIRY_BYTES)),
+        Place::Here(_) if hit.trailer.kind() == Some(Kind::Value) => Some(hit.stored.lend()),
+        Place::Here(_) => Some(hit.stored.lend().without_head(EXPIRY_BYTES)),
         Place::Apart(pointer) => {
             let file = view.value_file(pointer, &engine.files).map_err(|error| error.of_key(user))?;
             let value = file.read(pointer, user, ValuePurpose::Get, report)?;
@@ -362,4 +454,5 @@ fn parse<'a>(engine: &Engine, trailer: Trailer, stored: &'a [u8]) -> Result<Stor
     parsed.ok_or_else(|| Error::corruption(engine.dir.path(), 0, "an entry is none of its kind"))
 }
 
-type Found = Option<(Trailer, Value)>;
+/// A version of the key, and what is stored with it.
+type Found<'a> = Option<(Trailer, Bytes<'a>)>;

@@ -104,7 +104,7 @@ impl PointIndexBuilder {
 }
 
 fn put(buckets: &mut [[u8; BUCKET_BYTES]], hash: u64, position: u32) {
-    let home = bucket_of(hash, buckets.len() as u32);
+    let home = bucket_of(hash, buckets.len() as u32) as usize;
     let (before, from_home) = buckets.split_at_mut(home);
     for bucket in from_home.iter_mut().chain(before) {
         let (tags, slots) = bucket.split_at_mut(FIRST_SLOT);
@@ -151,10 +151,8 @@ impl PointIndex {
     #[inline]
     pub(crate) fn candidates(self, bytes: &[u8], hash: u64) -> Candidates {
         let at = bucket_of(hash, self.buckets);
-        let left = matching(bytes, at, hash);
-        let mut candidates = Candidates { at, left, looked_at: 1 };
-        candidates.skip_exhausted(self, bytes, hash);
-        candidates
+        let left = bucket(bytes, at).map_or(0, |bucket| matching(bucket, hash));
+        Candidates::new(at, left).without_others(self, bytes, hash)
     }
 
     /// Where block `at` lies, how long it is with its trailer, and whether it is compressed.
@@ -168,85 +166,151 @@ impl PointIndex {
     }
 }
 
-/// The slots that may be a key's: those of its bucket, and of the next ones where that one is full.
+/// The slots that may be a key's: those of its bucket, and of the next ones where that one is full. One word, which stays in a register:
+///
+/// ```text
+/// bits 0 – 31   the bucket
+///     32 – 47   a bit for each matching slot of it that was not passed yet
+///     48        1 once the first of these was handed out. The next one is looked for when somebody wants it: mostly nobody does
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidates {
-    at: usize,
-    /// A bit for each matching slot of the bucket that was not taken yet.
-    left: u16,
-    looked_at: u32,
-}
+pub(crate) struct Candidates(u64);
 
 impl Candidates {
+    /// None.
+    pub(crate) const NOWHERE: Candidates = Candidates::new(0, 0);
+    /// Of a table that has no point index: the key may be anywhere.
+    pub(crate) const ANYWHERE: Candidates = Candidates::new(0, u16::MAX);
+    const TAKEN: u64 = 1 << 48;
+
+    #[inline]
+    const fn new(at: u32, left: u16) -> Candidates {
+        Candidates(at as u64 | (left as u64) << 32)
+    }
+
+    #[inline]
+    fn at(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline]
+    fn left(self) -> u16 {
+        (self.0 >> 32) as u16
+    }
+
     /// Whether there are none.
     #[inline]
     pub(crate) fn is_empty(self) -> bool {
-        self.left == 0
+        self.left() == 0
     }
 
     /// The next place to look at.
     #[inline]
     pub(crate) fn next(&mut self, index: PointIndex, bytes: &[u8], hash: u64) -> Option<Position> {
-        if self.left == 0 {
-            return None;
+        if self.0 & Self::TAKEN != 0 {
+            let left = self.left();
+            *self =
+                Candidates::new(self.at(), left & left.wrapping_sub(1)).without_others(index, bytes, hash);
         }
-        let slot = self.slot(bytes)?;
-        self.left &= self.left - 1;
-        self.skip_exhausted(index, bytes, hash);
+        self.0 |= Self::TAKEN;
+        let slot = slot(bucket(bytes, self.at())?, self.left())?;
         let position = (slot & ((1 << POSITION_BITS) - 1)) as usize;
         let offset = position & ((1 << index.offset_bits) - 1);
         Some(Position { block: position >> index.offset_bits, offset })
     }
 
-    /// The first slot that is left.
+    /// Those from the first one on that has the other bits of the hash, too.
     #[inline]
-    fn slot(self, bytes: &[u8]) -> Option<u32> {
-        let at = FIRST_SLOT + self.left.trailing_zeros() as usize * 4;
-        Some(u32::from_le_bytes(*bucket(bytes, self.at)?.get(at..)?.first_chunk::<4>()?))
+    fn without_others(self, index: PointIndex, bytes: &[u8], hash: u64) -> Candidates {
+        let Some(bucket) = bucket(bytes, self.at()) else { return Candidates::NOWHERE };
+        let left = without_others(self.left(), bucket, hash);
+        if left == 0 && bucket.get(OVERFLOWED) == Some(&1) {
+            return overflow(self.at(), index, bytes, hash);
+        }
+        Candidates::new(self.at(), left)
     }
+}
 
-    /// Goes on until the first slot that is left is one to look at.
-    #[inline]
-    fn skip_exhausted(&mut self, index: PointIndex, bytes: &[u8], hash: u64) {
-        loop {
-            while self.left != 0 {
-                if self.slot(bytes).is_some_and(|slot| slot >> POSITION_BITS == check_of(hash)) {
-                    return;
-                }
-                self.left &= self.left - 1;
-            }
-            let overflowed = bucket(bytes, self.at).is_some_and(|bucket| bucket.get(OVERFLOWED) == Some(&1));
-            if !overflowed || self.looked_at >= index.buckets {
-                return;
-            }
-            self.looked_at += 1;
-            self.at = (self.at + 1) % index.buckets as usize;
-            self.left = matching(bytes, self.at, hash);
+/// Goes on in the buckets behind `at`, to before the one where the key belongs.
+#[cold]
+#[inline(never)]
+fn overflow(mut at: u32, index: PointIndex, bytes: &[u8], hash: u64) -> Candidates {
+    let home = bucket_of(hash, index.buckets);
+    loop {
+        at = (at + 1) % index.buckets;
+        let Some(bucket) = bucket(bytes, at).filter(|_| at != home) else { return Candidates::NOWHERE };
+        let left = without_others(matching(bucket, hash), bucket, hash);
+        if left != 0 || bucket.get(OVERFLOWED) != Some(&1) {
+            return Candidates::new(at, left);
         }
     }
 }
 
+/// The slots of a bucket that are `left`, from the first one on that has the other bits of the hash, too.
 #[inline]
-fn bucket(bytes: &[u8], at: usize) -> Option<&[u8; BUCKET_BYTES]> {
-    bytes.get(HEADER + at * BUCKET_BYTES..)?.first_chunk::<BUCKET_BYTES>()
+fn without_others(mut left: u16, bucket: &[u8; BUCKET_BYTES], hash: u64) -> u16 {
+    while let Some(slot) = slot(bucket, left)
+        && slot >> POSITION_BITS != check_of(hash)
+    {
+        left &= left.wrapping_sub(1);
+    }
+    left
 }
 
-/// The slots of bucket `at` whose tags are those of the hash.
 #[inline]
-fn matching(bytes: &[u8], at: usize, hash: u64) -> u16 {
-    let Some(tags) = bucket(bytes, at).and_then(|bucket| bucket.first_chunk::<SLOTS>()) else { return 0 };
-    let tag = tag_of(hash);
-    let mut matching = 0;
-    for (slot, found) in tags.iter().enumerate() {
-        matching |= u16::from(*found == tag) << slot;
-    }
-    matching
+fn bucket(bytes: &[u8], at: u32) -> Option<&[u8; BUCKET_BYTES]> {
+    bytes.get(HEADER + at as usize * BUCKET_BYTES..)?.first_chunk()
 }
+
+/// The first slot of a bucket that is `left`.
+#[inline]
+fn slot(bucket: &[u8; BUCKET_BYTES], left: u16) -> Option<u32> {
+    let (slots, _) = bucket.split_at(FIRST_SLOT).1.as_chunks::<4>();
+    slots.get(left.trailing_zeros() as usize).map(|slot| u32::from_le_bytes(*slot))
+}
+
+/// The slots of a bucket whose tags are those of the hash. All are compared at once: a search waits for the memory, and the shorter
+/// the way from one bucket to the next one that is wanted, the more of them the processor fetches at the same time.
+#[inline]
+fn matching(bucket: &[u8; BUCKET_BYTES], hash: u64) -> u16 {
+    let (words, _) = bucket.as_chunks::<8>();
+    let &[first, second, ..] = words else { return 0 };
+    equal_bytes(first, second, tag_of(hash)) & ((1 << SLOTS) - 1)
+}
+
+/// A bit for each of sixteen bytes that is `tag`.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn equal_bytes(first: [u8; 8], second: [u8; 8], tag: u8) -> u16 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+    #[target_feature(enable = "sse2")]
+    fn with_sse2(first: i64, second: i64, tag: i8) -> u16 {
+        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_set_epi64x(second, first), _mm_set1_epi8(tag))) as u16
+    }
+    // SAFETY: every x86-64 processor has SSE2.
+    unsafe { with_sse2(i64::from_le_bytes(first), i64::from_le_bytes(second), tag.cast_signed()) }
+}
+
+/// A bit for each of sixteen bytes that is `tag` (after H. S. Warren, "Hacker's Delight", 6-1).
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn equal_bytes_anywhere(first: [u8; 8], second: [u8; 8], tag: u8) -> u16 {
+    const SEVENS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let equal = |bytes| {
+        let word = u64::from_le_bytes(bytes) ^ (u64::from(tag) * 0x0101_0101_0101_0101);
+        // No carry leaves a byte, and the product moves the bits of all bytes next to each other.
+        let zeros = !(((word & SEVENS) + SEVENS) | word | SEVENS) >> 7;
+        (zeros.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u16
+    };
+    equal(first) | equal(second) << 8
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+use equal_bytes_anywhere as equal_bytes;
 
 /// The upper half of the hash picks the bucket.
 #[inline]
-fn bucket_of(hash: u64, buckets: u32) -> usize {
-    (((hash >> 32) * u64::from(buckets)) >> 32) as usize
+fn bucket_of(hash: u64, buckets: u32) -> u32 {
+    (((hash >> 32) * u64::from(buckets)) >> 32) as u32
 }
 
 /// The lower half tells keys of a bucket apart: by eight bits,
@@ -281,6 +345,24 @@ mod tests {
         }
         let bytes = builder.finish(hashes, 1 << 30);
         (PointIndex::decode(&bytes).unwrap(), bytes)
+    }
+
+    #[test]
+    fn bytes_are_found_wherever_they_are() {
+        let mut random = 1;
+        for _ in 0..10_000 {
+            let mut word = || {
+                random = key::hash(&u64::to_le_bytes(random));
+                // Few different bytes, so that many are equal, and next to what is nearly so.
+                u64::to_le_bytes(random)
+                    .map(|byte| [0, 1, 2, 0x7f, 0x80, 0x81, 0xfe, 0xff][usize::from(byte % 8)])
+            };
+            let (first, second, [tag, ..]) = (word(), word(), word());
+            let both = first.iter().chain(&second).enumerate();
+            let expected = both.fold(0, |bits, (at, byte)| bits | u16::from(*byte == tag) << at);
+            assert_eq!(equal_bytes(first, second, tag), expected, "{tag} in {first:?} {second:?}");
+            assert_eq!(equal_bytes_anywhere(first, second, tag), expected, "{tag} in {first:?} {second:?}");
+        }
     }
 
     fn positions(index: PointIndex, bytes: &[u8], hash: u64) -> Vec<Position> {

@@ -20,14 +20,13 @@ use crate::cache::BlockKey;
 use crate::context::FileContext;
 use crate::env::file::Mapping;
 use crate::env::names::{FileName, FileNumber};
-use crate::env::{DataFile, Part};
+use crate::env::{Bytes, DataFile, Part};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{InternalKey, Trailer};
 use crate::metric::{FileLabel, LevelCells, ReadOrigin};
 use crate::prefetch::prefetch;
 use crate::report::Report;
-use crate::value::Value;
 
 /// Who a table must be.
 #[derive(Clone, Copy, Debug)]
@@ -64,19 +63,6 @@ pub(crate) struct TableReader {
 enum Source {
     Mapped(Arc<Mapping>),
     File(DataFile),
-}
-
-/// What is known of a key before the table is looked into.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Prospect {
-    /// It is not there.
-    Denied,
-    /// It may be at one of these places.
-    At(Candidates),
-    /// It may be there.
-    Somewhere,
-    /// There is nothing to ask.
-    Unknown,
 }
 
 impl TableReader {
@@ -169,21 +155,10 @@ impl TableReader {
         &self.properties
     }
 
-    /// What there is to know of a user key with this hash.
+    /// Whether a get is told beforehand that a key is not there: by a filter or a point index.
     #[inline]
-    pub(crate) fn prospect(&self, hash: u64) -> Prospect {
-        if planted("filter_misses_keys") && hash.is_multiple_of(61) {
-            return Prospect::Denied;
-        }
-        if let Some((points, bytes)) = &self.points {
-            let candidates = points.candidates(bytes, hash);
-            return if candidates.is_empty() { Prospect::Denied } else { Prospect::At(candidates) };
-        }
-        match &self.filter {
-            Some((filter, bytes)) if filter.may_contain(bytes, hash) => Prospect::Somewhere,
-            Some(_) => Prospect::Denied,
-            None => Prospect::Unknown,
-        }
+    pub(crate) fn can_deny(&self) -> bool {
+        self.points.is_some() || self.filter.is_some()
     }
 
     /// Bytes of memory held outside of mappings: fences, and filter and index of a table that is not mapped.
@@ -207,46 +182,40 @@ impl TableReader {
         self.fences.bytes() + index
     }
 
-    /// The first entry at or after `key`, if it has the same user key. `prospect` is that of the key's hash.
+    /// Where a user key with this hash may be.
     #[inline]
-    pub(crate) fn get<R: Report>(
-        &self,
-        key: InternalKey<'_>,
-        (hash, prospect): (u64, Prospect),
-        context: ReadContext,
-        report: R,
-    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
-        match (&self.points, prospect) {
-            (_, Prospect::Denied) => Ok(None),
-            (Some((points, bytes)), Prospect::At(candidates)) => {
-                let sought = (hash, candidates, key.user);
-                let newest = self.find_newest((*points, bytes), sought, context, report)?;
-                match newest {
-                    // Newer than the read: what came before it lies behind it.
-                    Some((trailer, _)) if trailer > key.trailer => self.search(key, context, report),
-                    found => Ok(found),
-                }
-            }
-            _ => self.search(key, context, report),
+    pub(crate) fn candidates(&self, hash: u64) -> Candidates {
+        if planted("filter_misses_keys") && hash.is_multiple_of(61) {
+            return Candidates::NOWHERE;
+        }
+        match (&self.points, &self.filter) {
+            (Some((points, bytes)), _) => points.candidates(bytes, hash),
+            (None, Some((filter, bytes))) if !filter.may_contain(bytes, hash) => Candidates::NOWHERE,
+            (None, _) => Candidates::ANYWHERE,
         }
     }
 
-    /// The newest version of a user key, which is at one of its candidates or nowhere.
-    #[inline]
-    fn find_newest<R: Report>(
+    /// The first entry at or after `key`, if it has the same user key. Its hash is `hash`, and it is at one of the candidates for
+    /// that.
+    #[inline(never)]
+    pub(crate) fn get<R: Report>(
         &self,
-        (points, bytes): (PointIndex, &[u8]),
-        (hash, mut candidates, user): (u64, Candidates, &[u8]),
+        key: InternalKey<'_>,
+        (hash, mut candidates): (u64, Candidates),
         context: ReadContext,
         report: R,
-    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
-        while let Some(position) = candidates.next(points, bytes, hash) {
+    ) -> std::result::Result<Option<(Trailer, Bytes<'_>)>, R::Stop> {
+        let Some((points, bytes)) = &self.points else { return self.search(key, context, report) };
+        while let Some(position) = candidates.next(*points, bytes, hash) {
             let place = points.block(bytes, position.block).ok_or_else(|| self.damaged_index())?;
             report.mark(Stage::Index);
-            let found = self.find_at(position, place, user, context, report)?;
+            let found = self.find_at(position, place, key.user, context, report)?;
             report.mark(Stage::Data);
-            if found.is_some() {
-                return Ok(found);
+            match found {
+                // Newer than the read: what came before it lies behind it.
+                Some((trailer, _)) if trailer > key.trailer => return self.search(key, context, report),
+                None => {}
+                found => return Ok(found),
             }
         }
         Ok(None)
@@ -261,7 +230,7 @@ impl TableReader {
         user: &[u8],
         context: ReadContext,
         report: R,
-    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
+    ) -> std::result::Result<Option<(Trailer, Bytes<'_>)>, R::Stop> {
         let len = stored_len.checked_sub(BLOCK_TRAILER_BYTES).ok_or_else(|| self.damaged_index())?;
         let handle = BlockHandle { offset, len: len as u32 };
         if !handle.fits(self.identity.bytes) {
@@ -271,14 +240,12 @@ impl TableReader {
             let block = self.mapped_block(map, position.block, handle, context, report)?;
             let found = self.sound(block::find_in_run(block, position.offset, user), position.block)?;
             let Some((trailer, range)) = found else { return Ok(None) };
-            let value = block.get(range).unwrap_or_default();
-            // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
-            return Ok(Some((trailer, unsafe { Value::lent(value, || map.clone()) })));
+            return Ok(Some((trailer, Bytes::Mapped(block.get(range).unwrap_or_default(), map))));
         }
         let stored = || self.source.read(handle.offset, handle.stored_len());
         let block = self.cached(handle, context, report, stored)?;
         let found = self.sound(block::find_in_run(&block, position.offset, user), position.block)?;
-        Ok(found.map(|(trailer, range)| (trailer, block.lend(range))))
+        Ok(found.map(|(trailer, range)| (trailer, Bytes::Copied(block.cut(range)))))
     }
 
     /// A block that lies in the mapping as it is, checked.
@@ -304,7 +271,7 @@ impl TableReader {
         key: InternalKey<'_>,
         context: ReadContext,
         report: R,
-    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
+    ) -> std::result::Result<Option<(Trailer, Bytes<'_>)>, R::Stop> {
         let index = self.index()?;
         let at = self.block_for(index, key)?;
         report.mark(Stage::Index);
@@ -323,7 +290,7 @@ impl TableReader {
         key: InternalKey<'_>,
         context: ReadContext,
         report: R,
-    ) -> std::result::Result<Option<(Trailer, Value)>, R::Stop> {
+    ) -> std::result::Result<Option<(Trailer, Bytes<'_>)>, R::Stop> {
         let bytes = self.block(index, at, context, report)?;
         let block = self.sound(Block::parse(&bytes), at)?;
         let mut cursor = BlockCursor::new();
@@ -332,7 +299,8 @@ impl TableReader {
         let Some(((found, _), range)) = found.zip(cursor.value_range()) else {
             return Ok(None);
         };
-        Ok(Some((found.trailer, bytes.lend(range))))
+        let trailer = found.trailer;
+        Ok(Some((trailer, Bytes::Copied(bytes.cut(range)))))
     }
 
     /// The block that holds the first entry at or behind `key`, or how many blocks there are.

@@ -6,6 +6,7 @@
 
 mod labels;
 mod get_source;
+mod lookup;
 mod event_kind;
 mod group;
 mod family;
@@ -24,6 +25,7 @@ pub use group::Group;
 pub use histograms::{Histogram, HistogramCell};
 pub use index::Family;
 pub use labels::{ErrorLabel, IoFile, IoOperation, Operation};
+pub use lookup::Lookup;
 pub use stage::Stage;
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The handle that records nothing: the size-zero twin of [`live`](https://docs.rs/bettong-metrics), method by method.
 
 use crate::catalog::{
-    CounterCell, ErrorLabel, GaugeCell, GetSource, HistogramCell, IoFile, IoOperation, Operation, Stage,
+    CounterCell, ErrorLabel, GaugeCell, GetSource, HistogramCell, IoFile, IoOperation, Lookup, Operation,
+    Stage,
 };
 use crate::clock::Ticks;
 use crate::events::Event;
@@ -195,6 +196,10 @@ impl Begun<'_> {
 
     /// Nothing.
     #[inline]
+    pub fn looked_up(&self, _level: usize, _lookup: Lookup) {}
+
+    /// Nothing.
+    #[inline]
     pub fn end(self, _operation: Operation) {}
 
     /// Nothing.
@@ -229,6 +234,10 @@ impl OperationTimer<'_> {
     /// Nothing.
     #[inline]
     pub fn served(&self, _source: GetSource, _tombstone: bool) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn looked_up(&self, _level: usize, _lookup: Lookup) {}
 
     /// Nothing.
     #[inline]

@@ -13,7 +13,8 @@
 //! The order of these stores is what a snapshot relies on when it promises finished ≤ results ≤ entered.
 
 use crate::catalog::{
-    Counter, CounterCell, ErrorLabel, GaugeCell, GetSource, Histogram, HistogramCell, Operation, Stage,
+    Counter, CounterCell, ErrorLabel, GaugeCell, GetSource, Histogram, HistogramCell, Lookup, Operation,
+    Stage,
 };
 use crate::cell::Writers;
 use crate::clock::{Clock, Ticks};
@@ -276,6 +277,12 @@ impl Begun<'_> {
         self.shard.add_get(source, tombstone);
     }
 
+    /// As [`OperationTimer::looked_up`].
+    #[inline]
+    pub fn looked_up(&self, level: usize, lookup: Lookup) {
+        self.shard.add_lookup(level, lookup);
+    }
+
     /// Ends a get that found a value of so many bytes in the memtable, or a tombstone (`None`). Counts where it was served.
     #[inline]
     pub fn end_in_memtable(self, value_bytes: Option<u64>) {
@@ -351,6 +358,12 @@ impl OperationTimer<'_> {
         if self.is_timed() {
             self.shard.trace().serve(source);
         }
+    }
+
+    /// Counts what a get learnt from a table of `level`, 0 to 6.
+    #[inline]
+    pub fn looked_up(&self, level: usize, lookup: Lookup) {
+        self.shard.add_lookup(level, lookup);
     }
 
     /// The operation has to wait, or to read a file: from now on it is timed, and recorded for what it is.

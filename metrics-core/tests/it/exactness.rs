@@ -1,6 +1,6 @@
 //! N operations counted are N operations reported, however many threads there were.
 
-use bettong_metrics::{Counter, ErrorLabel, Gauge, Histogram, Operation, Registry};
+use bettong_metrics::{Counter, ErrorLabel, Gauge, Histogram, Lookup, Operation, Registry};
 use std::thread;
 
 #[test]
@@ -31,6 +31,30 @@ fn concurrent_threads_lose_no_count() {
     assert_eq!((writers.count(), writers.sum()), (THREADS * ROUNDS, THREADS * ROUNDS / 10 * 45));
     assert_eq!((writers.min(), writers.max()), (Some(0), Some(9)));
     assert_eq!(snapshot.in_flight(Operation::Get), 0);
+}
+
+#[test]
+fn what_gets_learn_from_tables_is_what_three_families_count() {
+    let registry = Registry::new("test");
+    let recorder = registry.recorder();
+    for level in 0..7 {
+        let timer = recorder.start(Operation::Get);
+        // Two tables denied the key, one was looked into in vain, and the next one had it.
+        for lookup in [Lookup::Denied, Lookup::Denied, Lookup::Absent, Lookup::into_table(true, true)] {
+            (0..=level).for_each(|_| timer.looked_up(level, lookup));
+        }
+    }
+    // What is counted apart comes to it, and a level that there is not is passed over.
+    recorder.add(Counter::FilterChecks.at2(6, 0), 1);
+    recorder.start(Operation::Get).looked_up(7, Lookup::Found);
+    let snapshot = registry.snapshot();
+    for level in 0..7 {
+        let times = level as u64 + 1;
+        let checks = [0, 1, 2].map(|result| snapshot.counter(Counter::FilterChecks.at2(level, result)));
+        assert_eq!(checks, [2 * times + u64::from(level == 6), times, times], "level {level}");
+        assert_eq!(snapshot.counter(Counter::LevelProbes.at(level)), times, "a get probes a level once");
+    }
+    assert_eq!(snapshot.counter(Counter::TableCacheRequests.at(0)), 4 * (1..=7).sum::<u64>());
 }
 
 #[test]
