@@ -91,6 +91,40 @@ fn of_value(status: StatusCode, value: &Value) -> Response {
     with_type(status, JSON, Body::from(format!("{value}\n")))
 }
 
+/// A document as it is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    content_type: &'static str,
+    bytes: Bytes,
+    is_packed: bool,
+}
+
+impl Document {
+    /// A document, in gzip if the client takes that and it is worth it.
+    pub(super) fn new(content_type: &'static str, bytes: Bytes, takes_gzip: bool) -> Self {
+        let wanted = takes_gzip && bytes.len() >= GZIP_FROM;
+        Self::of(content_type, bytes, wanted, |bytes| gzip(bytes, Compression::fast()))
+    }
+
+    fn of(
+        content_type: &'static str,
+        bytes: Bytes,
+        wanted: bool,
+        pack: impl FnOnce(&[u8]) -> Option<Bytes>,
+    ) -> Self {
+        match wanted.then(|| pack(&bytes)).flatten() {
+            Some(packed) => Self { content_type, bytes: packed, is_packed: true },
+            None => Self { content_type, bytes, is_packed: false },
+        }
+    }
+
+    /// What is sent.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
 /// A document, in gzip if the client takes it. `permit` is given back when it is sent.
 pub(super) fn document(
     headers: &HeaderMap,
@@ -98,9 +132,7 @@ pub(super) fn document(
     bytes: Bytes,
     permit: Option<Permit>,
 ) -> Response {
-    let wanted = bytes.len() >= GZIP_FROM && takes_gzip(headers);
-    let packed = wanted.then(|| gzip(&bytes, Compression::fast())).flatten();
-    sent(content_type, bytes, packed, permit)
+    sent(Document::new(content_type, bytes, takes_gzip(headers)), permit)
 }
 
 /// A document that is the same for everybody: it is packed once, as small as can be, and kept in `packed`.
@@ -111,13 +143,13 @@ pub(super) fn constant(
     packed: &OnceLock<Option<Bytes>>,
 ) -> Response {
     let wanted = bytes.len() >= GZIP_FROM && takes_gzip(headers);
-    let pack = || packed.get_or_init(|| gzip(bytes, Compression::best())).clone();
-    sent(content_type, Bytes::from_static(bytes), wanted.then(pack).flatten(), None)
+    let pack = |bytes: &[u8]| packed.get_or_init(|| gzip(bytes, Compression::best())).clone();
+    sent(Document::of(content_type, Bytes::from_static(bytes), wanted, pack), None)
 }
 
-fn sent(content_type: &'static str, bytes: Bytes, packed: Option<Bytes>, permit: Option<Permit>) -> Response {
-    let is_packed = packed.is_some();
-    let bytes = packed.unwrap_or(bytes);
+/// Sends a document; `permit` is given back when that is done.
+pub(super) fn sent(document: Document, permit: Option<Permit>) -> Response {
+    let Document { content_type, bytes, is_packed } = document;
     let mut response = with_type(
         StatusCode::OK,
         content_type,
@@ -138,7 +170,8 @@ pub(super) fn list(headers: &HeaderMap, name: &HeaderName) -> String {
     values.collect::<Vec<_>>().join(",")
 }
 
-fn takes_gzip(headers: &HeaderMap) -> bool {
+/// Whether the client takes gzip.
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     negotiate::takes_gzip(&list(headers, &ACCEPT_ENCODING))
 }
 

@@ -1,6 +1,7 @@
 //! What all handlers share.
 
 use super::access::Access;
+use super::kept::Kept;
 use super::line::Permit;
 use super::live::Live;
 use super::query::{BadParameter, Query};
@@ -70,6 +71,8 @@ pub(super) struct App {
     pub(super) settings: Settings,
     pub(super) started: SystemTime,
     pub(super) live: Arc<Live>,
+    /// What several scrapers get.
+    pub(super) kept: Kept,
     scrapes: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
@@ -80,6 +83,7 @@ impl App {
         Self {
             settings,
             live,
+            kept: Kept::new(),
             started: SystemTime::now(),
             scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

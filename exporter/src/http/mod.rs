@@ -14,6 +14,7 @@ mod stats;
 #[cfg(feature = "basic-auth")]
 mod password;
 mod access;
+mod kept;
 mod live;
 mod app;
 mod stream;

@@ -7,7 +7,7 @@
 
 use super::about;
 use super::access::Verdict;
-use super::answer::{self, JSON, PLAIN_TEXT, Shared};
+use super::answer::{self, Document, JSON, PLAIN_TEXT, Shared};
 use super::app::{App, Settings};
 use super::dashboard;
 use super::feed::Feed;
@@ -141,10 +141,23 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let native = cfg!(feature = "protobuf") && app.settings.native_histograms;
     let format = negotiate::format(&accept, native);
     let Some(permit) = app.scrape() else { return too_many() };
+    answer::sent(of_all(&app, format, &headers), Some(permit))
+}
+
+/// A document about all databases.
+fn of_all(app: &App, format: Format, headers: &HeaderMap) -> Document {
+    let takes_gzip = answer::takes_gzip(headers);
+    app.kept.or_make(format, takes_gzip, || {
+        let (content_type, bytes) = render(app, format);
+        Document::new(content_type, bytes, takes_gzip)
+    })
+}
+
+fn render(app: &App, format: Format) -> (&'static str, Bytes) {
     let snapshots = app.all_snapshots();
     let sources = &app.settings.sources;
     let shared = |text| Bytes::from_owner(Shared(text));
-    let (content_type, bytes) = match format {
+    match format {
         Format::Text => (text::CONTENT_TYPE, shared(sources.text(&snapshots, &app.own()))),
         Format::OpenMetrics => {
             (openmetrics::CONTENT_TYPE, shared(sources.open_metrics(&snapshots, &app.own())))
@@ -152,10 +165,9 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         Format::OpenMetrics001 => {
             (openmetrics::CONTENT_TYPE_0_0_1, shared(sources.open_metrics(&snapshots, &app.own())))
         }
-        Format::Protobuf => protobuf(&app, &snapshots),
+        Format::Protobuf => protobuf(app, &snapshots),
         Format::Json => (json::CONTENT_TYPE, Bytes::from(Sources::json(&snapshots, &app.health()))),
-    };
-    answer::document(&headers, content_type, bytes, Some(permit))
+    }
 }
 
 #[cfg(feature = "protobuf")]
@@ -172,8 +184,7 @@ fn protobuf(app: &App, snapshots: &[MetricsSnapshot]) -> (&'static str, Bytes) {
 
 async fn metrics_json(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(permit) = app.scrape() else { return too_many() };
-    let text = Sources::json(&app.all_snapshots(), &app.health());
-    answer::document(&headers, json::CONTENT_TYPE, Bytes::from(text), Some(permit))
+    answer::sent(of_all(&app, Format::Json, &headers), Some(permit))
 }
 
 async fn schema(headers: HeaderMap) -> Response {
