@@ -6,7 +6,9 @@ use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, Event, EventKind, Operation, OperationTimer, Registry, Severity, Stage};
+use bettong_metrics::{
+    Counter, Event, EventKind, Operation, OperationTimer, Registry, Severity, Stage, TreeChange,
+};
 
 use snapshot::Snapshot;
 
@@ -442,6 +444,16 @@ impl Db {
     pub fn verify(&self) -> Result<VerifyReport> {
         self.inner.engine.gate.check_read()?;
         Ok(verify::verify(&self.inner.engine))
+    }
+
+    /// How the tree came about: its changes since the manifest was last written anew, oldest first. The last one leads to the present tree.
+    /// A manifest is written anew when it has 4 MiB of changes and more, and by an opening after a crash. The next change waits meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; [`Error::Corruption`] or [`Error::Io`] if the manifest does not read.
+    pub fn tree_changes(&self) -> Result<Vec<TreeChange>> {
+        self.inner.engine.gate.check_read()?;
+        self.inner.engine.set.changes()
     }
 
     /// The worst fault of background work at the moment, if there is any: how bad it is, why, since when, and whether it passes by

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bettong_metrics::{
-    Counter, Event, EventKind, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, TableState,
-    Ticks, ValueFileStanding, ValueFileState,
+    Counter, Event, EventKind, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, Ticks,
+    ValueFileStanding, ValueFileState,
 };
 
 use crate::condition::{Condition, Origin};
@@ -553,17 +553,9 @@ impl Engine {
             }),
             _ => None,
         });
-        let table = |meta: &crate::levels::table_file::TableMeta| TableState {
-            number: meta.number.0,
-            bytes: meta.bytes,
-            entries: meta.entries,
-            tombstones: meta.tombstones,
-            smallest_key_prefix: TableState::key_prefix(&meta.smallest),
-            largest_key_prefix: TableState::key_prefix(&meta.largest),
-        };
         let levels = view.version.levels.iter().enumerate().map(|(at, level)| LevelState {
             level: at as u32,
-            tables: level.tables.iter().map(|file| table(&file.meta)).collect(),
+            tables: level.tables.iter().map(|file| file.meta.state()).collect(),
         });
         PublishedState {
             levels: levels.collect(),

@@ -26,6 +26,17 @@ pub struct LevelState {
     pub tables: Vec<TableState>,
 }
 
+/// One change of the tree: tables that came and tables that went, at once. A table that moves does both, on two levels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TreeChange {
+    /// Its place in the order of changes, counted from 1.
+    pub number: u64,
+    /// Tables that came, each with its level.
+    pub added: Vec<(u32, TableState)>,
+    /// Tables that went, each with its level.
+    pub removed: Vec<(u32, TableState)>,
+}
+
 /// One file that holds separated values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValueFileState {
@@ -70,7 +81,7 @@ impl ValueFileStanding {
 }
 
 /// One table of a level.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableState {
     /// The file number.
     pub number: u64,

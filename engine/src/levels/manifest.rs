@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use bettong_metrics::{TableState, TreeChange};
+
 use super::edit::{CleanClose, VersionEdit};
 use super::table_file::TableMeta;
 use crate::checksum;
@@ -212,6 +214,36 @@ pub(crate) fn check(dir: &Dir, number: FileNumber, length: u64) -> Result<()> {
         return Err(Error::corruption(&path, found.length, "an edit that was synced does not read"));
     }
     Ok(())
+}
+
+/// The changes of the tree that the first `length` bytes of manifest `number` record, oldest first, but for those that led to its first
+/// edit, which is what there was when it was written.
+///
+/// # Errors
+/// [`Error::Corruption`] if it is not as it was written.
+pub(crate) fn changes(dir: &Dir, number: FileNumber, length: u64) -> Result<Vec<TreeChange>> {
+    let path = dir.path_of(FileName::Manifest(number));
+    let file = dir.open(FileName::Manifest(number), false)?;
+    let bytes = file.contents(length.min(file.len()?), false)?;
+    let header = FileHeader::decode(&bytes, FileKind::Manifest, number, &path)?;
+    let mut reader = GroupReader::new(&bytes, &path, header.id, 0);
+    let (mut present, mut changes, mut is_first) = (BTreeMap::new(), Vec::new(), true);
+    while let Some(edit) = next_edit(&mut reader, &path)? {
+        let place = |(level, number): &(usize, FileNumber)| {
+            let removed = present.remove(&(*level as u32, *number));
+            removed.map(|table: TableState| (*level as u32, table))
+        };
+        let removed: Vec<_> = edit.removed_tables.iter().filter_map(place).collect();
+        let of = |(level, meta): &(usize, TableMeta)| (*level as u32, meta.state());
+        let added: Vec<_> = edit.added_tables.iter().map(of).collect();
+        present
+            .extend(added.iter().map(|(level, table)| ((*level, FileNumber(table.number)), table.clone())));
+        if !is_first && added.len() + removed.len() > 0 {
+            changes.push(TreeChange { number: changes.len() as u64 + 1, added, removed });
+        }
+        is_first = false;
+    }
+    Ok(changes)
 }
 
 /// Reads at most so many edits.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use bettong_metrics::{Counter, Gauge};
+use bettong_metrics::{Counter, Gauge, TreeChange};
 
 use super::edit::VersionEdit;
 use super::manifest::{self, ManifestState, ManifestWriter};
@@ -118,6 +118,15 @@ impl VersionSet {
     pub(crate) fn check_manifest(&self) -> Result<()> {
         let inner = self.inner.lock();
         manifest::check(&self.files.dir, inner.manifest.number(), inner.manifest.bytes())
+    }
+
+    /// The changes of the tree that the manifest in force records.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] if it is not as it was written.
+    pub(crate) fn changes(&self) -> Result<Vec<TreeChange>> {
+        let inner = self.inner.lock();
+        manifest::changes(&self.files.dir, inner.manifest.number(), inner.manifest.bytes())
     }
 
     pub(crate) fn manifest_number(&self) -> FileNumber {

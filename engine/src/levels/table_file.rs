@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bettong_metrics::{Counter, Gauge};
+use bettong_metrics::{Counter, Gauge, TableState};
 
 use crate::context::FileContext;
 use crate::env::names::{FileName, FileNumber};
@@ -52,6 +52,18 @@ impl TableMeta {
             newest_seq: properties.newest_seq,
             usage: built.usage,
             expiring: built.expiring,
+        }
+    }
+
+    /// What everybody may know of it.
+    pub(crate) fn state(&self) -> TableState {
+        TableState {
+            number: self.number.0,
+            bytes: self.bytes,
+            entries: self.entries,
+            tombstones: self.tombstones,
+            smallest_key_prefix: TableState::key_prefix(&self.smallest),
+            largest_key_prefix: TableState::key_prefix(&self.largest),
         }
     }
 

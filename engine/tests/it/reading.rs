@@ -1,11 +1,12 @@
 //! Databases that are opened for reading: they say what any opening would, and leave every byte where it is.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use bettong::env::Env;
 use bettong::env::sim::SimDisk;
 use bettong::{Db, Error, ErrorKind, Options};
-use bettong_metrics::{EventKind, Gauge, ProbeFault};
+use bettong_metrics::{EventKind, Gauge, ProbeFault, TableState};
 
 use crate::support::{Dice, contents, random_options, sim_db, small_options};
 
@@ -186,5 +187,56 @@ fn figures_of_the_machine_go_on_changing() {
     while (free() - before).abs() < f64::EPSILON {
         assert!(began.elapsed() < std::time::Duration::from_secs(60), "nobody looks at the disk");
         std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+/// The tables of each level.
+fn shape(db: &Db) -> BTreeSet<(u32, TableState)> {
+    let published = db.metrics().published();
+    let tables =
+        published.levels.iter().flat_map(|level| level.tables.iter().map(|table| (level.level, table)));
+    tables.map(|(level, table)| (level, table.clone())).collect()
+}
+
+/// The oracle is what the database announced while it was at work.
+#[test]
+fn the_changes_of_the_tree_lead_through_every_state_that_was_announced() {
+    for seed in 0..20 {
+        let (disk, mut dice) = (SimDisk::new(seed), Dice::new(seed));
+        let db = sim_db(&disk, small_options()).unwrap();
+        let mut seen = vec![shape(&db)];
+        for n in 0..900 {
+            db.set(format!("key {:04}", dice.below(2_000)), vec![0; dice.below(200) as usize]).unwrap();
+            if n % 90 == 0 {
+                db.flush().unwrap();
+                seen.push(shape(&db));
+            }
+            while dice.below(40) == 0 && db.step().unwrap() {
+                seen.push(shape(&db));
+            }
+        }
+        db.compact(..).unwrap();
+        db.clone().close().unwrap();
+        assert_eq!(db.tree_changes().unwrap_err().kind(), ErrorKind::Closed);
+        drop(db);
+        let db = open_read_only(&disk, small_options()).unwrap();
+        seen.push(shape(&db));
+        seen.dedup();
+        let changes = db.tree_changes().unwrap();
+        assert!(changes.len() >= seen.len() - 1 && changes.len() > 10, "seed {seed}: {}", changes.len());
+        let (mut present, mut seen) = (BTreeSet::new(), seen.into_iter().peekable());
+        assert!(seen.next().unwrap().is_empty());
+        for (at, change) in changes.iter().enumerate() {
+            assert_eq!(change.number, at as u64 + 1);
+            for table in &change.removed {
+                assert!(present.remove(table), "seed {seed}: {table:?} was not there");
+            }
+            for table in &change.added {
+                assert!(present.insert(table.clone()), "seed {seed}: {table:?} was there");
+            }
+            seen.next_if(|announced| *announced == present);
+        }
+        assert_eq!(seen.count(), 0, "seed {seed}: states that no change leads to");
+        assert_eq!(present, shape(&db), "seed {seed}");
     }
 }
