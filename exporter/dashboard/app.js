@@ -1,7 +1,7 @@
 // The page: its frame, its sections, and when what is drawn.
 
 import { restyle, view } from './charts.js';
-import { attribute, h, segmented, text } from './dom.js';
+import { attribute, h, section, segmented, text } from './dom.js';
 import { duration } from './format.js';
 import { chosen, panels as latencyPanels } from './latency.js';
 import { annotations, banner, measuring, panels as overviewPanels } from './overview.js';
@@ -10,6 +10,8 @@ import { Store, TokenNeeded } from './store.js';
 import { first, incidents, last, second } from './system.js';
 import { reads, writePanels } from './traffic.js';
 import { panels as treePanels } from './tree.js';
+import { panels as valuePanels } from './values.js';
+import { panels as workPanels } from './work.js';
 
 const by = id => document.getElementById(id);
 const main = by('main');
@@ -25,9 +27,9 @@ const sections = [
   ['now', 'Now', [...overviewPanels(), ...first(server), ...measuring(), ...second()]],
   ['latency', 'Latency', latency.panels, latency.group],
   ['reads', 'Reads', reads()],
-  ['tree', 'Tree', treePanels()],
+  ['tree', 'Tree', [...treePanels(), ...workPanels()]],
   ['writes', 'Writes', writePanels()],
-  ['space', 'Space', spacePanels()],
+  ['space', 'Space', [...valuePanels(), ...spacePanels()]],
   ['incidents', 'What happened', incidents(server)],
   ['system', 'System', last(server)],
 ];
@@ -43,8 +45,7 @@ const seen = new IntersectionObserver(entries => {
 function build() {
   main.append(stall.node);
   for (const [id, title, list, tools] of sections) {
-    main.append(h('section', { id, class: 'section', 'aria-labelledby': `${id}-title` },
-      h('div', { class: 'section-head' }, h('h2', { id: `${id}-title` }, title), tools), h('div', { class: 'grid' }, list.map(panel => panel.node))));
+    main.append(section(id, title, list, tools));
     by('nav').append(h('a', { href: `#${id}` }, title));
   }
   panels.forEach(panel => {

@@ -63,6 +63,12 @@ export class Panel {
   }
 }
 
+/** A section of panels under a heading, with tools beside it. */
+export function section(id, title, panels, tools) {
+  return h('section', { id, class: 'section', 'aria-labelledby': `${id}-title` },
+    h('div', { class: 'section-head' }, h('h2', { id: `${id}-title` }, title), tools), h('div', { class: 'grid' }, panels.map(panel => panel.node)));
+}
+
 /** A table whose rows are kept and whose cells are rewritten. `columns`: `{title, numeric, name}`. */
 export class Table {
   constructor(caption, columns) {

@@ -1,56 +1,8 @@
-// Space: value files and why they are kept, memory, disk.
+// Space: memory and disk.
 
 import { Chart } from './charts.js';
-import { Bar, Figures, Panel, Table, h } from './dom.js';
-import { bytes, byteRate, count, digits, duration, exact, percent, words } from './format.js';
-
-const WHY = {
-  candidate: 'being collected, or next',
-  waiting: 'has garbage, but space is below the ceiling or others have more',
-  full: 'too little garbage to be worth moving the rest',
-  damaged: 'a value could not be read: left as it is',
-  pinned: 'held by a snapshot or iterator alone',
-};
-
-function valueFiles() {
-  const panel = new Panel(17, 'Value log', 'Why is the space not given back? Each file of large values, and what is to become of it.', 'wide');
-  const figures = new Figures();
-  const table = new Table('Value files', [
-    { title: 'file', name: true }, { title: 'size', numeric: true }, { title: 'live and garbage' }, { title: 'live', numeric: true },
-    { title: 'garbage', numeric: true }, { title: 'values', numeric: true }, { title: 'what is to become of it' },
-  ]);
-  const more = h('p', { class: 'muted' });
-  panel.body.append(figures.node, table.node, more);
-  const bars = new Map();
-  panel.draw = store => {
-    const files = store.tree?.value_files ?? [];
-    figures.fill([
-      ['files', exact(store.value('db_vlog_files'))], ['size', bytes(store.value('db_vlog_bytes'))], ['live', bytes(store.value('db_vlog_live_bytes'))],
-      ['garbage', bytes(store.value('db_vlog_garbage_bytes'))], ['perhaps dead, not seen yet', bytes(store.value('db_vlog_unattributed_bytes'))],
-      ['space amplification', `${digits(store.value('db_space_amplification'))} of ${store.option('max_space_amplification') ?? '–'} allowed`],
-      ['collections', exact(store.value('db_vlog_gc_runs_total'))], ['moved by them', bytes(store.value('db_vlog_gc_relocated_bytes_total'))],
-      ['given back', bytes(store.value('db_space_reclaim_bytes_total', { origin: 'vlog_gc' }))],
-    ]);
-    const order = { candidate: 0, pinned: 1, damaged: 2, waiting: 3, full: 4 };
-    const garbage = file => (file[1] > 0 ? 1 - file[2] / file[1] : 0);
-    const sorted = [...files].sort((a, b) => order[a[4]] - order[b[4]] || garbage(b) - garbage(a)).slice(0, 50);
-    table.fill(sorted.map(file => {
-      const [number, size, live, values, standing] = file;
-      if (!bars.has(number)) bars.set(number, new Bar(`File ${number}`));
-      bars.get(number).fill([['live', 1 - garbage(file), standing === 'pinned' ? 'c5' : 'c3'], ['garbage', garbage(file), 'waste']]);
-      return {
-        mark: standing === 'candidate' || standing === 'damaged' ? 'due' : null,
-        cells: [String(number), bytes(size), bars.get(number).node, bytes(live), percent(garbage(file), 0), exact(values), `${standing}: ${WHY[standing] ?? ''}`],
-      };
-    }));
-    for (const number of bars.keys()) if (!files.some(file => file[0] === number)) bars.delete(number);
-    const rest = (store.tree?.value_file_count ?? 0) - sorted.length;
-    more.hidden = rest <= 0;
-    more.textContent = `And ${exact(Math.max(0, rest))} more files.`;
-    return files.length === 0 ? `No value is in a value file: values from ${bytes(Number(store.option('separation_threshold')))} on would be.` : null;
-  };
-  return panel;
-}
+import { Figures, Panel } from './dom.js';
+import { bytes, byteRate, count, duration, words } from './format.js';
 
 const COMPONENTS = {
   memtable: 'c6', immutable: 'c2', block_cache: 'c1', value_cache: 'c5', filters: 'c3', indexes: 'c7', write_buffers: 'c4', compaction: 'c8', metrics: 'c9', other: 'c10',
@@ -119,4 +71,4 @@ function disk() {
   return panel;
 }
 
-export const panels = () => [valueFiles(), memory(), disk()];
+export const panels = () => [memory(), disk()];

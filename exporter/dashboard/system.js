@@ -4,6 +4,7 @@ import { advice, ruleCount } from './advisor.js';
 import { Chart } from './charts.js';
 import { Bar, Figures, Panel, Table, attribute, h, text } from './dom.js';
 import { bytes, clock, count, duration, exact, latency, percent, words } from './format.js';
+import { configuration } from './options.js';
 
 const TONE = { healthy: 'good', degraded: 'warn', unknown: 'warn', unhealthy: 'bad', critical: 'bad' };
 
@@ -217,21 +218,18 @@ function told(event) {
   return parts.join(' · ');
 }
 
-function configuration(server) {
-  const panel = new Panel(31, 'Configuration', 'What is it really running with?', 'half');
-  const table = new Table('Options of the database', [{ title: 'option of the database', name: true }, { title: 'value' }]);
+/** The panel of the options, with what the server runs with. */
+function settings(server) {
+  const panel = configuration();
+  const options = panel.draw;
   const own = new Table('Settings of the exporter', [{ title: 'setting of the exporter', name: true }, { title: 'value' }, { title: 'source' }]);
-  const note = h('p', { class: 'muted' }, 'The engine announces its options as they are in force, not which of them are defaults nor where they were set.');
-  panel.body.append(table.node, note, own.node);
+  panel.body.append(own.node);
   const asked = new Asked('api/v1/config', 60);
   panel.draw = store => {
     asked.look(server, store, () => panel.show(store));
-    const options = Object.entries(store.tree?.options ?? {});
-    const size = (name, value) => (/_bytes(_per_second)?$/.test(name) && /^\d+$/.test(value) ? `${value} (${bytes(Number(value))})` : value);
-    table.fill(options.map(([name, value]) => [name, size(name, value)]));
-    const settings = Object.entries(asked.found?.exporter?.settings ?? {});
-    own.fill(settings.map(([name, { value, source }]) => [name, value === null ? '–' : Array.isArray(value) ? value.join(', ') || 'none' : String(value), source]));
-    return options.length === 0 ? 'The options have not been announced yet.' : null;
+    const found = Object.entries(asked.found?.exporter?.settings ?? {});
+    own.fill(found.map(([name, { value, source }]) => [name, value === null ? '–' : Array.isArray(value) ? value.join(', ') || 'none' : String(value), source]));
+    return options(store);
   };
   return panel;
 }
@@ -276,4 +274,4 @@ function scrapes(server) {
 export const first = server => [advisor(), health(server)];
 export const incidents = server => [slow(server), readers(), errors(), events()];
 export const second = () => [alerts()];
-export const last = server => [processor(), hotRanges(), configuration(server), scrapes(server)];
+export const last = server => [processor(), hotRanges(), settings(server), scrapes(server)];

@@ -1,8 +1,7 @@
-// The tree: a picture of its tables, what compactions do to it, how it came about; levels and compactions in figures.
+// The tree: a picture of its tables, what compactions do to it, how it came about; its levels in figures.
 
-import { Chart } from './charts.js';
-import { Figures, Panel, Table, attribute, h, segmented, svg, text } from './dom.js';
-import { bytes, byteRate, clock, count, digits, duration, exact, key, latency, percent, times, words } from './format.js';
+import { Panel, Table, attribute, h, segmented, svg, text } from './dom.js';
+import { bytes, byteRate, clock, count, digits, exact, key, percent, times, words } from './format.js';
 
 const ROW = 34;
 const GAP = 8;
@@ -91,9 +90,10 @@ function picture() {
     pointed = block ? `${block.level}/${block.fields[0]}` : null;
     if (!block) return;
     const [number, size, entries, tombstones, smallest, largest] = block.fields;
+    const newer = blocks.filter(one => one.fields[0] > number).length;
     const share = entries > 0 ? ` (${percent(tombstones / entries, 0)})` : '';
-    text(detail, `Table ${number} of level ${block.level}: ${bytes(size)}, ${exact(entries)} entries, ${exact(tombstones)} tombstones${share}, ` +
-      `keys ${key(smallest)} to ${key(largest)}${block.job ? `, read by compaction ${block.job.id} (${words(block.job.reason)})` : ''}.`);
+    text(detail, `Table ${number} of level ${block.level}: ${bytes(size)}, ${exact(entries)} ${entries === 1 ? 'entry' : 'entries'}, ${exact(tombstones)} tombstones${share}, ` +
+      `keys ${key(smallest)} to ${key(largest)}, ${newer === 0 ? 'the newest' : `${exact(newer)} of ${exact(blocks.length)} tables are newer`}${block.job ? `, read by compaction ${block.job.id} (${words(block.job.reason)})` : ''}.`);
     blocks.forEach(one => attribute(one.node, 'data-pointed', one === block ? '' : null));
   };
   image.addEventListener('pointermove', event => describe(blocks.find(one => one.node === event.target)));
@@ -124,10 +124,9 @@ function picture() {
     play.disabled = edits.length === 0;
     const edit = edits.at(-1 - back);
     const changes = edit ? `${edit.added.length} ${edit.added.length === 1 ? 'table' : 'tables'} added, ${edit.removed.length} removed` : '';
-    text(where, edits.length === 0 ? 'No change yet.' : back === 0
-      ? `now, after change ${edits.length} of ${edits.length}: ${changes} at ${clock(edit.at)}`
-      : back === edits.length ? 'before the first change that is known'
-        : `after change ${edits.length - back} of ${edits.length}: ${changes} at ${clock(edit.at)}`);
+    const when = edit?.at ? ` at ${clock(edit.at)}` : '';
+    const told = edit ? `after change ${edit.number} of ${edits.at(-1).number}: ${changes}${when}` : '';
+    text(where, edits.length === 0 ? 'No change is known.' : back === 0 ? `now, ${told}` : edit ? told : 'before the first change that is known');
     paint(back === 0 ? present(tree) : before(tree, edits, back), back === 0 ? store.jobs.running : [], tree);
     return null;
   };
@@ -236,78 +235,4 @@ function levels() {
   return panel;
 }
 
-function compactions() {
-  const panel = new Panel(13, 'Flushes and compactions', 'Do they keep up, and why was this one chosen?', 'wide');
-  const running = h('div', { class: 'running' });
-  const columns = [{ title: 'ended', name: true }, { title: 'what' }, { title: 'because' }, { title: 'levels' }, { title: 'read', numeric: true },
-    { title: 'written', numeric: true }, { title: 'took', numeric: true }, { title: 'speed', numeric: true }, { title: 'result' }];
-  const table = new Table('Flushes and compactions that ended', columns);
-  panel.body.append(running, table.node);
-  const bars = new Map();
-  panel.draw = store => {
-    const jobs = store.jobs.running;
-    for (const [id, bar] of bars) {
-      if (!jobs.some(job => job.id === id)) {
-        bar.node.remove();
-        bars.delete(id);
-      }
-    }
-    for (const job of jobs) {
-      if (!bars.has(job.id)) {
-        const [label, bar] = [h('span'), h('progress', { max: 1, 'aria-label': `${job.kind} ${job.id}` })];
-        const node = h('div', {}, label, bar);
-        bars.set(job.id, { node, label, bar });
-        running.append(node);
-      }
-      const { label, bar } = bars.get(job.id);
-      const share = job.bytes_total > 0 ? Math.min(1, job.bytes_done / job.bytes_total) : 0;
-      bar.value = share;
-      text(label, `${job.kind} ${job.id} ${path(job)}, ${words(job.reason)}: ${bytes(job.bytes_done)} of ${bytes(job.bytes_total)}, ${byteRate(job.bytes_done / job.seconds)}`);
-    }
-    const recent = [...store.ended.values()].slice(-50).reverse();
-    table.fill(recent.map(job => ({
-      mark: job.result === 'ok' ? null : 'bad',
-      cells: [clock(job.started + job.seconds), job.kind, words(job.reason), path(job), bytes(job.bytes_read), bytes(job.bytes_written), latency(job.seconds),
-        byteRate(job.bytes_written / job.seconds), job.error ? `${job.result}: ${job.error}` : job.result ?? ''],
-    })));
-    return jobs.length === 0 && recent.length === 0 ? 'No flush and no compaction since the database was opened.' : null;
-  };
-  return panel;
-}
-
-function path(job) {
-  if (job.kind === 'flush') return `memtable → L${job.output_level}`;
-  const from = job.inputs.map(input => `L${input.level}`).filter((level, at, all) => all.indexOf(level) === at);
-  return `${from.join(' + ')} → L${job.output_level}`;
-}
-
-function debt() {
-  const panel = new Panel(14, 'Compaction debt', 'Will it catch up? What would have to be rewritten to bring every level to its target.', 'third');
-  const figures = new Figures();
-  const chart = new Chart({
-    height: 150, format: bytes, label: 'Compaction debt',
-    lines: [{ name: 'debt', tone: 'c2', fill: true, read: store => store.column('db_compaction_pending_bytes') }],
-  });
-  panel.body.append(figures.node, chart.node);
-  panel.draw = store => {
-    const pending = store.value('db_compaction_pending_bytes');
-    const pace = store.rate('db_compaction_output_bytes_total', 60);
-    figures.fill([
-      ['to rewrite', bytes(pending)],
-      ['compactions write', byteRate(pace)],
-      ['time to drain', pending === 0 ? 'none needed' : pace > 0 ? duration(pending / pace) : 'unknown: none runs'],
-      ['level due longest', duration(store.value('db_compaction_oldest_pending_age_seconds'))],
-      ['since the last that succeeded', since(store)],
-    ]);
-    chart.draw(store);
-    return null;
-  };
-  return panel;
-}
-
-function since(store) {
-  const last = store.value('db_compaction_last_success_timestamp_seconds');
-  return last > 0 ? duration(store.end - last) : 'none yet';
-}
-
-export const panels = () => [picture(), levels(), compactions(), debt()];
+export const panels = () => [picture(), levels()];

@@ -18,6 +18,7 @@
 //! | `sources` | the registries that are shown together |
 //! | `bridges` | to other libraries of metrics (features `prometheus-client` and `metrics`) |
 //! | `history` | the last 15 minutes in compact rows (feature `http`) |
+//! | `dashboard` | the page, and a tree in one file (feature `http`) |
 //! | `http` | routes, limits and the server's thread (feature `http`) |
 //! | [`exporter`] | the handle an application holds |
 //!
@@ -68,11 +69,15 @@ pub mod bridges;
 #[cfg(feature = "http")]
 mod history;
 #[cfg(feature = "http")]
+mod dashboard;
+#[cfg(feature = "http")]
 mod http;
 pub mod exporter;
 
 #[cfg(feature = "http")]
 pub use config::Config;
+#[cfg(feature = "http")]
+pub use dashboard::TreeView;
 pub use error::{Error, Result};
 pub use exporter::Exporter;
 pub use formats::Profile;

@@ -120,6 +120,12 @@ pub fn to_value(snapshot: &MetricsSnapshot) -> serde_json::Value {
     value.unwrap_or_default()
 }
 
+/// The member `levels` of the document.
+#[cfg(feature = "http")]
+pub(crate) fn levels(levels: &[LevelState]) -> serde_json::Value {
+    serde_json::to_value(levels.iter().map(Level::new).collect::<Vec<_>>()).unwrap_or_default()
+}
+
 /// What changed from one snapshot to a later one of the same registry: `{"schema_version":1,"database":…,"window":{…},
 /// "metrics":[…]}` with the counters that grew and by how much, the histograms with observations of that time alone, and the
 /// gauges that have another value.

@@ -72,18 +72,9 @@ impl Book {
 
     /// The newest `count` rows, and the changes of the tree, as a JSON object.
     pub(crate) fn document(&self, count: usize) -> String {
-        let mut text = format!("{{\"database\":{},\"interval_seconds\":1,\"labels\":{{", quoted(self.name()));
-        let labelled = Family::all().map(Family::desc).filter(|desc| !desc.labels.is_empty());
-        separated(&mut text, labelled, |text, desc| {
-            let _ = write!(text, "{}:{{", quoted(desc.name));
-            separated(text, desc.labels.iter(), |text, label| {
-                let _ = write!(text, "{}:[", quoted(label.name));
-                separated(text, label.values.iter(), |text, value| text.push_str(&quoted(value)));
-                text.push(']');
-            });
-            text.push('}');
-        });
-        text.push_str("},");
+        let mut text = format!("{{\"database\":{},\"interval_seconds\":1,\"labels\":", quoted(self.name()));
+        write_labels(&mut text);
+        text.push(',');
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.ring.write(&mut text, count);
         text.push_str(",\"edits\":");
@@ -91,6 +82,29 @@ impl Book {
         text.push('}');
         text
     }
+}
+
+/// The labels of all families of the catalogue that have some, with their values.
+pub(crate) fn labels() -> serde_json::Value {
+    let mut text = String::new();
+    write_labels(&mut text);
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Writes them as `{"family":{"label":["value",…]},…}`.
+fn write_labels(text: &mut String) {
+    text.push('{');
+    let labelled = Family::all().map(Family::desc).filter(|desc| !desc.labels.is_empty());
+    separated(text, labelled, |text, desc| {
+        let _ = write!(text, "{}:{{", quoted(desc.name));
+        separated(text, desc.labels.iter(), |text, label| {
+            let _ = write!(text, "{}:[", quoted(label.name));
+            separated(text, label.values.iter(), |text, value| text.push_str(&quoted(value)));
+            text.push(']');
+        });
+        text.push('}');
+    });
+    text.push('}');
 }
 
 /// Messages of one look.

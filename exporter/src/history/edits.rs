@@ -4,7 +4,7 @@
 //! Who knows the present state and these can go back through them, one by one.
 
 use super::ring::{put, separated};
-use bettong_metrics::{LevelState, PublishedState, TableState};
+use bettong_metrics::{LevelState, PublishedState, TableState, TreeChange};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
@@ -14,36 +14,34 @@ pub(super) const EDITS: usize = 500;
 /// The most tables that all changes together name. Older changes go when there are more.
 const TABLES: usize = 8_192;
 
-/// One change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// One change, its number counted from 1 in the order of all that were seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Edit {
-    /// Its place in the order of all changes that were seen, counted from 1.
-    number: u64,
-    /// When it was seen, in Unix milliseconds.
+    change: TreeChange,
+    /// When it was seen, in Unix milliseconds; 0 if nobody knows.
     at_millis: u64,
-    added: Vec<(u32, TableState)>,
-    removed: Vec<(u32, TableState)>,
 }
 
 impl Edit {
     fn tables(&self) -> usize {
-        self.added.len() + self.removed.len()
+        tables(&self.change)
     }
 
     /// What changed, if anything did.
-    fn between(before: &[LevelState], now: &[LevelState]) -> Option<Self> {
+    fn between(before: &[LevelState], now: &[LevelState], number: u64, at: f64) -> Option<Self> {
         let (old, new) = (by_place(before), by_place(now));
         let only = |these: &BTreeMap<(u32, u64), &TableState>, those: &BTreeMap<(u32, u64), &TableState>| {
             let missing = these.iter().filter(|(place, _)| !those.contains_key(*place));
             missing.map(|((level, _), table)| (*level, TableState::clone(table))).collect::<Vec<_>>()
         };
-        let edit = Self { added: only(&new, &old), removed: only(&old, &new), ..Self::default() };
-        (edit.tables() > 0).then_some(edit)
+        let change = TreeChange { number, added: only(&new, &old), removed: only(&old, &new) };
+        (tables(&change) > 0).then_some(Self { change, at_millis: (at * 1e3) as u64 })
     }
 
     fn write(&self, text: &mut String) {
-        let _ = write!(text, "{{\"number\":{},\"at\":{:.3}", self.number, self.at_millis as f64 / 1e3);
-        for (name, tables) in [("added", &self.added), ("removed", &self.removed)] {
+        let TreeChange { number, added, removed } = &self.change;
+        let _ = write!(text, "{{\"number\":{number},\"at\":{:.3}", self.at_millis as f64 / 1e3);
+        for (name, tables) in [("added", added), ("removed", removed)] {
             let _ = write!(text, ",\"{name}\":[");
             separated(text, tables.iter(), |text, (level, table)| {
                 let _ = write!(text, "[{level},");
@@ -54,6 +52,10 @@ impl Edit {
         }
         text.push('}');
     }
+}
+
+fn tables(change: &TreeChange) -> usize {
+    change.added.len() + change.removed.len()
 }
 
 fn by_place(levels: &[LevelState]) -> BTreeMap<(u32, u64), &TableState> {
@@ -83,10 +85,14 @@ pub(super) struct Edits {
 impl Edits {
     /// Notes what changed from one state to the next.
     pub(super) fn note(&mut self, before: &PublishedState, now: &PublishedState, at: f64) {
-        let Some(edit) = Edit::between(&before.levels, &now.levels) else { return };
-        self.seen += 1;
+        let edit = Edit::between(&before.levels, &now.levels, self.seen + 1, at);
+        edit.into_iter().for_each(|edit| self.push(edit));
+    }
+
+    fn push(&mut self, edit: Edit) {
+        self.seen = edit.change.number;
         self.tables += edit.tables();
-        self.kept.push_back(Edit { number: self.seen, at_millis: (at * 1e3) as u64, ..edit });
+        self.kept.push_back(edit);
         while self.kept.len() > EDITS || self.tables > TABLES {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.tables -= oldest.tables();
@@ -112,6 +118,25 @@ impl Edits {
             None => text.push_str("null"),
         }
     }
+}
+
+/// Of these changes, oldest first, as many of the newest as are kept.
+pub(crate) fn newest_changes<'a, 'b>(all: &'a [&'b TreeChange]) -> &'a [&'b TreeChange] {
+    let mut named = 0;
+    let kept = all.iter().rev().take(EDITS).take_while(|change| {
+        named += tables(change);
+        named <= TABLES
+    });
+    all.get(all.len() - kept.count()..).unwrap_or_default()
+}
+
+/// The changes in the shape of [`Edits::write`]. When they were made nobody knows.
+pub(crate) fn changes(changes: &[&TreeChange]) -> serde_json::Value {
+    let mut edits = Edits::default();
+    changes.iter().for_each(|change| edits.push(Edit { change: (*change).clone(), at_millis: 0 }));
+    let mut text = String::new();
+    edits.write(&mut text);
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 #[cfg(test)]

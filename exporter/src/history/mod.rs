@@ -17,5 +17,6 @@ mod ring;
 mod edits;
 mod book;
 
-pub(crate) use book::{Book, Latest};
+pub(crate) use book::{Book, Latest, labels};
+pub(crate) use edits::{changes, newest_changes};
 pub(crate) use ring::ROWS;

@@ -4,58 +4,11 @@
 //! brings no token, to be able to ask for it; what it shows comes from paths that need one.
 
 use super::answer::{self, Page};
+use crate::dashboard::{ASSETS, Asset};
 use axum::Router;
-use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
-use std::sync::OnceLock;
-
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const SVG: &str = "image/svg+xml; charset=utf-8";
-
-/// One file.
-struct Asset {
-    path: &'static str,
-    content_type: &'static str,
-    bytes: &'static [u8],
-    /// The same in gzip, once somebody has asked.
-    packed: OnceLock<Option<Bytes>>,
-}
-
-macro_rules! assets {
-    ($($path:literal $content_type:ident $file:literal;)+) => {
-        [$(Asset {
-            path: $path,
-            content_type: $content_type,
-            bytes: include_bytes!(concat!("../../dashboard/", $file)),
-            packed: OnceLock::new(),
-        }),+]
-    };
-}
-
-static ASSETS: [Asset; ASSET_COUNT] = assets! {
-    "/dashboard" HTML "index.html";
-    "/dashboard/app.css" CSS "app.css";
-    "/dashboard/uplot.css" CSS "vendor/uPlot.min.css";
-    "/dashboard/uplot.js" SCRIPT "vendor/uPlot.iife.min.js";
-    "/dashboard/app.js" SCRIPT "app.js";
-    "/dashboard/advisor.js" SCRIPT "advisor.js";
-    "/dashboard/charts.js" SCRIPT "charts.js";
-    "/dashboard/dom.js" SCRIPT "dom.js";
-    "/dashboard/format.js" SCRIPT "format.js";
-    "/dashboard/latency.js" SCRIPT "latency.js";
-    "/dashboard/overview.js" SCRIPT "overview.js";
-    "/dashboard/space.js" SCRIPT "space.js";
-    "/dashboard/store.js" SCRIPT "store.js";
-    "/dashboard/system.js" SCRIPT "system.js";
-    "/dashboard/traffic.js" SCRIPT "traffic.js";
-    "/dashboard/tree.js" SCRIPT "tree.js";
-    "/dashboard/favicon.svg" SVG "favicon.svg";
-};
-const ASSET_COUNT: usize = 17;
 
 /// The routes of the page.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
@@ -71,7 +24,7 @@ pub(super) fn has(path: &str) -> bool {
 }
 
 fn serve(asset: &'static Asset, headers: &HeaderMap) -> Response {
-    let mut response = answer::constant(headers, asset.content_type, asset.bytes, &asset.packed);
+    let mut response = answer::constant(headers, asset.content_type, asset.text.as_bytes(), &asset.packed);
     response.extensions_mut().insert(Page);
     response
 }
