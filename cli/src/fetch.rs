@@ -6,8 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use bettong_exporter::Secret;
+use serde_json::Value;
 
 use crate::fault::{Fault, Result};
+use crate::text::one_line;
 
 /// For the connection, and for each piece of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +46,36 @@ impl Address {
 /// The token in a file.
 pub(crate) fn token(path: &Path) -> Result<Secret> {
     Secret::from_file(path).map_err(|source| Fault::io("read the token in", path, source))
+}
+
+/// A JSON document of the server at `base`, a URL of `http`, under a path of the exporter with its query.
+///
+/// # Errors
+/// [`Fault::Io`] of the network, and if the answer is no JSON; [`Fault::Failed`] if the server wants a token; [`Fault::Usage`] for a URL that is
+/// none, and with what the server says is wrong with the question.
+pub(crate) fn document(base: &str, path: &str, token: Option<&Secret>) -> Result<Value> {
+    let failed = |source| Fault::io("ask", Path::new(base), source);
+    let usage = || Fault::Usage("the URL has to look like http://127.0.0.1:9464".to_owned());
+    let url = format!("{}/{path}", base.trim_end_matches('/'));
+    let address = Address::parse(&url, "/").ok_or_else(usage)?;
+    let request = Request { address: &address, accept: "application/json", token };
+    let answer = fetch(&request).map_err(failed)?;
+    if answer.status == 401 {
+        return Err(Fault::Failed(format!("{base} wants a token: give it with --token-file")));
+    }
+    let answer: Value = serde_json::from_str(&answer.body).map_err(|error| failed(error.into()))?;
+    match answer.get("error").and_then(Value::as_str) {
+        Some(error) => Err(Fault::Usage(one_line(error))),
+        None => Ok(answer),
+    }
+}
+
+/// A name as part of a query.
+pub(crate) fn escaped(name: &str) -> String {
+    let byte = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    name.bytes().map(byte).collect()
 }
 
 /// What is asked for.

@@ -7,8 +7,8 @@
 //! |---|---|
 //! | words | `fault signal units text random payload` |
 //! | streams | `out figures progress` |
-//! | ground | `process store range value_files fetch listen` |
-//! | commands | `access scan inspect mend gc health serve metrics top demo bench transfer completions` |
+//! | ground | `process store range value_files target fetch listen` |
+//! | commands | `access scan inspect mend gc health serve metrics top tree_view demo bench transfer completions` |
 //! | door | `main` |
 
 #![forbid(unsafe_code)]
@@ -26,6 +26,7 @@ mod process;
 mod store;
 mod range;
 mod value_files;
+mod target;
 mod fetch;
 mod listen;
 mod access;
@@ -37,6 +38,7 @@ mod health;
 mod serve;
 mod metrics;
 mod top;
+mod tree_view;
 mod demo;
 mod bench;
 mod transfer;
@@ -95,6 +97,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Metrics(metrics::MetricsArgs),
     Top(top::TopArgs),
+    TreeView(tree_view::TreeViewArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -129,6 +132,7 @@ fn run(command: &Command, out: &mut Out) -> Result<()> {
         Command::Serve(args) => serve::serve(args, out),
         Command::Metrics(args) => metrics::metrics(args, out),
         Command::Top(args) => top::run(args, out),
+        Command::TreeView(args) => tree_view::tree_view(args, out),
         Command::Bench(args) => bench::run(args, out),
         Command::Completions(args) => completions::run(args, Cli::command(), out),
     }

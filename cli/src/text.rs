@@ -81,6 +81,11 @@ fn escaped(bytes: &[u8]) -> String {
     out
 }
 
+/// Without control characters: what a server says goes to a terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 /// `text` as a JSON string, quotes included, in which nothing is left that a terminal could take as a command.
 pub(crate) fn json_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);

@@ -10,10 +10,11 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
-use crate::fault::{Fault, Result};
-use crate::fetch::{self, Address, Request};
+use crate::fault::Result;
+use crate::fetch;
 use crate::out::Out;
 use crate::signal;
+use crate::text::one_line;
 use crate::units::{self, Sizes};
 
 const COLUMNS: usize = 80;
@@ -89,35 +90,14 @@ pub(crate) fn run(args: &TopArgs, out: &mut Out) -> Result<()> {
 
 impl TopArgs {
     fn ask(&self, view: &str, query: &str) -> Result<Value> {
-        let failed = |source| Fault::Io { action: "ask", path: PathBuf::from(&self.url), source };
-        let mut query = query.to_owned();
-        if let Some(db) = &self.db {
-            query = format!("{query}&db={}", escaped(db));
-        }
-        let base = self.url.trim_end_matches('/');
-        let url = format!("{base}/api/v1/{view}?{}", query.trim_start_matches('&'));
-        let usage = || Fault::Usage("the URL has to look like http://127.0.0.1:9464".to_owned());
-        let address = Address::parse(&url, "/").ok_or_else(usage)?;
+        let db = self.db.as_ref().map(|db| format!("db={}", fetch::escaped(db)));
+        let parts: Vec<&str> =
+            [query, db.as_deref().unwrap_or_default()].into_iter().filter(|part| !part.is_empty()).collect();
         let token = self.token_file.as_deref().map(fetch::token).transpose()?;
-        let request = Request { address: &address, accept: "application/json", token: token.as_ref() };
-        let answer = fetch::fetch(&request).map_err(failed)?;
-        if answer.status == 401 {
-            return Err(Fault::Failed(format!("{} wants a token: give it with --token-file", self.url)));
-        }
-        let answer: Value = serde_json::from_str(&answer.body).map_err(|error| failed(error.into()))?;
-        if let Some(error) = member(&answer, "error").as_str() {
-            return Err(Fault::Usage(one_line(error)));
-        }
+        let answer =
+            fetch::document(&self.url, &format!("api/v1/{view}?{}", parts.join("&")), token.as_ref())?;
         Ok(member(&answer, "databases").get(0).cloned().unwrap_or(answer))
     }
-}
-
-/// A name as part of a query.
-fn escaped(name: &str) -> String {
-    let byte = |byte: u8| {
-        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
-    name.bytes().map(byte).collect()
 }
 
 /// Whether an event is shown: work that ended, and whatever is more than information.
@@ -238,14 +218,10 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(0.0).max(0.0)
 }
 
-/// Without control characters: what a server says goes to a terminal.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetch::escaped;
     use serde_json::json;
 
     #[test]

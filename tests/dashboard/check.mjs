@@ -1,10 +1,12 @@
 // The dashboard, looked at by a browser. Everything that is expected is in `scenes` and in the numbered checks below; a check
 // that fails is told, and all others still run.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const { SCRATCH, BETTONG, AWKWARD } = process.env;
 const [out] = process.argv.slice(2);
@@ -350,9 +352,62 @@ async function tokenIsAskedFor() {
   say('a token is asked for');
 }
 
+/** A tree in one file: of a database whose keys and whose name are markup, opened without any server. */
+async function aTreeInAFile() {
+  const place = mkdtempSync(path.join(tmpdir(), 'bettong-tree-'));
+  const [name, key] = ['<img src=x onerror=pwned=1>', '<svg onload=1><!--</script>'];
+  const bettong = (...words) => spawnSync(path.resolve(BETTONG), words, { cwd: place, encoding: 'utf8' });
+  try {
+    for (let round = 0; round < 4; round += 1) {
+      for (const one of [key, `plain ${round}`, `zebra ${round}`]) bettong('set', '-d', name, '--', one, `value ${round}`);
+      if (round % 2 === 1) bettong('compact', '-d', name);
+    }
+    bettong('set', '-d', name, '--', key, 'last');
+    const made = bettong('tree-view', name, '-o', 'tree.html');
+    check(made.status === 0, `tree-view: ${made.stderr}`);
+    const context = await browser.newContext({ viewport: { width: 1500, height: 1300 }, reducedMotion: 'reduce' });
+    const page = await context.newPage();
+    const file = pathToFileURL(path.join(place, 'tree.html')).href;
+    page.on('pageerror', fault => never(`the file: ${fault.stack}`));
+    page.on('console', message => never(`the file: console: ${message.text()}`));
+    page.on('request', request => {
+      if (request.url() !== file && !request.url().startsWith('data:')) never(`the file: a request to ${request.url()}`);
+    });
+    await page.goto(file);
+    check(await page.title() === `${name} · Bettong` && await page.textContent('#name') === name, 'the file does not tell its name');
+    check(JSON.stringify(await states(page)) === JSON.stringify({ 10: 'live', 11: 'within', 12: 'live', 17: 'empty', 31: 'live' }),
+      `panels of the file: ${JSON.stringify(await states(page))}`);
+    const blocks = await page.$$('.sst');
+    const rows = await page.$$eval('[data-panel="12"] tbody tr', all => all.map(row => Number(row.cells[1].textContent)));
+    check(blocks.length > 0 && blocks.length === rows.reduce((sum, tables) => sum + tables, 0), `${blocks.length} blocks, tables by level: ${rows}`);
+    const told = [];
+    for (let turn = 0; turn < blocks.length; turn += 1) {
+      await blocks[turn].hover();
+      told.push(await page.textContent('.detail'));
+    }
+    check(told.some(words => words.includes(key.slice(0, 16))), `no table tells its key: ${told}`);
+    check(/memtable_bytes/.test(await words(page, 31)), 'the file has no options');
+    const now = await page.textContent('.replay output');
+    await page.focus('.replay input');
+    for (let turn = 0; turn < 3; turn += 1) await page.keyboard.press('ArrowLeft');
+    const then = await page.textContent('.replay output');
+    check(/^now, after change \d+ of \d+/.test(now) && /^after change \d+ of \d+/.test(then) && now !== then, `the file's replay: ${now}; ${then}`);
+    await page.click('.replay button:nth-of-type(2)');
+    await page.click('[data-panel="10"] .segmented button:nth-of-type(2)');
+    check(await page.evaluate(() => window.pwned === undefined), 'a script of the data ran in the file');
+    check(await page.$$eval('main img, main script, main svg [onload], main [onerror]', nodes => nodes.length) === 0, 'markup of the data became elements in the file');
+    await page.click('[data-panel="10"] .segmented button:nth-of-type(1)');
+    await page.screenshot({ path: `${out}/file.png` });
+    await context.close();
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+  say('a tree in a file');
+}
+
 try {
   await Promise.all([everyScene(), (async () => {
-    for (const one of [markupStaysText, staleAndBack, tokenIsAskedFor]) {
+    for (const one of [markupStaysText, staleAndBack, tokenIsAskedFor, aTreeInAFile]) {
       try {
         await one();
       } catch (fault) {

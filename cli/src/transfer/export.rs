@@ -1,17 +1,12 @@
 //! The database into records.
-//!
-//! A file is written beside its place and moved there when it is complete: a fault leaves what was there before.
 
-use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use bettong::{Item, Options};
 use clap::Args;
-use tempfile::NamedTempFile;
 
-use super::file::{FileFormat, is_standard};
+use super::file::FileFormat;
 use super::form::Form;
 use crate::fault::{Fault, Result};
 use crate::out::Out;
@@ -19,6 +14,7 @@ use crate::progress::Progress;
 use crate::range::RangeArgs;
 use crate::signal;
 use crate::store::{FormatArgs, StoreArgs};
+use crate::target::{Target, is_standard};
 use crate::text::Format;
 use crate::units;
 
@@ -116,51 +112,4 @@ fn write(
     }
     to.flush().map_err(failed)?;
     Ok(count)
-}
-
-/// A file that is being written.
-enum Target {
-    /// Beside its place.
-    Beside(BufWriter<NamedTempFile>),
-    /// In its place, because that is no ordinary file: a pipe, a device.
-    There(BufWriter<File>),
-}
-
-impl Target {
-    fn open(file: &Path) -> io::Result<Target> {
-        if file.exists() && !file.is_file() {
-            return Ok(Target::There(BufWriter::new(File::options().write(true).open(file)?)));
-        }
-        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".bettong-export-").permissions(Permissions::from_mode(0o666));
-        Ok(Target::Beside(BufWriter::new(builder.tempfile_in(dir)?)))
-    }
-
-    fn keep(self, file: &Path) -> io::Result<()> {
-        match self {
-            Target::There(mut writer) => writer.flush(),
-            Target::Beside(writer) => {
-                let written = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-                written.as_file().sync_all()?;
-                written.persist(file).map(drop).map_err(|error| error.error)
-            }
-        }
-    }
-}
-
-impl Write for Target {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Target::Beside(writer) => writer.write(bytes),
-            Target::There(writer) => writer.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Target::Beside(writer) => writer.flush(),
-            Target::There(writer) => writer.flush(),
-        }
-    }
 }

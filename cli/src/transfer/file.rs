@@ -1,4 +1,4 @@
-//! A file's format, and the name of standard input and output.
+//! A file's format.
 
 use std::path::Path;
 
@@ -19,9 +19,4 @@ impl FileFormat {
         let named_csv = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
         if named_csv { FileFormat::Csv } else { FileFormat::Ndjson }
     }
-}
-
-/// Whether the file's name stands for standard input or output.
-pub(super) fn is_standard(file: &Path) -> bool {
-    file == Path::new("-")
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use bettong::{Db, Options, WriteBatch, WriteOptions};
 use clap::Args;
 
-use super::file::{FileFormat, is_standard};
+use super::file::FileFormat;
 use super::lines::Lines;
 use super::ndjson::{Fields, JsonRecords};
 use super::record::{Entry, Record, Records};
@@ -21,6 +21,7 @@ use crate::out::Out;
 use crate::progress::Progress;
 use crate::signal;
 use crate::store::{DurabilityArg, StoreArgs};
+use crate::target::is_standard;
 use crate::units::{self, parse_size};
 
 /// Bytes of records at which a batch is written, however few they are.

@@ -8,7 +8,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `file` | a file's format, and the name of standard input and output |
+//! | `file` | a file's format |
 //! | `record` | a key with its value, and the records of an input |
 //! | `lines` | lines of bounded length with their numbers |
 //! | `ndjson` | records of JSON lines |

@@ -112,6 +112,10 @@ fn a_value_with_a_time_to_live_is_gone_after_it() {
 fn completions_are_a_script() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(["completions", shell]).expect(0);
-        assert!(["import", "gc", "dry-run", "ttl"].iter().all(|word| script.text().contains(word)));
+        assert!(
+            ["import", "gc", "dry-run", "ttl", "tree-view", "edits"]
+                .iter()
+                .all(|word| script.text().contains(word))
+        );
     }
 }

@@ -10,3 +10,4 @@ mod bench;
 mod gc;
 mod health;
 mod serve;
+mod tree_view;

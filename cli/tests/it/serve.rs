@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 use crate::tool::{Place, arg, command, run};
 
 /// `bettong serve` while it runs.
-struct Served(Child, String);
+pub(crate) struct Served(Child, pub(crate) String);
 
 impl Served {
-    fn start(place: &Place) -> Served {
+    pub(crate) fn start(place: &Place) -> Served {
         let mut command = command();
         command.args(["serve", arg(&place.db()), "--listen", "127.0.0.1:0"]);
         Served::wait(command)
@@ -33,7 +33,7 @@ impl Drop for Served {
 }
 
 /// Every file with its bytes and the time of its last change.
-fn image(place: &Place) -> Vec<(String, std::time::SystemTime, Vec<u8>)> {
+pub(crate) fn image(place: &Place) -> Vec<(String, std::time::SystemTime, Vec<u8>)> {
     let mut image: Vec<_> = fs::read_dir(place.db())
         .unwrap()
         .map(|entry| {
