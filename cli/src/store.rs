@@ -126,8 +126,7 @@ impl Place {
 
 /// An option in force that is a number, by its name.
 pub(crate) fn option_of<T: FromStr>(state: &PublishedState, name: &str) -> Option<T> {
-    let (_, value) = state.options.iter().find(|(option, _)| option == name)?;
-    value.parse().ok()
+    state.options.iter().find(|option| option.name == name)?.value.parse().ok()
 }
 
 /// Writes everything to tables and waits until no compaction is due or running, or for `limit`.

@@ -560,7 +560,7 @@ impl Engine {
         PublishedState {
             levels: levels.collect(),
             value_files: values.chain(pinned).collect(),
-            options: self.options.describe(),
+            options: self.options.states(),
             recovery: self.recovery.clone(),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use bettong_metrics::Instrumentation;
+use bettong_metrics::{Instrumentation, OptionState};
 
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -327,7 +327,13 @@ impl Options {
         if faults.is_empty() { Ok(()) } else { Err(Error::InvalidOptions(faults)) }
     }
 
-    /// The options as names and values, for the `OPTIONS` file and the JSON snapshot.
+    /// The options for whoever looks at the metrics.
+    pub(crate) fn states(&self) -> Vec<OptionState> {
+        let pairs = self.describe().into_iter().zip(Options::default().describe());
+        pairs.map(|((name, value), (_, default))| OptionState { name, value, default }).collect()
+    }
+
+    /// The options as names and values, for the `OPTIONS` file.
     pub(crate) fn describe(&self) -> Vec<(String, String)> {
         let pairs: [(&str, &dyn fmt::Debug); 31] = [
             ("name", &self.name),
@@ -413,6 +419,25 @@ mod tests {
         for options in [Options::default(), Options::durable(), Options::low_memory(), Options::bulk_load()] {
             options.validate().unwrap();
         }
+    }
+
+    #[test]
+    fn what_is_set_to_another_value_is_told_from_defaults() {
+        let set = |options: Options| {
+            let states = options.states();
+            let set = states.into_iter().filter(|state| state.source() == "set");
+            set.map(|OptionState { name, value, default }| format!("{name} {value} {default}"))
+                .collect::<Vec<_>>()
+        };
+        assert!(set(Options::default().cache_bytes(64 << 20)).is_empty());
+        assert_eq!(
+            set(Options::default()
+                .cache_bytes(0)
+                .durability(Durability::Sync)
+                .ttl(Some(Duration::from_secs(60)))),
+            ["durability Sync Os", "ttl Some(60s) None", "cache_bytes 0 67108864"]
+        );
+        assert_eq!(Options::default().states().len(), Options::default().describe().len());
     }
 
     #[test]

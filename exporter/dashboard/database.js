@@ -118,7 +118,7 @@ export class Database {
     this.note(document);
     const table = one => [one.number, one.bytes, one.entries, one.tombstones, one.smallest_key_prefix, one.largest_key_prefix];
     this.plant({
-      options: document.options, recovery: document.recovery, edit: null, at: document.window.end,
+      options: document.options, option_defaults: document.option_defaults, recovery: document.recovery, edit: null, at: document.window.end,
       levels: document.levels.map(level => ({ level: level.level, count: level.tables.length, tables: level.tables.map(table) })),
       value_file_count: document.value_files.length,
       value_files: document.value_files.map(file => [file.number, file.bytes, file.live_bytes, file.live_entries, file.standing]),

@@ -1,4 +1,4 @@
-// What a database runs with: its options, as the engine announces them.
+// What a database runs with: its options and their defaults, as the engine announces them.
 
 import { Panel, Table } from './dom.js';
 import { bytes } from './format.js';
@@ -7,11 +7,18 @@ const size = (name, value) => (/_bytes(_per_second)?$/.test(name) && /^\d+$/.tes
 
 export function configuration() {
   const panel = new Panel(31, 'Configuration', 'What is it really running with?', 'half');
-  const table = new Table('Options of the database', [{ title: 'option of the database', name: true }, { title: 'value' }]);
+  const table = new Table('Options of the database', [{ title: 'option of the database', name: true }, { title: 'value' }, { title: 'default' }, { title: 'source', help: 'Whether the value is another one than the default' }]);
   panel.body.append(table.node);
   panel.draw = store => {
     const options = Object.entries(store.tree?.options ?? {});
-    table.fill(options.map(([name, value]) => [name, size(name, value)]));
+    const defaults = store.tree?.option_defaults ?? {};
+    const rows = options.map(([name, value]) => {
+      const own = defaults[name];
+      const is = own === undefined ? '–' : own === value ? 'default' : 'set';
+      return { mark: is === 'set' ? 'changed' : null, cells: [name, size(name, value), own === undefined ? '–' : size(name, own), is] };
+    });
+    // What somebody chose comes first.
+    table.fill([...rows.filter(row => row.mark), ...rows.filter(row => !row.mark)]);
     return options.length === 0 ? 'The options have not been announced yet.' : null;
   };
   return panel;

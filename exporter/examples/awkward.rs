@@ -5,8 +5,8 @@
 
 use bettong_exporter::{Exporter, Secret};
 use bettong_metrics::{
-    Counter, Event, EventKind, Gauge, LevelState, Operation, PublishedState, Registry, TableState,
-    ValueFileStanding, ValueFileState,
+    Counter, Event, EventKind, Gauge, LevelState, Operation, OptionState, PublishedState, Registry,
+    TableState, ValueFileStanding, ValueFileState,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,11 @@ fn state(number: u64) -> PublishedState {
             LevelState { level: 1, tables: Vec::new() },
         ],
         value_files: vec![file],
-        options: vec![(MARKUP.to_owned(), MARKUP.to_owned())],
+        options: vec![OptionState {
+            name: MARKUP.to_owned(),
+            value: MARKUP.to_owned(),
+            default: String::new(),
+        }],
         recovery: vec![(MARKUP.to_owned(), MARKUP.to_owned())],
     }
 }

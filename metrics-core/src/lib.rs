@@ -116,7 +116,9 @@ pub use jobs::{Job, JobKind, JobPlan, JobReport, JobResult, JobTable, JobTables,
 #[doc(hidden)]
 pub use plant::planted;
 pub use probe::{DiskRoom, Probe, ProbeFault};
-pub use published::{LevelState, PublishedState, TableState, TreeChange, ValueFileStanding, ValueFileState};
+pub use published::{
+    LevelState, OptionState, PublishedState, TableState, TreeChange, ValueFileStanding, ValueFileState,
+};
 pub use recorder::{
     Begun, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,
 };

@@ -11,10 +11,36 @@ pub struct PublishedState {
     pub levels: Vec<LevelState>,
     /// The files that hold separated values, oldest first.
     pub value_files: Vec<ValueFileState>,
-    /// The options in force, as name and printed value, in the order the engine lists them.
-    pub options: Vec<(String, String)>,
+    /// The options in force, in the order the engine lists them.
+    pub options: Vec<OptionState>,
     /// What the last recovery found, as name and printed value.
     pub recovery: Vec<(String, String)>,
+}
+
+/// One option of the engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OptionState {
+    /// Its name, that of its setter.
+    pub name: String,
+    /// The value in force, printed.
+    pub value: String,
+    /// The value that it has if nobody sets it, on this machine, printed likewise.
+    pub default: String,
+}
+
+impl OptionState {
+    /// Where the value comes from: `set` if it is another one than the default, else `default`. Who sets an option to its default is not told
+    /// from who leaves it alone.
+    ///
+    /// # Examples
+    /// ```
+    /// use bettong_metrics::OptionState;
+    /// let option = |value: &str| OptionState { name: "cache_bytes".into(), value: value.into(), default: "64".into() };
+    /// assert_eq!((option("64").source(), option("0").source()), ("default", "set"));
+    /// ```
+    pub fn source(&self) -> &'static str {
+        if self.value == self.default { "default" } else { "set" }
+    }
 }
 
 /// One level of the tree.

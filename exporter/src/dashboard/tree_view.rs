@@ -162,7 +162,17 @@ fn slim(mut document: Value) -> Value {
     let metrics: Vec<Value> = used
         .map(|one| json!({"name": one.get("name"), "labels": one.get("labels"), "value": one.get("value")}))
         .collect();
-    let kept = ["database", "window", "levels", "value_files", "options", "recovery", "jobs", "holders"];
+    let kept = [
+        "database",
+        "window",
+        "levels",
+        "value_files",
+        "options",
+        "option_defaults",
+        "recovery",
+        "jobs",
+        "holders",
+    ];
     let mut slim: Map<String, Value> = kept.iter().map(|name| ((*name).to_owned(), take(name))).collect();
     slim.insert("metrics".to_owned(), Value::from(metrics));
     slim.insert("slow_operations".to_owned(), json!([]));

@@ -8,7 +8,7 @@
 //!     "buckets":[{"le":0.000000191,"count":7}],"sum":…,"count":7,"min":…,"max":…,
 //!     "quantiles":{"0.5":…,"0.9":…,"0.99":…,"0.999":…,"0.9999":…},
 //!     "relative_error":0.00390625,"rank_error":0.0,"sampled":false,"timestamp":…}],
-//!  "levels":[{"level":0,"tables":[…]}], "value_files":[…], "options":{…}, "recovery":{…},
+//!  "levels":[{"level":0,"tables":[…]}], "value_files":[…], "options":{…}, "option_defaults":{…}, "recovery":{…},
 //!  "jobs":{"running":[{"id":3,"kind":"compaction","reason":"l0_files","inputs":[{"level":0,"count":4,"bytes":…,
 //!     "tables":[{"number":12,"bytes":…}]}],"output_level":1,"started":…,"seconds":…,"bytes_total":…,"bytes_done":…}],
 //!     "recent":[{…,"result":"ok","bytes_read":…,"bytes_written":…,"outputs":{…},"entries_read":…,…}]},
@@ -194,10 +194,9 @@ struct Document<'a> {
     metrics: Vec<Metric<'a>>,
     levels: Vec<Level<'a>>,
     value_files: Vec<ValueFile>,
-    #[serde(serialize_with = "pairs")]
-    options: &'a [(String, String)],
-    #[serde(serialize_with = "pairs")]
-    recovery: &'a [(String, String)],
+    options: ByName<'a>,
+    option_defaults: ByName<'a>,
+    recovery: ByName<'a>,
     #[serde(flatten)]
     activity: ActivityDocument<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -342,8 +341,11 @@ impl<'a> Document<'a> {
             metrics: Family::all().flat_map(metric).chain(custom).collect(),
             levels: published.levels.iter().map(Level::new).collect(),
             value_files: published.value_files.iter().map(ValueFile::new).collect(),
-            options: &published.options,
-            recovery: &published.recovery,
+            options: ByName(published.options.iter().map(|one| (&*one.name, &*one.value)).collect()),
+            option_defaults: ByName(
+                published.options.iter().map(|one| (&*one.name, &*one.default)).collect(),
+            ),
+            recovery: ByName(published.recovery.iter().map(|(name, value)| (&**name, &**value)).collect()),
             activity: ActivityDocument::new(snapshot.activity()),
             health: Vec::new(),
             process: Vec::new(),
@@ -486,8 +488,13 @@ impl<'a> Level<'a> {
     }
 }
 
-fn pairs<S: Serializer>(pairs: &&[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+/// An object whose members are in this order.
+struct ByName<'a>(Vec<(&'a str, &'a str)>);
+
+impl Serialize for ByName<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
 }
 
 fn hexadecimal<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {

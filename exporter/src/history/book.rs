@@ -165,17 +165,26 @@ impl Pages {
                 file.number, file.bytes, file.live_bytes, file.live_entries
             );
         });
-        for (name, pairs) in [("options", options), ("recovery", recovery)] {
-            let _ = write!(text, "{}\"{name}\":{{", if name == "options" { "]," } else { "}," });
-            separated(&mut text, pairs.iter(), |text, (key, value)| {
-                let _ = write!(text, "{}:{}", quoted(key), quoted(value));
-            });
-        }
-        text.push_str("},\"edit\":");
+        text.push_str("],\"options\":");
+        members(&mut text, options.iter().map(|option| (&*option.name, &*option.value)));
+        text.push_str(",\"option_defaults\":");
+        members(&mut text, options.iter().map(|option| (&*option.name, &*option.default)));
+        text.push_str(",\"recovery\":");
+        members(&mut text, recovery.iter().map(|(name, value)| (&**name, &**value)));
+        text.push_str(",\"edit\":");
         self.edits.write_newest(&mut text);
         text.push('}');
         text
     }
+}
+
+/// Texts with their names, as an object.
+fn members<'a>(text: &mut String, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
+    text.push('{');
+    separated(text, pairs, |text, (name, value)| {
+        put(text, format_args!("{}:{}", quoted(name), quoted(value)));
+    });
+    text.push('}');
 }
 
 /// The row; all counters and gauges but families that are 0 throughout; and what goes on.
@@ -212,7 +221,7 @@ fn event(name: &str, json: &str) -> Bytes {
 mod tests {
     use super::*;
     use crate::history::ROWS;
-    use bettong_metrics::{Counter, LevelState, TableState};
+    use bettong_metrics::{Counter, LevelState, OptionState, TableState};
 
     fn data(event: &Bytes) -> serde_json::Value {
         let text = std::str::from_utf8(event).unwrap();
@@ -229,7 +238,11 @@ mod tests {
         };
         PublishedState {
             levels: vec![LevelState { level: 0, tables: numbers.iter().map(table).collect() }],
-            options: vec![("a\"b".to_owned(), "</script>\n".to_owned())],
+            options: vec![OptionState {
+                name: "a\"b".to_owned(),
+                value: "</script>\n".to_owned(),
+                default: "1".to_owned(),
+            }],
             ..PublishedState::default()
         }
     }
@@ -254,6 +267,7 @@ mod tests {
         assert_eq!(tree["levels"][0]["tables"][0][0], 1);
         assert_eq!(tree["levels"][0]["tables"][0][4], "3c693e");
         assert_eq!(tree["options"]["a\"b"], "</script>\n");
+        assert_eq!(tree["option_defaults"]["a\"b"], "1");
         look();
         assert_eq!(book.latest().tree_number, first.tree_number);
         registry.publish(published(&[1, 2]));

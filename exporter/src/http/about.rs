@@ -4,7 +4,7 @@ use super::app::{App, SCRAPES_MAX, STREAMS_MAX};
 use crate::formats::budget;
 use crate::formats::own::OwnFamily;
 use crate::process::{self, Process};
-use bettong_metrics::{EventKind, Family, Gauge, MetricsSnapshot, Registry};
+use bettong_metrics::{EventKind, Family, Gauge, MetricsSnapshot, OptionState, Registry};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -78,13 +78,15 @@ fn build(snapshot: &MetricsSnapshot) -> Map<String, Value> {
     labels.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
-/// The settings of the exporter, each with its source, and the options in force. Those of a database are what the engine announced, as it prints them; where each comes from (code,
-/// file, environment) is not announced.
+/// The settings of the exporter, each with its source, and the options in force. Those of a database are what the engine announced, as it prints them, with their defaults: what
+/// is none was set by the program, which alone sets any.
 pub(super) fn config(app: &App, registries: &[Arc<Registry>]) -> Value {
     let database = |registry: &Arc<Registry>| {
         let published = registry.published();
-        let options =
-            published.options.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let options = published.options.iter().map(|option| {
+            let OptionState { name, value, default } = option;
+            (name.clone(), json!({"value": value, "default": default, "source": option.source()}))
+        });
         json!({
             "database": registry.name(),
             "options": options.collect::<Map<_, _>>(),

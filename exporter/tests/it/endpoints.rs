@@ -251,9 +251,12 @@ fn config_and_info_say_what_runs_here() {
     assert_eq!(config["exporter"]["hosts"][0], "db1.example");
     let database = &config["databases"][0];
     assert_eq!(
-        (&database["database"], &database["options"]["memtable_bytes"]),
+        (&database["database"], &database["options"]["memtable_bytes"]["value"]),
         (&"orders".into(), &"67108864".into())
     );
+    let sources = ["memtable_bytes", "cache"].map(|name| &database["options"][name]["source"]);
+    assert_eq!(sources, ["default", "set"]);
+    assert_eq!(database["options"]["cache"]["default"], "none");
     assert_eq!(
         (&database["instrumentation"], &database["slow_threshold_seconds"]),
         (&"sampled".into(), &0.0.into())

@@ -1,8 +1,8 @@
 //! A registry filled by hand, so that every value is known.
 
 use bettong_metrics::{
-    Counter, ErrorLabel, Gauge, Histogram, LevelState, Operation, PublishedState, Registry, TableState,
-    ValueFileStanding, ValueFileState,
+    Counter, ErrorLabel, Gauge, Histogram, LevelState, Operation, OptionState, PublishedState, Registry,
+    TableState, ValueFileStanding, ValueFileState,
 };
 use std::sync::Arc;
 
@@ -40,6 +40,10 @@ pub(crate) fn filled(name: &str) -> Arc<Registry> {
     registry
 }
 
+fn option(name: &str, value: &str, default: &str) -> OptionState {
+    OptionState { name: name.into(), value: value.into(), default: default.into() }
+}
+
 fn state() -> PublishedState {
     let table = TableState {
         number: 12,
@@ -61,7 +65,10 @@ fn state() -> PublishedState {
             live_entries: 2,
             standing: ValueFileStanding::Candidate,
         }],
-        options: vec![("memtable_bytes".into(), "67108864".into()), ("cache".into(), "say \"when\"".into())],
+        options: vec![
+            option("memtable_bytes", "67108864", "67108864"),
+            option("cache", "say \"when\"", "none"),
+        ],
         recovery: vec![("wal_records".into(), "7".into())],
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use bettong_metrics::{Counter, Gauge, PublishedState, Registry, TableState};
+use bettong_metrics::{Counter, Gauge, OptionState, PublishedState, Registry, TableState};
 
 const HOSTILE: &str = "</script><!--<script>alert(1)</script>&\u{2028}";
 
@@ -15,7 +15,11 @@ fn registry(numbers: &[u64]) -> std::sync::Arc<Registry> {
             LevelState { level: 0, tables: numbers.iter().map(|number| table(*number)).collect() },
             LevelState { level: 1, tables: Vec::new() },
         ],
-        options: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
+        options: vec![OptionState {
+            name: HOSTILE.to_owned(),
+            value: HOSTILE.to_owned(),
+            default: HOSTILE.to_owned(),
+        }],
         ..PublishedState::default()
     });
     registry
