@@ -35,8 +35,8 @@ export function annotations(store) {
     }
   }
   for (const begin of open.values()) stalls.push([begin, store.end + 1]);
-  // What happened before the first event that is still known, to the second.
-  const known = store.story()[0]?.at ?? Infinity;
+  // What happened before the first stall that is still known, to the second.
+  const known = store.story().find(event => event.cause !== undefined && event.event.startsWith('stall_'))?.at ?? Infinity;
   const began = stallColumns(store).map(({ column }) => column);
   for (let row = 0; row < store.at.length && store.at[row] < known; row += 1) {
     if (began.some(column => column[row] > 0)) stalls.push([store.at[row] - store.seconds[row], store.at[row], true]);

@@ -64,7 +64,7 @@ export class Store {
       database.remember(document);
       return [document.database, database];
     }));
-    const events = await this.json('api/v1/events?limit=512');
+    const events = await this.json('api/v1/events?limit=1024');
     for (const one of events.databases ?? [events]) this.databases.get(one.database)?.hear(one.events);
   }
 

@@ -1,27 +1,14 @@
-//! What happened, one by one: the newest events of a database.
+//! What happened, one by one.
 //!
-//! Events are rare: a memtable was closed, a compaction ended, a disk was full. Whoever emits one waits for nobody, and
-//! no reader can make it wait. They are numbered from 0, so that a reader can go on where it stopped, and knows what it missed.
-//!
-//! A lasting fault (a damaged block that is read again and again) would push out everything else: of the kinds it can bring
-//! about, some are kept each second and the others only counted.
+//! Events are rare: a memtable was closed, a compaction ended, a disk was full. They are numbered from 0, so that a reader can go on
+//! where it stopped, and knows what it missed.
 
 use crate::catalog::{Counter, EventKind, IoFile, IoOperation, Label, Severity};
-use crate::ring::{Ring, Since};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Events that are kept.
-const PLACES: usize = 512;
-
-/// Events of one kind that a lasting fault may have kept each second.
-const FLOOD_PER_SECOND: u64 = 8;
 
 /// The longest message that is kept, in bytes.
 const MESSAGE_BYTES_MAX: usize = 512;
-
-const KINDS: usize = EventKind::ALL.len();
 
 /// One event. Fields that say nothing of its kind are `None`.
 #[derive(Clone, Debug, PartialEq)]
@@ -189,106 +176,17 @@ pub(crate) fn unix_seconds() -> f64 {
 /// The events from some number on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventsSince {
-    /// The events, oldest first, their numbers without gaps.
+    /// The events that are still kept, oldest first. Where numbers are missing, less important events are no longer kept.
     pub events: Vec<Arc<Event>>,
-    /// How many came after the number asked for and are no longer kept.
+    /// How many between the number asked for and `next` are no longer kept.
     pub lost: u64,
-    /// The number to ask for next time.
+    /// The number to ask for next time: the number asked for, plus `lost`, plus how many events these are.
     pub next: u64,
-}
-
-/// The newest events, and how many there were.
-#[derive(Debug)]
-pub(crate) struct EventLog {
-    ring: Ring<Event>,
-    counts: [AtomicU64; KINDS],
-    /// For each kind: the second of its newest event, and how many of that second were kept, in the low byte.
-    bursts: [AtomicU64; KINDS],
-    withheld: AtomicU64,
-}
-
-impl Default for EventLog {
-    fn default() -> Self {
-        Self {
-            ring: Ring::with_places(PLACES),
-            counts: [const { AtomicU64::new(0) }; KINDS],
-            bursts: [const { AtomicU64::new(0) }; KINDS],
-            withheld: AtomicU64::new(0),
-        }
-    }
-}
-
-impl EventLog {
-    /// Counts the event, and keeps it unless there are too many of its kind.
-    pub(crate) fn emit(&self, event: Event) {
-        let at = unix_seconds();
-        if let Some(count) = self.counts.get(event.kind.index()) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        if event.kind.may_flood() && !self.admits(event.kind, at as u64) {
-            self.withheld.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        self.ring.push_with(|number| Arc::new(Event { number, at, ..event }));
-    }
-
-    fn admits(&self, kind: EventKind, second: u64) -> bool {
-        let next = |word: u64| match (word >> 8 == second, word & 0xff) {
-            (false, _) => Some(second << 8 | 1),
-            (true, FLOOD_PER_SECOND..) => None,
-            (true, _) => Some(word + 1),
-        };
-        self.bursts
-            .get(kind.index())
-            .is_some_and(|burst| burst.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok())
-    }
-
-    pub(crate) fn values(&self) -> Vec<Arc<Event>> {
-        self.ring.values()
-    }
-
-    pub(crate) fn since(&self, number: u64) -> EventsSince {
-        let Since { values, lost, next } = self.ring.since(number);
-        EventsSince { events: values, lost, next }
-    }
-
-    /// Fills in the counters about events.
-    pub(crate) fn count(&self, counters: &mut [u64]) {
-        let cells = Counter::Events.cells().zip(self.counts.iter().map(|n| n.load(Ordering::Relaxed)));
-        let dropped = self.withheld.load(Ordering::Relaxed) + self.ring.overwritten();
-        for (cell, n) in cells.chain([(Counter::EventsDropped.at(0), dropped)]) {
-            if let Some(counter) = counters.get_mut(cell.position()) {
-                *counter = counter.wrapping_add(n);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn counted(log: &EventLog) -> Vec<u64> {
-        let mut counters = vec![0; Counter::CELLS];
-        log.count(&mut counters);
-        counters
-    }
-
-    #[test]
-    fn events_are_numbered_and_counted_by_kind() {
-        let log = EventLog::default();
-        log.emit(Event::new(EventKind::Open).message("x".repeat(10_000)));
-        log.emit(Event::new(EventKind::TableCreated).file(7).level(2).bytes(99));
-        let events = log.values();
-        assert_eq!(events.iter().map(|event| event.number).collect::<Vec<_>>(), [0, 1]);
-        assert_eq!((events[1].file, events[1].level, events[1].bytes), (Some(7), Some(2), Some(99)));
-        assert_eq!(events[0].message.as_ref().map(String::len), Some(MESSAGE_BYTES_MAX));
-        assert!(events[0].at > 1e9);
-        let counters = counted(&log);
-        assert_eq!(counters[Counter::Events.at(EventKind::TableCreated.index()).position()], 1);
-        assert_eq!(Counter::Events.cells().map(|cell| counters[cell.position()]).sum::<u64>(), 2);
-        assert_eq!(counters[Counter::EventsDropped.at(0).position()], 0);
-    }
 
     #[test]
     fn a_stall_speaks_the_words_of_the_catalogue() {
@@ -301,25 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_overwritten_is_counted_as_dropped() {
-        let log = EventLog::default();
-        (0..PLACES + 10).for_each(|_| log.emit(Event::new(EventKind::FlushBegin)));
-        let since = log.since(0);
-        assert_eq!((since.events.len(), since.lost, since.next), (PLACES, 10, PLACES as u64 + 10));
-        assert_eq!(counted(&log)[Counter::EventsDropped.at(0).position()], 10);
-    }
-
-    #[test]
-    fn a_lasting_fault_does_not_push_out_the_rest() {
-        let log = EventLog::default();
-        log.emit(Event::new(EventKind::Open));
-        (0..10_000).for_each(|_| log.emit(Event::new(EventKind::Corruption)));
-        let kept = log.values();
-        assert_eq!(kept[0].kind, EventKind::Open);
-        // The loop may see a second or two pass.
-        assert!(kept.len() <= 1 + 8 * FLOOD_PER_SECOND as usize, "{}", kept.len());
-        let counters = counted(&log);
-        assert_eq!(counters[Counter::Events.at(EventKind::Corruption.index()).position()], 10_000);
-        assert_eq!(counters[Counter::EventsDropped.at(0).position()], 10_001 - kept.len() as u64);
+    fn a_long_sentence_is_cut_between_characters() {
+        let event = Event::new(EventKind::Open).message("ü".repeat(10_000));
+        assert_eq!(event.message.map(|message| message.len()), Some(MESSAGE_BYTES_MAX));
+        assert_eq!(bounded(format!("x{}", "ü".repeat(300))).len(), MESSAGE_BYTES_MAX - 1);
     }
 }

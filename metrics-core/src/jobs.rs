@@ -319,7 +319,7 @@ impl JobBoard {
         // One guard ends a job, and only once.
         job.ended.set((result, job.nanos())).ok();
         // In this order, so that it is never in neither list for a reader who looks at the running ones first.
-        self.recent.push_with(|_| Arc::clone(job));
+        self.recent.push(Arc::clone(job));
         for place in &self.running {
             if place.load().as_ref().is_some_and(|running| Arc::ptr_eq(running, job)) {
                 place.store(None);

@@ -26,6 +26,7 @@
 //! | [`slow`] | operations over the slow threshold |
 //! | `io` | the calls of the file system under way |
 //! | [`events`] | what happened, one by one |
+//! | `event_log` | the newest events, those that matter apart from those that are many |
 //! | [`jobs`] | flushes and compactions, running and ended |
 //! | [`holders`] | who holds an old state, and since when |
 //! | `lending` | lends things to threads, without a lock |
@@ -79,6 +80,7 @@ mod ring;
 pub mod slow;
 mod io;
 pub mod events;
+mod event_log;
 pub mod jobs;
 pub mod holders;
 mod lending;

@@ -12,7 +12,8 @@ use crate::cell::Writers;
 use crate::clock::{Clock, Ticks};
 use crate::cost::{Costs, FIRST_INTERVAL};
 use crate::custom::CustomTable;
-use crate::events::{Event, EventLog, EventsSince};
+use crate::event_log::EventLog;
+use crate::events::{Event, EventsSince};
 use crate::histogram::LazyHistogram;
 use crate::holders::{HolderTable, Holders};
 use crate::instrumentation::Instrumentation;
@@ -162,10 +163,11 @@ impl Registry {
     }
 
     pub(crate) fn remember_slow(&self, operation: SlowOperation) {
-        self.slow.push(operation);
+        self.slow.push(Arc::new(operation));
     }
 
-    /// The newest events (512 at most), oldest first. `db_events_total` counts all.
+    /// The newest events, oldest first: of flushes, compactions and files 512 at most; of stalls and other warnings 256, of errors 128, of
+    /// openings and the like 64, however many of the former there are. `db_events_total` counts all.
     ///
     /// # Examples
     /// ```

@@ -66,7 +66,7 @@ Paths below /api/v1, but for metrics, take ?db=NAME.
 ";
 
 /// The most elements of a list that can be asked for.
-const LIMIT_MAX: u64 = 512;
+const LIMIT_MAX: u64 = 1_024;
 /// How many are shown unless it is said.
 const LIMIT: u64 = 32;
 /// The longest time that a request may measure for, in seconds.

@@ -201,7 +201,7 @@ fn events_are_read_on_from_where_a_reader_stopped() {
     assert_eq!((&second["events"][0]["message"], &second["next"]), (&"say \"when\"".into(), &2.into()));
     assert_eq!(get(&server, "/api/v1/events?since=2").json()["events"], Value::Array(Vec::new()));
     (0..600).for_each(|_| registry.recorder().emit(Event::new(EventKind::FlushBegin)));
-    let late = get(&server, "/api/v1/events?since=2&limit=512").json();
+    let late = get(&server, "/api/v1/events?since=2&limit=1024").json();
     assert_eq!(
         (late["events"].as_array().unwrap().len(), &late["lost"], &late["next"]),
         (512, &88.into(), &602.into())
@@ -317,7 +317,7 @@ fn a_wrong_question_is_told_which_parameter_is_wrong() {
         ("/api/v1/values?db=orders&db=orders", "db"),
         ("/api/v1/events?since=-1", "since"),
         ("/api/v1/events?limit=0", "limit"),
-        ("/api/v1/slow?limit=513", "limit"),
+        ("/api/v1/slow?limit=1025", "limit"),
         ("/api/v1/errors?limit=%zz", "limit"),
         ("/api/v1/readers?colour=red", "colour"),
         ("/api/v1/config?x=", "x"),

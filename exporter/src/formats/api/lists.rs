@@ -22,8 +22,8 @@ pub fn slow(snapshot: &MetricsSnapshot, threshold: Duration, limit: usize) -> Va
     })
 }
 
-/// Events from a number on, the first `limit` of them. A reader who comes again asks for those from `next` on; `lost` came
-/// after what it asked for and are kept no longer.
+/// Events from a number on, the first `limit` of them. A reader who comes again asks for those from `next` on; `lost` are those up to there
+/// that are kept no longer.
 ///
 /// # Examples
 /// ```
@@ -39,9 +39,10 @@ pub fn events(database: &str, since: &EventsSince, limit: usize) -> Value {
     let shown: Vec<_> = since.events.iter().take(limit).collect();
     // If some are left, the next request begins with the first of them.
     let next = since.events.get(limit).map_or(since.next, |event| event.number);
+    let asked = since.next - since.lost - since.events.len() as u64;
     json!({
         "database": database,
-        "lost": since.lost,
+        "lost": next - asked - shown.len() as u64,
         "next": next,
         "events": shown.iter().map(|event| EventDocument::new(event)).collect::<Vec<_>>(),
     })
