@@ -102,7 +102,7 @@ async function download() {
     const link = h('a', { href: URL.createObjectURL(await answer.blob()), download: `${chosen.operation}.hgrm` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    say(`The latencies of ${chosen.operation} since the database was opened are in ${chosen.operation}.hgrm.`);
+    say(`The latencies of ${chosen.operation} since the database was opened are in ${chosen.operation}.hgrm, in microseconds.`);
   } catch (fault) {
     say(`It could not be downloaded: ${fault.message}`);
   }

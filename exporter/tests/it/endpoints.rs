@@ -4,7 +4,7 @@ use crate::client::{ask, ask_with, connect, get};
 use crate::{custom, exposition, fixture};
 use bettong_exporter::{Exporter, Profile, Server};
 use bettong_metrics::{
-    Counter, ErrorLabel, Event, EventKind, Family, Gauge, HolderKind, Operation, Registry,
+    Counter, ErrorLabel, Event, EventKind, Family, Gauge, Histogram, HolderKind, Operation, Registry,
 };
 use flate2::read::GzDecoder;
 use serde_json::Value;
@@ -286,7 +286,16 @@ fn a_histogram_is_given_in_the_formats_of_hdr_histogram() {
     assert_eq!((&custom["count"], &custom["raw_unit"]), (&100.into(), &"bytes".into()));
     let text = get(&server, "/api/v1/hdr?metric=app_wait_seconds&db=stock&format=hgrm");
     assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"));
-    assert!(text.body.contains("#[Max     =        1.000, Total count    =         1000]"), "{}", text.body);
+    assert!(text.body.contains("#[Max     =     1000.000, Total count    =         1000]"), "{}", text.body);
+    // What is shorter than a microsecond is not nothing.
+    let registry = Registry::new("quick");
+    registry.recorder().record(Histogram::GetLatency, 300);
+    let quick = Exporter::new(registry).listen("127.0.0.1:0").unwrap();
+    let found = get(&quick, "/api/v1/hdr?metric=db_get_latency_seconds").json();
+    let text = found["hgrm"].as_str().unwrap();
+    assert_eq!(found["hgrm_unit"], "microseconds");
+    assert!(text.contains("#[Max     =        0.300, Total count    =            1]"), "{text}");
+    assert!(!text.contains("       0.000 "), "{text}");
     let both = get(&server, "/api/v1/hdr?metric=db_get_latency_seconds").json();
     assert_eq!(both["databases"].as_array().unwrap().len(), 2);
 }

@@ -33,7 +33,8 @@ impl fmt::Display for HdrError {
 impl std::error::Error for HdrError {}
 
 /// One histogram of a database: its V2 encoding, compressed, in base64, and its percentile distribution as `.hgrm` text.
-/// Values are in `raw_unit`; the distribution is in milliseconds where that is nanoseconds.
+/// Values are in `raw_unit`; those of the distribution in `hgrm_unit`. Of nanoseconds that is microseconds: the distribution has three decimals, so
+/// nothing is lost, where a get of 300 ns would be 0.000 milliseconds.
 ///
 /// # Errors
 /// [`HdrError`] if there is no histogram of that name, a label is not one of its own or has no such value, or one is missing.
@@ -50,10 +51,10 @@ impl std::error::Error for HdrError {}
 /// ```
 pub fn hdr(snapshot: &MetricsSnapshot, query: &HdrQuery) -> Result<Value, HdrError> {
     let (histogram, unit) = find(snapshot, query)?;
-    let (raw_unit, scale) = match unit {
-        Unit::Nanoseconds => ("nanoseconds", 1e6),
-        Unit::Thousandths => ("thousandths", 1e3),
-        other => (other.as_str(), 1.0),
+    let (raw_unit, hgrm_unit, scale) = match unit {
+        Unit::Nanoseconds => ("nanoseconds", "microseconds", 1e3),
+        Unit::Thousandths => ("thousandths", "", 1e3),
+        other => (other.as_str(), other.as_str(), 1.0),
     };
     let labels: Map<String, Value> =
         query.labels.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
@@ -65,6 +66,7 @@ pub fn hdr(snapshot: &MetricsSnapshot, query: &HdrQuery) -> Result<Value, HdrErr
         "count": histogram.count(),
         "encoding": "HdrHistogram V2, compressed, base64",
         "histogram": histogram.to_hdr_v2_base64(),
+        "hgrm_unit": hgrm_unit,
         "hgrm": histogram.to_hgrm(scale),
     }))
 }
