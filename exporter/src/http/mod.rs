@@ -18,7 +18,6 @@ mod kept;
 mod live;
 mod app;
 mod stream;
-mod feed;
 mod dashboard;
 mod about;
 mod health;

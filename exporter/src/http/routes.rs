@@ -10,14 +10,13 @@ use super::access::Verdict;
 use super::answer::{self, Document, JSON, PLAIN_TEXT, Shared};
 use super::app::{App, Settings};
 use super::dashboard;
-use super::feed::Feed;
 use super::health::{self, Brief};
 use super::live::Live;
 use super::negotiate::{self, Format};
 use super::query::{BadParameter, Query};
 use super::service::Endless;
 use super::stats::Endpoint;
-use super::stream::Deltas;
+use super::stream::Stream;
 use crate::formats::api::{self, HdrQuery};
 use crate::formats::{json, openmetrics, text};
 use crate::history::ROWS;
@@ -221,7 +220,7 @@ async fn health(
 
 async fn stream(State(app): State<Arc<App>>) -> Response {
     let Some(permit) = app.linger() else { return answer::busy("too many streams are open") };
-    let body = Body::new(Deltas::new(app, permit));
+    let body = Body::new(Stream::of_deltas(app, permit));
     let mut response = answer::with_type(StatusCode::OK, "text/event-stream; charset=utf-8", body);
     response.extensions_mut().insert(Endless);
     response
@@ -234,7 +233,7 @@ async fn live(State(app): State<Arc<App>>, uri: Uri) -> Response {
     };
     let Some(permit) = app.linger() else { return answer::busy("too many streams are open") };
     app.live.begin();
-    let body = Body::new(Feed::new(&app.live, app.live.of(&registries), permit));
+    let body = Body::new(Stream::of_books(&app.live, app.live.of(&registries), permit));
     let mut response = answer::with_type(StatusCode::OK, "text/event-stream; charset=utf-8", body);
     response.extensions_mut().insert(Endless);
     response
