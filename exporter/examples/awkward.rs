@@ -1,8 +1,13 @@
 //! Two databases with names, keys, labels and messages that a careless page would take for markup, and nothing behind them.
-//! The tests of the dashboard look at them: `awkward ADDRESS [TOKEN]`.
+//! The tests of the dashboard look at them.
+//!
+//! ```text
+//! awkward ADDRESS                              a server of the exporter's own
+//! awkward ADDRESS TOKEN                        the same, with a token
+//! awkward ADDRESS PREFIX USER BCRYPT_HASH      a server of an application, the exporter below PREFIX, with a user
+//! ```
 
-#![expect(clippy::print_stdout, reason = "whoever starts it wants to know where it is")]
-
+use axum::Router;
 use bettong_exporter::{Exporter, Secret};
 use bettong_metrics::{
     Counter, Event, EventKind, Gauge, LevelState, Operation, OptionState, PublishedState, Registry,
@@ -18,16 +23,34 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:0".to_owned());
     let registries = [MARKUP, "</script><script>window.pwned=1</script>"].map(filled);
     let [one, other] = &registries;
-    let mut exporter = Exporter::new(Arc::clone(one)).with(Arc::clone(other));
-    if let Some(token) = arguments.next() {
-        exporter = exporter.bearer_token(Secret::new(token));
-    }
-    let server = exporter.listen(address)?;
-    println!("http://{}/dashboard", server.local_addr());
+    let exporter = Exporter::new(Arc::clone(one)).with(Arc::clone(other));
+    let given: Vec<String> = arguments.collect();
+    let _server = match given.as_slice() {
+        [] => exporter.listen(address)?,
+        [token] => exporter.bearer_token(Secret::new(token.as_str())).listen(address)?,
+        [prefix, user, hash] => {
+            std::thread::spawn(move || work(&registries));
+            let exporter = exporter.basic_auth(user.as_str(), &Secret::new(hash.as_str()))?;
+            return mounted(address, Router::new().nest(prefix, exporter.router()));
+        }
+        _ => return Err("awkward ADDRESS [TOKEN | PREFIX USER BCRYPT_HASH]".into()),
+    };
+    work(&registries)
+}
+
+fn mounted(address: String, app: Router) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await?;
+        Ok(axum::serve(listener, app).await?)
+    })
+}
+
+fn work(registries: &[Arc<Registry>]) -> ! {
     let mut number = 10;
     loop {
         number += 1;
-        for registry in &registries {
+        for registry in registries {
             registry.recorder().add(Counter::StorageWrittenBytes.at(0), 4_096);
             drop(registry.recorder().start(Operation::Get));
             registry.publish(state(number));

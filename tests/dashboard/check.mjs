@@ -36,10 +36,10 @@ function run(program, ...words) {
 }
 process.on('exit', () => children.forEach(child => child.kill('SIGKILL')));
 
-async function answers(port) {
+async function answers(port, path = '/livez') {
   for (let turn = 0; turn < 100; turn += 1) {
     try {
-      if ((await fetch(`http://127.0.0.1:${port}/livez`)).ok) return;
+      if ((await fetch(`http://127.0.0.1:${port}${path}`)).ok) return;
     } catch { /* not yet */ }
     await sleep(100);
   }
@@ -57,7 +57,7 @@ const never = what => {
 };
 
 /** A page that everything is noted of: faults, and requests to anybody else. */
-async function open(port, options = {}, expected = []) {
+async function open(port, options = {}, expected = [], prefix = '') {
   const context = await browser.newContext({ viewport: { width: 1500, height: 6000 }, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   page.on('pageerror', fault => never(`port ${port}: ${fault.stack}`));
@@ -69,7 +69,7 @@ async function open(port, options = {}, expected = []) {
     const { protocol, host } = new URL(request.url());
     if (protocol !== 'blob:' && host !== `127.0.0.1:${port}`) never(`a request to ${request.url()}`);
   });
-  await page.goto(`http://127.0.0.1:${port}/dashboard`);
+  await page.goto(`http://127.0.0.1:${port}${prefix}/dashboard`);
   return page;
 }
 
@@ -358,6 +358,31 @@ async function tokenIsAskedFor() {
   say('a token is asked for');
 }
 
+/** Below a path of an application's server, which wants a user. */
+async function mountedWithAUser() {
+  // What `htpasswd -nbBC 4 reader "open sesame"` prints, but for the salt.
+  const hash = '$2b$04$LZbpPpL8bmKOGMuXBFnDqOuFpxScekqVwsqF1EIr0ZXkWtWEiikJi';
+  const child = run(AWKWARD, '127.0.0.1:19478', '/admin/bettong', 'reader', hash);
+  await answers(19478, '/admin/bettong/livez');
+  check((await fetch('http://127.0.0.1:19478/admin/bettong/dashboard')).status === 401, 'the page is open to those who are no user');
+  const page = await open(19478, { httpCredentials: { username: 'reader', password: 'open sesame' } }, [], '/admin/bettong');
+  page.on('request', request => {
+    if (!new URL(request.url()).pathname.startsWith('/admin/bettong/')) never(`a request outside of where the page is mounted: ${request.url()}`);
+  });
+  page.on('response', response => {
+    if (response.status() >= 400 && response.status() !== 401) never(`${response.status()} for ${response.url()}`);
+  });
+  await drawn(page, 3);
+  check(await page.getAttribute('#status', 'data-state') === 'live', 'a mounted page is not live');
+  check(await page.isHidden('#token'), 'a user is asked for a token');
+  await page.waitForFunction(() => document.querySelector('[data-panel="31"]').dataset.state === 'live' && document.querySelector('[data-panel="22"]').dataset.state === 'live', null, { timeout: 10000 });
+  const [download] = await Promise.all([page.waitForEvent('download', { timeout: 5000 }), page.click('#hgrm')]);
+  check(/StdDeviation/.test(readFileSync(await download.path(), 'utf8')), 'the histogram is not downloaded');
+  await page.context().close();
+  child.kill('SIGKILL');
+  say('mounted, with a user');
+}
+
 /** A tree in one file: of a database whose keys and whose name are markup, opened without any server. */
 async function aTreeInAFile() {
   const place = mkdtempSync(path.join(tmpdir(), 'bettong-tree-'));
@@ -414,7 +439,7 @@ async function aTreeInAFile() {
 
 try {
   await Promise.all([everyScene(), (async () => {
-    for (const one of [markupStaysText, staleAndBack, tokenIsAskedFor, aTreeInAFile]) {
+    for (const one of [markupStaysText, staleAndBack, tokenIsAskedFor, aTreeInAFile, mountedWithAUser]) {
       try {
         await one();
       } catch (fault) {
