@@ -16,7 +16,7 @@ database.read(snapshot);
 const sections = [
   ['tree', 'Tree', treePanels()],
   ['space', 'Space', valuePanels()],
-  ['system', 'System', [configuration()]],
+  ['system', 'System', [configuration('full')]],
 ];
 
 function draw() {

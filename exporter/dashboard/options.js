@@ -5,8 +5,8 @@ import { bytes } from './format.js';
 
 const size = (name, value) => (/_bytes(_per_second)?$/.test(name) && /^\d+$/.test(value) ? `${value} (${bytes(Number(value))})` : value);
 
-export function configuration() {
-  const panel = new Panel(31, 'Configuration', 'What is it really running with?', 'half');
+export function configuration(width = 'half') {
+  const panel = new Panel(31, 'Configuration', 'What is it really running with?', width);
   const table = new Table('Options of the database', [{ title: 'option of the database', name: true }, { title: 'value' }, { title: 'default' }, { title: 'source', help: 'Whether the value is another one than the default' }]);
   panel.body.append(table.node);
   panel.draw = store => {
@@ -15,7 +15,7 @@ export function configuration() {
     const rows = options.map(([name, value]) => {
       const own = defaults[name];
       const is = own === undefined ? '–' : own === value ? 'default' : 'set';
-      return { mark: is === 'set' ? 'changed' : null, cells: [name, size(name, value), own === undefined ? '–' : size(name, own), is] };
+      return { mark: is === 'set' ? 'changed' : null, cells: [name, size(name, value), is === 'set' ? size(name, own) : '', is] };
     });
     // What somebody chose comes first.
     table.fill([...rows.filter(row => row.mark), ...rows.filter(row => !row.mark)]);
