@@ -61,21 +61,35 @@ impl Part {
 
 /// Bytes that were found in a file, not copied yet: a get moves them from hand to hand and makes a [`Value`] of them at its end.
 #[derive(Debug)]
-pub(crate) enum Bytes<'a> {
+pub(crate) struct Bytes<'a>(Place<'a>);
+
+#[derive(Debug)]
+enum Place<'a> {
     /// They lie in this mapping.
     Mapped(&'a [u8], &'a Arc<Mapping>),
-    /// They lie in a copy.
-    Copied(Part),
+    Part(Part),
 }
 
-impl Bytes<'_> {
+impl<'a> Bytes<'a> {
+    /// The bytes of `map` from `start` on, as far as `range` of them says; none if it does not have them.
+    #[inline]
+    pub(crate) fn mapped(map: &'a Arc<Mapping>, start: usize, range: Range<usize>) -> Self {
+        let bytes = map.get(start..).and_then(|rest| rest.get(range)).unwrap_or_default();
+        Bytes(Place::Mapped(bytes, map))
+    }
+
+    /// The bytes of a part.
+    pub(crate) fn part(part: Part) -> Self {
+        Bytes(Place::Part(part))
+    }
+
     /// The bytes as a handle that outlives what was searched.
     #[inline]
     pub(crate) fn lend(&self) -> Value {
-        match self {
+        match &self.0 {
             // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
-            Bytes::Mapped(bytes, map) => unsafe { Value::lent(bytes, || Arc::clone(map) as Arc<dyn Owner>) },
-            Bytes::Copied(part) => part.lend(0..part.len()),
+            Place::Mapped(bytes, map) => unsafe { Value::lent(bytes, || Arc::clone(map) as Arc<dyn Owner>) },
+            Place::Part(part) => part.lend(0..part.len()),
         }
     }
 }
@@ -85,9 +99,9 @@ impl Deref for Bytes<'_> {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        match self {
-            Bytes::Mapped(bytes, _) => bytes,
-            Bytes::Copied(part) => part,
+        match &self.0 {
+            Place::Mapped(bytes, _) => bytes,
+            Place::Part(part) => part,
         }
     }
 }

@@ -332,19 +332,24 @@ impl<'a> Search<'a> {
             report.looked_up(at.level, Lookup::Denied);
             return Ok(None);
         }
-        let found = self.look_into(reader, candidates, *at, report)?;
+        let found = self.look_into(reader, candidates, at.level, report).map_err(|stop| {
+            if !R::starts_over(&stop) {
+                count_unasked(at.level, Lookup::into_table(false, at.probed), report);
+            }
+            Stopped(stop, *at)
+        })?;
         // A key whose only versions are newer than the snapshot counts as absent: the filter cannot know better.
         let lookup = Lookup::into_table(found.is_some(), at.probed);
         if reader.can_deny() {
             report.looked_up(at.level, lookup);
         } else {
-            count_apart(at.level, lookup, (true, false), report);
+            count_unasked(at.level, lookup, report);
         }
         at.probed = true;
         Ok(found)
     }
 
-    /// As [`Search::look`], for a table that nobody has looked into yet.
+    /// As [`Search::look`], for a table that nobody has looked into yet: whoever opens it counts the request.
     #[cold]
     #[inline(never)]
     fn open_and_look<R: ReportGet>(
@@ -357,15 +362,23 @@ impl<'a> Search<'a> {
         let reader = table.reader().map_err(|error| Stopped(error.into(), *at))?;
         let candidates = reader.candidates(self.hash);
         report.mark(Stage::Filter);
-        let asked = reader.can_deny();
+        let count_check = |lookup: Lookup| {
+            if reader.can_deny() {
+                report.add(Counter::FilterChecks.at2(at.level, lookup.filter_result()), 1);
+            }
+        };
         if candidates.is_empty() {
-            count_apart(at.level, Lookup::Denied, (false, asked), report);
+            count_check(Lookup::Denied);
             return Ok(None);
         }
-        let found = self.look_into(reader, candidates, *at, report)?;
-        count_apart(at.level, Lookup::into_table(found.is_some(), at.probed), (false, asked), report);
+        let found = self.look_into(reader, candidates, at.level, report);
+        let lookup = Lookup::into_table(matches!(found, Ok(Some(_))), at.probed);
+        count_probe(at.level, lookup, report);
+        if found.is_ok() {
+            count_check(lookup);
+        }
         at.probed = true;
-        Ok(found)
+        found.map_err(|stop| Stopped(stop, *at))
     }
 
     #[inline]
@@ -373,33 +386,24 @@ impl<'a> Search<'a> {
         self,
         reader: &'a TableReader,
         candidates: Candidates,
-        at: Progress,
+        level: usize,
         report: R,
-    ) -> std::result::Result<Found<'a>, Stopped<R::Stop>> {
+    ) -> std::result::Result<Found<'a>, R::Stop> {
         report.table_checked();
-        let context = ReadContext { level: at.level, origin: ReadOrigin::Get };
-        let found =
-            reader.get(InternalKey::seek(self.user, self.seq), (self.hash, candidates), context, report);
-        found.map_err(|stop| {
-            if !R::starts_over(&stop) {
-                count_apart(at.level, Lookup::into_table(false, at.probed), (true, false), report);
-            }
-            Stopped(stop, at)
-        })
+        let context = ReadContext { level, origin: ReadOrigin::Get };
+        reader.get(InternalKey::seek(self.user, self.seq), (self.hash, candidates), context, report)
     }
 }
 
-/// Counts what [`Lookup`] does not stand for: a table that the get had to open (whoever opens one counts the request), one that could not be
-/// `asked` beforehand, and one that cannot be read.
+/// Counts a look into an open table that said nothing beforehand, or that cannot be read: what [`Lookup`] does not stand for.
 #[cold]
 #[inline(never)]
-fn count_apart(level: usize, lookup: Lookup, (was_open, asked): (bool, bool), report: impl ReportGet) {
-    if was_open {
-        report.add(Counter::TableCacheRequests.at(HIT), 1);
-    }
-    if asked {
-        report.add(Counter::FilterChecks.at2(level, lookup.filter_result()), 1);
-    }
+fn count_unasked(level: usize, lookup: Lookup, report: impl ReportGet) {
+    report.add(Counter::TableCacheRequests.at(HIT), 1);
+    count_probe(level, lookup, report);
+}
+
+fn count_probe(level: usize, lookup: Lookup, report: impl ReportGet) {
     if lookup.is_first_probe() {
         report.add(Counter::LevelProbes.at(level), 1);
     }

@@ -207,6 +207,9 @@ impl Candidates {
     /// The next place to look at.
     #[inline]
     pub(crate) fn next(&mut self, index: PointIndex, bytes: &[u8], hash: u64) -> Option<Position> {
+        if self.is_empty() {
+            return None;
+        }
         if self.0 & Self::TAKEN != 0 {
             let left = self.left();
             *self =

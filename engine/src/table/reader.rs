@@ -240,12 +240,12 @@ impl TableReader {
             let block = self.mapped_block(map, position.block, handle, context, report)?;
             let found = self.sound(block::find_in_run(block, position.offset, user), position.block)?;
             let Some((trailer, range)) = found else { return Ok(None) };
-            return Ok(Some((trailer, Bytes::Mapped(block.get(range).unwrap_or_default(), map))));
+            return Ok(Some((trailer, Bytes::mapped(map, offset as usize, range))));
         }
         let stored = || self.source.read(handle.offset, handle.stored_len());
         let block = self.cached(handle, context, report, stored)?;
         let found = self.sound(block::find_in_run(&block, position.offset, user), position.block)?;
-        Ok(found.map(|(trailer, range)| (trailer, Bytes::Copied(block.cut(range)))))
+        Ok(found.map(|(trailer, range)| (trailer, Bytes::part(block.cut(range)))))
     }
 
     /// A block that lies in the mapping as it is, checked.
@@ -300,7 +300,7 @@ impl TableReader {
             return Ok(None);
         };
         let trailer = found.trailer;
-        Ok(Some((trailer, Bytes::Copied(bytes.cut(range)))))
+        Ok(Some((trailer, Bytes::part(bytes.cut(range)))))
     }
 
     /// The block that holds the first entry at or behind `key`, or how many blocks there are.

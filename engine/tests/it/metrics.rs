@@ -155,6 +155,39 @@ fn a_get_that_leaves_the_fast_path_on_its_way_counts_every_table_once() {
     }
 }
 
+/// What one cell counts of most tables is counted apart of others: those that a get has to open, that have nothing to ask, or that cannot be
+/// read. A table that a get opened and could not read was once counted as opened and as open already.
+#[test]
+fn tables_that_are_opened_unfiltered_or_damaged_are_counted_like_all_others() {
+    for (asked, hurt) in [(true, false), (false, false), (true, true), (false, true)] {
+        let options = || {
+            let options = small_options().mapped_reads(true);
+            if asked { options } else { options.filter_bits_per_key(0).point_index(false) }
+        };
+        let disk = SimDisk::new(33);
+        let db = sim_db(&disk, options()).unwrap();
+        (0..50u32).for_each(|n| db.set(n.to_be_bytes(), [1; 32]).unwrap());
+        db.close().unwrap();
+        let table = disk.paths().into_iter().find(|path| path.extension() == Some("sst".as_ref())).unwrap();
+        if hurt {
+            let mut bytes = disk.read(&table).unwrap();
+            bytes[100] ^= 1;
+            disk.overwrite(&table, &bytes);
+        }
+        let db = sim_db(&disk, options()).unwrap();
+        for opened in [true, false] {
+            let before = db.metrics().snapshot();
+            assert_eq!(db.get(0u32.to_be_bytes()).is_err(), hurt);
+            let counted = db.metrics().snapshot().since(&before);
+            let requests = [0, 1].map(|result| counted.counter(Counter::TableCacheRequests.at(result)));
+            assert_eq!(requests, [u64::from(!opened), u64::from(opened)], "{asked} {hurt}");
+            assert_eq!(counted.counter(Counter::LevelProbes.at(0)), 1, "{asked} {hurt} {opened}");
+            let checks = [0, 1, 2].map(|outcome| counted.counter(Counter::FilterChecks.at2(0, outcome)));
+            assert_eq!(checks, [0, u64::from(asked && !hurt), 0], "{asked} {hurt} {opened}");
+        }
+    }
+}
+
 #[test]
 fn syncs_stalls_and_recoveries_are_counted() {
     let disk = SimDisk::new(4);
