@@ -47,18 +47,20 @@ impl ReadAhead {
 
     /// Block `at` comes next: when half of what was asked for is used up, asks for more.
     pub(super) fn look(&mut self, table: &TableReader, at: usize) -> Result<()> {
+        // First, since it is one look, and all of it where the blocks are there.
+        if !self.certain && table.is_verified(at) {
+            return Ok(());
+        }
         let Some((_, handle)) = table.index()?.get(at) else { return Ok(()) };
-        let certain = self.certain;
-        let is_there = || !certain && table.is_verified(at);
-        if let Some(range) = self.next(handle.offset, is_there) {
+        if let Some(range) = self.next(handle.offset) {
             table.will_need(range);
         }
         Ok(())
     }
 
-    /// What to ask for before the block at `offset` is entered, unless it is there.
-    fn next(&mut self, offset: u64, is_there: impl FnOnce() -> bool) -> Option<Range<u64>> {
-        if offset + self.last / 2 < self.asked || is_there() {
+    /// What to ask for before the block at `offset` is entered.
+    fn next(&mut self, offset: u64) -> Option<Range<u64>> {
+        if offset + self.last / 2 < self.asked {
             return None;
         }
         let from = self.asked.max(offset);
@@ -76,7 +78,7 @@ mod tests {
     /// The windows of a walk over blocks of 4 KiB, and how far the walk was when it asked for each.
     fn walk(origin: ReadOrigin, blocks: Range<u64>) -> Vec<(u64, Range<u64>)> {
         let mut ahead = ReadAhead::of(origin);
-        let mut asked = |offset: u64| ahead.next(offset, || false).map(|range| (offset, range));
+        let mut asked = |offset: u64| ahead.next(offset).map(|range| (offset, range));
         blocks.filter_map(|block| asked(block * 4_096)).collect()
     }
 
@@ -104,21 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_there_uses_no_window_up() {
-        let mut ahead = ReadAhead::of(ReadOrigin::Scan);
-        assert_eq!(ahead.next(4_096, || true), None);
-        assert_eq!(ahead.next(8_192, || false), Some(8_192..8_192 + FIRST_BYTES));
-    }
-
-    #[test]
     fn a_walk_that_begins_elsewhere_asks_for_what_lies_there() {
         let mut ahead = ReadAhead::of(ReadOrigin::Compaction);
-        assert_eq!(ahead.next(0, || false), Some(0..MOST_BYTES));
-        assert_eq!(ahead.next(9 * MOST_BYTES, || false), Some(9 * MOST_BYTES..10 * MOST_BYTES));
-        assert_eq!(
-            ahead.next(5 * MOST_BYTES, || false),
-            None,
-            "it went back: what lies there may well be there"
-        );
+        assert_eq!(ahead.next(0), Some(0..MOST_BYTES));
+        assert_eq!(ahead.next(9 * MOST_BYTES), Some(9 * MOST_BYTES..10 * MOST_BYTES));
+        assert_eq!(ahead.next(5 * MOST_BYTES), None, "it went back: what lies there may well be there");
     }
 }
