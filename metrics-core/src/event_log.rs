@@ -7,13 +7,15 @@
 //! |---|---|---|
 //! | work | flushes, compactions, files | 512 |
 //! | stalls | begins and ends of stalls, other warnings | 256 |
-//! | errors | corruption, failed jobs | 128 |
+//! | errors | failed jobs | 128 |
+//! | faults | damaged blocks, faults of background work, slow calls of the file system | 128 |
 //! | landmarks | opened, closed, recovered, refusing writes, measuring otherwise | 64 |
 //!
-//! An event is at most 0.7 KiB, with a message of 512 bytes, so all shelves take 0.7 MiB at the very most; events of work have no message.
+//! An event is at most 0.7 KiB, with a message of 512 bytes, so all shelves take 0.75 MiB at the very most; events of work have no message.
 //!
-//! A lasting fault (a damaged block that is read again and again) would push out other errors: of the kinds it can bring about, some
-//! are kept each second and the others only counted.
+//! A lasting fault (a damaged block that is read again and again) would push out whatever stands with it: the kinds it can bring about
+//! have a shelf of their own, and of each of them some are kept each second and the others only counted. So failed jobs and stalls stay
+//! where they are however long the fault lasts, and the shelf of faults shows some seconds of it, not a fraction of one.
 //!
 //! Whoever emits an event waits for nobody, and no reader can make it wait. Numbers are taken before events are in their places. A
 //! number that is not found is therefore one of two: of an event that is no longer kept, if a later one of any shelf is not kept either;
@@ -27,12 +29,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Places of each shelf.
-const PLACES: [usize; 4] = [512, 256, 128, 64];
+const PLACES: [usize; 5] = [512, 256, 128, 128, 64];
 
 const WORK: usize = 0;
 const STALLS: usize = 1;
 const ERRORS: usize = 2;
-const LANDMARKS: usize = 3;
+const FAULTS: usize = 3;
+const LANDMARKS: usize = 4;
 
 /// Events of one kind that a lasting fault may have kept each second.
 const FLOOD_PER_SECOND: u64 = 8;
@@ -44,6 +47,7 @@ fn shelf_of(event: &Event) -> usize {
     use EventKind::{ClockDistrusted, Close, LevelChanged, Open, ReadOnly, Recovery, StallEnd};
     match (event.kind, event.severity) {
         (Open | Close | Recovery | ReadOnly | LevelChanged | ClockDistrusted, _) => LANDMARKS,
+        (kind, _) if kind.may_flood() => FAULTS,
         (_, Severity::Error) => ERRORS,
         (_, Severity::Warning) | (StallEnd, _) => STALLS,
         _ => WORK,
@@ -80,7 +84,10 @@ impl Default for EventLog {
 impl EventLog {
     /// Counts the event, and keeps it unless there are too many of its kind.
     pub(crate) fn emit(&self, event: Event) {
-        let at = unix_seconds();
+        self.emit_at(event, unix_seconds());
+    }
+
+    fn emit_at(&self, event: Event, at: f64) {
         if let Some(count) = self.counts.get(event.kind.index()) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -92,7 +99,8 @@ impl EventLog {
         // Relaxed: the ring publishes the event, the number only orders it.
         let number = self.numbered.fetch_add(1, Ordering::Relaxed);
         if let Some(gone) = shelf.push(Arc::new(Event { number, at, ..event })) {
-            // Release: whoever sees the number finds none of its shelf before it that was kept longer.
+            // Release: whoever sees this finds the event gone from its shelf. Of events before it nothing is said: a place and a
+            // number are of two counters, so one with a smaller number may stand in a later place and still be kept.
             self.forgotten.fetch_max(gone.number + 1, Ordering::Release);
         }
     }
@@ -228,10 +236,12 @@ mod tests {
             WORK => Event::new(EventKind::FlushBegin),
             STALLS => Event::stall_begin(0, 0),
             ERRORS => Event::new(EventKind::FlushEnd).severity(Severity::Error),
+            FAULTS => Event::new(EventKind::Corruption),
             _ => Event::new(EventKind::ReadOnly),
         };
         for (shelf, places) in PLACES.into_iter().enumerate() {
-            (0..3 * places).for_each(|_| log.emit(of(shelf)));
+            // One each second, so that none is withheld.
+            (0..3 * places).for_each(|second| log.emit_at(of(shelf), second as f64));
             let on = |event: &Arc<Event>| shelf_of(event) == shelf;
             assert_eq!(log.values().into_iter().filter(on).count(), places);
         }
@@ -301,17 +311,30 @@ mod tests {
         assert_eq!(log.values().len(), PLACES[WORK] + 160);
     }
 
+    /// Blocks are damaged, the disk is slow, background work fails: each ten thousand times in a hundred seconds.
     #[test]
     fn a_lasting_fault_does_not_push_out_other_errors() {
+        const SECONDS: u64 = 100;
         let log = EventLog::default();
-        log.emit(Event::new(EventKind::CompactionEnd).severity(Severity::Error));
-        (0..10_000).for_each(|_| log.emit(Event::new(EventKind::Corruption)));
+        let before =
+            [Event::new(EventKind::CompactionEnd).severity(Severity::Error), Event::stall_begin(0, 0)];
+        before.iter().for_each(|event| log.emit_at(event.clone(), 0.0));
+        let faults = [EventKind::Corruption, EventKind::DiskSlow, EventKind::BackgroundError];
+        for second in 1..=SECONDS {
+            for kind in faults {
+                (0..100).for_each(|_| log.emit_at(Event::new(kind), second as f64 + 0.5));
+            }
+        }
+        let admitted = faults.len() as u64 * SECONDS * FLOOD_PER_SECOND;
+        assert_eq!(log.numbered.load(Ordering::Relaxed), 2 + admitted);
         let kept = log.values();
-        assert_eq!(kept[0].kind, EventKind::CompactionEnd);
-        // The loop may see a second or two pass.
-        assert!(kept.len() <= 1 + 8 * FLOOD_PER_SECOND as usize, "{}", kept.len());
+        assert_eq!([kept[0].kind, kept[1].kind], before.map(|event| event.kind));
+        assert_eq!(kept.len(), 2 + PLACES[FAULTS]);
         let counters = counted(&log);
-        assert_eq!(counters[Counter::Events.at(EventKind::Corruption.index()).position()], 10_000);
-        assert_eq!(counters[Counter::EventsDropped.at(0).position()], 10_001 - kept.len() as u64);
+        for kind in faults {
+            assert_eq!(counters[Counter::Events.at(kind.index()).position()], 100 * SECONDS);
+        }
+        let dropped = faults.len() as u64 * 100 * SECONDS - PLACES[FAULTS] as u64;
+        assert_eq!(counters[Counter::EventsDropped.at(0).position()], dropped);
     }
 }

@@ -166,8 +166,9 @@ impl Registry {
         self.slow.push(Arc::new(operation));
     }
 
-    /// The newest events, oldest first: of flushes, compactions and files 512 at most; of stalls and other warnings 256, of errors 128, of
-    /// openings and the like 64, however many of the former there are. `db_events_total` counts all.
+    /// The newest events, oldest first: of flushes, compactions and files 512 at most; of stalls and other warnings 256, of failed
+    /// jobs 128, of damage, slow calls and the like 128, of openings and the like 64, however many of the former there are.
+    /// `db_events_total` counts all.
     ///
     /// # Examples
     /// ```

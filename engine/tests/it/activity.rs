@@ -311,7 +311,7 @@ fn readers_under_load_see_every_event_in_order_and_bounded_lists() {
             next = since.next;
             let snapshot = registry.snapshot();
             let activity = snapshot.activity();
-            assert!(activity.events.len() <= 960 && activity.jobs.recent.len() <= 64);
+            assert!(activity.events.len() <= 1_088 && activity.jobs.recent.len() <= 64);
             assert!(activity.holders.known.len() <= 256);
             if last {
                 return counted;

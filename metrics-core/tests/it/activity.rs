@@ -69,7 +69,9 @@ fn readers_under_load_miss_nothing_and_see_numbers_and_jobs_in_order() {
             let last = !running.load(Ordering::Acquire);
             let since = registry.events_since(next);
             let numbers: Vec<_> = since.events.iter().map(|event| event.number).collect();
-            assert_eq!(numbers, (since.next - numbers.len() as u64..since.next).collect::<Vec<_>>());
+            // Not contiguous: who took a number first need not be first to take a place, so one may be lost whose followers are kept.
+            assert!(numbers.is_sorted_by(|one, other| one < other), "{numbers:?}");
+            assert!(numbers.iter().all(|number| (next..since.next).contains(number)), "{numbers:?}");
             assert_eq!(since.next, next + since.lost + numbers.len() as u64);
             (next, seen, lost) = (since.next, seen + numbers.len() as u64, lost + since.lost);
             let jobs = registry.jobs();

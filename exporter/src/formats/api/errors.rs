@@ -15,7 +15,7 @@ const COUNTERS: [Counter; 6] = [
 ];
 
 /// The errors of a database: every counter of them that is not zero, and the newest `limit` events of severity `error`,
-/// oldest first. A registry keeps 512 events of all kinds.
+/// oldest first. What a registry keeps of each kind is told at [`Registry::events`](bettong_metrics::Registry::events).
 ///
 /// # Examples
 /// ```
