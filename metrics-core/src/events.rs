@@ -156,7 +156,7 @@ pub(crate) fn word(label: &Label, index: usize) -> Option<&'static str> {
     label.values.get(index).copied()
 }
 
-/// The text, cut to what is kept of a sentence.
+/// The text, cut to what is kept of a sentence, and without the room behind it: what is kept long is to take no more than it says.
 pub(crate) fn bounded(mut text: String) -> String {
     if text.len() > MESSAGE_BYTES_MAX {
         let mut end = MESSAGE_BYTES_MAX;
@@ -165,6 +165,7 @@ pub(crate) fn bounded(mut text: String) -> String {
         }
         text.truncate(end);
     }
+    text.shrink_to_fit();
     text
 }
 
@@ -203,5 +204,15 @@ mod tests {
         let event = Event::new(EventKind::Open).message("ü".repeat(10_000));
         assert_eq!(event.message.map(|message| message.len()), Some(MESSAGE_BYTES_MAX));
         assert_eq!(bounded(format!("x{}", "ü".repeat(300))).len(), MESSAGE_BYTES_MAX - 1);
+    }
+
+    #[test]
+    fn a_sentence_takes_no_more_room_than_it_says() {
+        for length in [3, 10_000] {
+            let mut long = String::with_capacity(20_000);
+            long.push_str(&"x".repeat(length));
+            let kept = bounded(long);
+            assert!(kept.capacity() <= MESSAGE_BYTES_MAX, "{} of {length}", kept.capacity());
+        }
     }
 }
