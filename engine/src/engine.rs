@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bettong_metrics::{
-    Counter, Event, EventKind, Gauge, Histogram, LevelState, PublishedState, Recorder, Registry, Ticks,
-    ValueFileStanding, ValueFileState,
+    Counter, Event, EventKind, Gauge, Histogram, LevelState, OptionState, PublishedState, Recorder, Registry,
+    Ticks, ValueFileStanding, ValueFileState,
 };
 
 use crate::condition::{Condition, Origin};
@@ -53,6 +53,8 @@ const VALUE_SEGMENT_BYTES_LEAST: u64 = 16 << 20;
 pub(crate) struct Engine {
     // Set at open, never changed.
     pub(crate) options: Options,
+    /// The options as they are announced: made once, since the defaults among them ask the system what machine it is.
+    pub(crate) option_states: Vec<OptionState>,
     pub(crate) env: Env,
     pub(crate) dir: Dir,
     pub(crate) recorder: Recorder,
@@ -560,7 +562,7 @@ impl Engine {
         PublishedState {
             levels: levels.collect(),
             value_files: values.chain(pinned).collect(),
-            options: self.options.states(),
+            options: self.option_states.clone(),
             recovery: self.recovery.clone(),
         }
     }

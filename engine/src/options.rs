@@ -333,7 +333,7 @@ impl Options {
         pairs.map(|((name, value), (_, default))| OptionState { name, value, default }).collect()
     }
 
-    /// The options as names and values, for the `OPTIONS` file.
+    /// The options as names and values, for whoever looks at them: no file of the directory records them.
     pub(crate) fn describe(&self) -> Vec<(String, String)> {
         let pairs: [(&str, &dyn fmt::Debug); 31] = [
             ("name", &self.name),

@@ -175,8 +175,9 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &context));
     let active = Arc::new(Memtable::new(options.memtable_bytes, &values));
     let view = View { active, immutables: Vec::new(), version: set.version() };
-    let condition = Condition::new(&env.clock, recorder);
     let engine = Engine {
+        condition: Condition::new(&env.clock, recorder),
+        option_states: options.states(),
         options,
         env,
         dir,
@@ -188,7 +189,6 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         publisher: Publisher::new(last_seq),
         snapshots: SnapshotList::default(),
         gate: Gate::new(recorder),
-        condition,
         pressure: CurrentPressure::default(),
         memtable_waiters: MemtableWaiters::default(),
         announcing: TimedMutex::new(Announced::default(), LockLabel::Announce, recorder),
