@@ -20,6 +20,9 @@ use crate::units::{self, Sizes};
 const COLUMNS: usize = 80;
 const LINES: usize = 24;
 
+/// Events of one answer: more than are kept, since the oldest come first and the newest are to be shown.
+const EVENTS: usize = 2_048;
+
 /// Home, and everything below away: without blinking, since lines are written over.
 const HOME: &str = "\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
@@ -70,7 +73,7 @@ pub(crate) fn run(args: &TopArgs, out: &mut Out) -> Result<()> {
     while !signal::is_raised() && args.count.is_none_or(|count| shown < count) {
         let performance = args.ask("performance", "window=1")?;
         let levels = args.ask("levels", "")?;
-        let events = args.ask("events", &format!("since={next}&limit=512"))?;
+        let events = args.ask("events", &format!("since={next}&limit={EVENTS}"))?;
         next = member(&events, "next").as_u64().unwrap_or(next);
         recent.extend(member(&events, "events").as_array().cloned().unwrap_or_default());
         recent.retain(is_work);

@@ -65,7 +65,7 @@ Paths below /api/v1, but for metrics, take ?db=NAME.
 ";
 
 /// The most elements of a list that can be asked for.
-const LIMIT_MAX: u64 = 1_024;
+const LIMIT_MAX: u64 = 2_048;
 /// How many are shown unless it is said.
 const LIMIT: u64 = 32;
 /// The longest time that a request may measure for, in seconds.

@@ -326,7 +326,7 @@ fn a_wrong_question_is_told_which_parameter_is_wrong() {
         ("/api/v1/values?db=orders&db=orders", "db"),
         ("/api/v1/events?since=-1", "since"),
         ("/api/v1/events?limit=0", "limit"),
-        ("/api/v1/slow?limit=1025", "limit"),
+        ("/api/v1/slow?limit=2049", "limit"),
         ("/api/v1/errors?limit=%zz", "limit"),
         ("/api/v1/readers?colour=red", "colour"),
         ("/api/v1/config?x=", "x"),
