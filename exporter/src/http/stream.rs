@@ -82,7 +82,7 @@ impl Stream {
     /// What is known of these databases, and then what is written into their books.
     pub(super) fn of_books(live: &Live, books: Vec<Arc<Book>>, permit: Permit) -> Self {
         let mut books: Vec<_> = books.into_iter().map(|book| (book, 0)).collect();
-        let mut take = move || {
+        let take = move || {
             let heard = books.iter_mut().flat_map(|(book, tree_heard)| unheard(book, tree_heard));
             heard.collect::<Vec<_>>()
         };
@@ -93,8 +93,9 @@ impl Stream {
             let mut bell = bell.clone();
             Box::pin(async move { bell.changed().await.is_ok() })
         };
-        let known = take();
         let mut stream = Self::new(rung, take, permit);
+        // After the bell is listened to: what comes between is told twice at worst, and never missed.
+        let known = (stream.take)();
         stream.waiting.extend(known);
         stream
     }
