@@ -70,7 +70,7 @@ impl Book {
         *latest = Latest { second, tree, tree_number };
     }
 
-    /// The newest `count` rows, and the changes of the tree, as a JSON object.
+    /// The newest `count` rows, the changes of the tree and the tree that they led to, as a JSON object.
     pub(crate) fn document(&self, count: usize) -> String {
         let mut text = format!("{{\"database\":{},\"interval_seconds\":1,\"labels\":", quoted(self.name()));
         write_labels(&mut text);
@@ -79,6 +79,12 @@ impl Book {
         pages.ring.write(&mut text, count);
         text.push_str(",\"edits\":");
         pages.edits.write(&mut text);
+        // The tree that the changes lead to: that of the last look, not that of this moment.
+        text.push_str(",\"tree\":");
+        match &pages.before {
+            Some((last, _)) => text.push_str(&pages.tree(last, last.window().end)),
+            None => text.push_str("null"),
+        }
         text.push('}');
         text
     }
@@ -281,6 +287,8 @@ mod tests {
     fn the_document_has_the_labels_the_rows_and_the_changes() {
         let registry = Registry::new("orders");
         let book = Book::new(Arc::clone(&registry));
+        let document: serde_json::Value = serde_json::from_str(&book.document(ROWS)).unwrap();
+        assert!(document["tree"].is_null(), "nobody has looked yet");
         for number in 0..5 {
             registry.recorder().add(Counter::SetOperations, number);
             registry.publish(published(&[number]));
@@ -291,6 +299,13 @@ mod tests {
         assert_eq!(document["columns"]["db_set_operations_total"], serde_json::json!([1, 2, 3, 4]));
         assert_eq!(document["labels"]["db_get_results_total"]["result"][2], "miss");
         assert_eq!(document["edits"].as_array().unwrap().len(), 4);
+        // What was announced after the last look is no part of the changes, and so of the tree that they lead to.
+        registry.publish(published(&[4, 5]));
+        let later: serde_json::Value = serde_json::from_str(&book.document(ROWS)).unwrap();
+        assert_eq!(later["edits"], document["edits"]);
+        let tables = later["tree"]["levels"][0]["tables"].as_array().unwrap();
+        assert_eq!((tables.len(), tables[0][0].as_u64()), (1, Some(4)));
+        assert_eq!(later["edits"][3]["added"][0][1], tables[0][0]);
         let two: serde_json::Value = serde_json::from_str(&book.document(2)).unwrap();
         assert_eq!(two["columns"]["db_set_operations_total"], serde_json::json!([3, 4]));
     }
