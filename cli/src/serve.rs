@@ -20,6 +20,7 @@ const STEP: Duration = Duration::from_millis(50);
 ///
 /// The database is opened for reading: nothing in its directory is changed, and nothing is done in the background. There are no
 /// operations to count, so what is served is its shape: levels, tables, value files, disk, what the last process left, and health. A
+/// directory does not record options: those that are shown, and what is reckoned with them (targets, scores), are the defaults. A
 /// process that has it open serves its own metrics: ask that one. What environment variables (`BETTONG_METRICS_…`) say of the
 /// exporter holds here, too.
 #[derive(Args, Debug)]

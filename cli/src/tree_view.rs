@@ -15,10 +15,11 @@ use crate::out::Out;
 use crate::store::StoreArgs;
 use crate::target::{Target, is_standard};
 
-/// Write a page that shows the tree: levels, tables, how they came about, value files, options
+/// Write a page that shows the tree: levels, tables, how they came about, value files
 ///
 /// The page is one HTML file that needs no server and no network; a browser opens it. A directory is opened for reading: nothing in it is
-/// changed. A URL is that of a process with an exporter, whose last 500 changes the page has. A file of the same name is replaced, once
+/// changed; options are not recorded in it, so what is reckoned with them (targets, scores) is of the defaults. A URL is that of a process
+/// with an exporter, whose last 500 changes and whose options the page has. A file of the same name is replaced, once
 /// the new one is complete.
 ///
 /// The changes of a directory are those since its manifest was last written anew, counted from 1. A crash ends them: what was in the
@@ -90,7 +91,7 @@ fn look(args: &TreeViewArgs) -> Result<TreeView> {
             shown.start()
         )));
     }
-    let view = TreeView::of(&db.metrics().snapshot(), &changes, shown);
+    let view = TreeView::of(&db.metrics().snapshot(), &changes, shown).without_options();
     db.close()?;
     Ok(view)
 }

@@ -8,16 +8,20 @@ import { panels as treePanels } from './tree.js';
 import { panels as valuePanels } from './values.js';
 
 const by = id => document.getElementById(id);
-const { snapshot, labels, edits, remark, version } = JSON.parse(by('data').textContent);
+const { snapshot, labels, edits, tree, newest, remark, version } = JSON.parse(by('data').textContent);
 const database = new Database(snapshot.database);
 database.remember({ at: [snapshot.window.end], seconds: [0], columns: {}, heat: { edges_seconds: [] }, labels, edits });
 database.read(snapshot);
+// The tree that the changes led to: a running process has gone on until the snapshot.
+if (tree !== null) database.plant(tree);
+database.newest = newest;
 
 const sections = [
   ['tree', 'Tree', treePanels()],
   ['space', 'Space', valuePanels()],
-  ['system', 'System', [configuration('full')]],
 ];
+// A directory does not record the options of its database.
+if (Object.keys(snapshot.options ?? {}).length > 0) sections.push(['system', 'System', [configuration('full')]]);
 
 function draw() {
   for (const [, , panels] of sections) panels.forEach(panel => panel.show(database));

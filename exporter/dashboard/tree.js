@@ -125,8 +125,12 @@ function picture() {
     const edit = edits.at(-1 - back);
     const changes = edit ? `${edit.added.length} ${edit.added.length === 1 ? 'table' : 'tables'} added, ${edit.removed.length} removed` : '';
     const when = edit?.at ? ` at ${clock(edit.at)}` : '';
-    const told = edit ? `after change ${edit.number} of ${edits.at(-1).number}: ${changes}${when}` : '';
-    text(where, edits.length === 0 ? 'No change is known.' : back === 0 ? `now, ${told}` : edit ? told : 'before the first change that is known');
+    // A file may end before the newest change.
+    const newest = store.newest ?? edits.at(-1)?.number;
+    const isNow = newest === edits.at(-1)?.number;
+    text(live, isNow ? 'Back to now' : 'Back to the last shown');
+    const told = edit ? `after change ${edit.number} of ${newest}: ${changes}${when}` : '';
+    text(where, edits.length === 0 ? 'No change is known.' : back === 0 ? `${isNow ? 'now' : 'the last shown'}, ${told}` : edit ? told : 'before the first change that is known');
     paint(back === 0 ? present(tree) : before(tree, edits, back), back === 0 ? store.jobs.running : [], tree);
     return null;
   };

@@ -23,10 +23,12 @@ function valueFiles() {
   const bars = new Map();
   panel.draw = store => {
     const files = store.tree?.value_files ?? [];
+    // Where options are not known, nothing is said of them.
+    const [ceiling, threshold] = ['max_space_amplification', 'separation_threshold'].map(name => store.option(name));
     figures.fill([
       ['files', exact(store.value('db_vlog_files'))], ['size', bytes(store.value('db_vlog_bytes'))], ['live', bytes(store.value('db_vlog_live_bytes'))],
       ['garbage', bytes(store.value('db_vlog_garbage_bytes'))], ['perhaps dead, not seen yet', bytes(store.value('db_vlog_unattributed_bytes'))],
-      ['space amplification', `${digits(store.value('db_space_amplification'))} of ${store.option('max_space_amplification') ?? '–'} allowed`],
+      ['space amplification', `${digits(store.value('db_space_amplification'))}${ceiling === undefined ? '' : ` of ${ceiling} allowed`}`],
       ['collections', exact(store.value('db_vlog_gc_runs_total'))], ['moved by them', bytes(store.value('db_vlog_gc_relocated_bytes_total'))],
       ['given back', bytes(store.value('db_space_reclaim_bytes_total', { origin: 'vlog_gc' }))],
     ]);
@@ -46,7 +48,7 @@ function valueFiles() {
     const rest = (store.tree?.value_file_count ?? 0) - sorted.length;
     more.hidden = rest <= 0;
     more.textContent = `And ${exact(Math.max(0, rest))} more files.`;
-    return files.length === 0 ? `No value is in a value file: values from ${bytes(Number(store.option('separation_threshold')))} on would be.` : null;
+    return files.length === 0 ? `No value is in a value file${threshold === undefined ? '' : `: values from ${bytes(Number(threshold))} on would be`}.` : null;
   };
   return panel;
 }

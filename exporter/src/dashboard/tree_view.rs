@@ -43,7 +43,11 @@ pub struct TreeView {
     snapshot: Value,
     labels: Value,
     edits: Value,
-    remark: Option<String>,
+    /// The tree that the changes led to, as the stream has it, where it is not the snapshot's.
+    tree: Value,
+    /// The number of the newest change that is known, shown or not.
+    newest: Option<u64>,
+    remarks: Vec<String>,
 }
 
 impl TreeView {
@@ -51,8 +55,12 @@ impl TreeView {
     /// fewer where they name more than 8192 tables. Where the newest changes are not shown, the tree is the one before them.
     pub fn of(snapshot: &MetricsSnapshot, changes: &[TreeChange], shown: RangeInclusive<u64>) -> Self {
         let mut levels = snapshot.published().levels.clone();
-        let undone = changes.iter().rev().take_while(|change| change.number > *shown.end());
-        undone.for_each(|change| undo(&mut levels, change));
+        let undone: Vec<_> = changes.iter().rev().take_while(|change| change.number > *shown.end()).collect();
+        // An order that nothing was done to is the engine's own, by whole keys.
+        if !undone.is_empty() {
+            undone.into_iter().for_each(|change| undo(&mut levels, change));
+            sort(&mut levels);
+        }
         let chosen: Vec<&TreeChange> =
             changes.iter().filter(|change| shown.contains(&change.number)).collect();
         let kept = history::newest_changes(&chosen);
@@ -64,12 +72,32 @@ impl TreeView {
             snapshot: slim(document),
             labels: history::labels(),
             edits: history::changes(kept),
-            remark: remark(changes, &chosen, kept, &shown),
+            tree: Value::Null,
+            newest: changes.last().map(|change| change.number),
+            remarks: remarks(changes, &chosen, kept, &shown),
         }
     }
 
+    /// Without the options of the snapshot. A directory does not record them: those of a database that was opened to be looked at are
+    /// those of whoever looks, and the page says so of what is reckoned with them.
+    #[must_use]
+    pub fn without_options(mut self) -> Self {
+        for name in ["options", "option_defaults"] {
+            if let Some(options) = self.snapshot.get_mut(name) {
+                *options = json!({});
+            }
+        }
+        self.remarks.push(
+            "Targets and scores of levels, and what is to become of value files, are reckoned with default options: a directory does \
+             not record those that its database ran with."
+                .to_owned(),
+        );
+        self
+    }
+
     /// The tree of a running process, from what its server answers about one database at `/metrics.json` and at `/api/v1/history`; `None` if
-    /// these are not such documents.
+    /// these are not such documents. The picture is of the history's moment, so that it is what the changes led to; figures are the
+    /// snapshot's.
     pub fn of_documents(snapshot: Value, mut history: Value) -> Option<Self> {
         let [labels, edits] = ["labels", "edits"].map(|name| history.get_mut(name).map(Value::take));
         let (labels, edits) = (labels.filter(Value::is_object)?, edits.filter(Value::is_array)?);
@@ -77,7 +105,20 @@ impl TreeView {
         let is_whole = lists.iter().all(|list| list.is_some_and(Value::is_array))
             && snapshot.pointer("/database").is_some_and(Value::is_string)
             && snapshot.pointer("/window/end").is_some_and(Value::is_number);
-        is_whole.then(|| Self { snapshot: slim(snapshot), labels, edits, remark: None })
+        // A server that has not looked yet knows neither changes nor a tree: then the snapshot's tree is what there is.
+        let tree = history.get_mut("tree").map(Value::take).unwrap_or_default();
+        let is_tree = tree.is_null()
+            || ["/levels", "/value_files"]
+                .iter()
+                .all(|place| tree.pointer(place).is_some_and(Value::is_array));
+        (is_whole && is_tree).then(|| Self {
+            snapshot: slim(snapshot),
+            labels,
+            edits,
+            tree,
+            newest: None,
+            remarks: Vec::new(),
+        })
     }
 
     /// The page: HTML that holds everything it needs, 80 KiB and some 150 bytes for each table and each change of one.
@@ -88,7 +129,9 @@ impl TreeView {
             "snapshot": &self.snapshot,
             "labels": &self.labels,
             "edits": &self.edits,
-            "remark": &self.remark,
+            "tree": &self.tree,
+            "newest": self.newest,
+            "remark": (!self.remarks.is_empty()).then(|| self.remarks.join(" ")),
             "version": env!("CARGO_PKG_VERSION"),
         });
         let (nonce, data, icon) = (nonce(), inert(&data), data_url(assets::text("favicon.svg")));
@@ -110,7 +153,7 @@ impl TreeView {
     }
 }
 
-/// Takes a change back.
+/// Takes a change back; the order is left to [`sort`], once for all changes.
 fn undo(levels: &mut [LevelState], change: &TreeChange) {
     for LevelState { level, tables } in levels.iter_mut() {
         let added = change.added.iter().filter(|(of, _)| of == level);
@@ -118,7 +161,12 @@ fn undo(levels: &mut [LevelState], change: &TreeChange) {
         tables.retain(|table| !gone.contains(&table.number));
         let back = change.removed.iter().filter(|(of, _)| of == level);
         tables.extend(back.map(|(_, table)| table.clone()));
-        // As the engine keeps them.
+    }
+}
+
+/// As the engine keeps them, as far as the beginnings of keys tell.
+fn sort(levels: &mut [LevelState]) {
+    for LevelState { level, tables } in levels {
         if *level == 0 {
             tables.sort_by_key(|table| std::cmp::Reverse(table.number));
         } else {
@@ -130,12 +178,12 @@ fn undo(levels: &mut [LevelState], change: &TreeChange) {
 }
 
 /// What the page does not show of what was asked for.
-fn remark(
+fn remarks(
     changes: &[TreeChange],
     chosen: &[&TreeChange],
     kept: &[&TreeChange],
     shown: &RangeInclusive<u64>,
-) -> Option<String> {
+) -> Vec<String> {
     let newest = changes.last().map_or(0, |change| change.number);
     let mut sentences = Vec::new();
     if *shown.end() < newest {
@@ -148,7 +196,7 @@ fn remark(
         let (left, all) = (chosen.len() - kept.len(), chosen.len());
         sentences.push(format!("Of {all} changes, the {left} oldest are left out."));
     }
-    (!sentences.is_empty()).then(|| sentences.join(" "))
+    sentences
 }
 
 /// What the panels use of a snapshot: series that are numbers, without words about them, of families that are not 0 throughout.

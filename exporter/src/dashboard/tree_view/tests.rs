@@ -108,6 +108,7 @@ fn changes_are_taken_back_to_the_last_one_that_is_shown() {
         assert_eq!((numbers(levels, 0), numbers(levels, 1)), (zero.to_vec(), one.to_vec()), "after {last}");
         assert_eq!(data["edits"].as_array().unwrap().len() as u64, last);
         assert_eq!(data["remark"].is_null(), last == 4, "{}", data["remark"]);
+        assert_eq!(data["newest"], 4, "after {last}");
     }
     let middle = data(&TreeView::of(&snapshot, &changes, 2..=3).html());
     assert_eq!(middle["edits"][0]["number"], 2);
@@ -149,6 +150,9 @@ fn a_page_of_a_server_is_made_of_what_it_answers_or_of_nothing() {
     let data = data(&view.html());
     assert_eq!(numbers(&data["snapshot"]["levels"], 0), [1, 2]);
     assert_eq!((&data["labels"]["a"]["b"][0], &data["edits"][0]["number"]), (&json!("c"), &json!(1)));
+    assert!(data["tree"].is_null() && data["newest"].is_null());
+    let with = |tree: Value| json!({"labels": {}, "edits": [], "tree": tree});
+    assert!(TreeView::of_documents(snapshot.clone(), with(json!({"levels": 1}))).is_none());
     for (snapshot, history) in [
         (json!({}), history.clone()),
         (snapshot.clone(), json!({"labels": {}})),
@@ -157,4 +161,42 @@ fn a_page_of_a_server_is_made_of_what_it_answers_or_of_nothing() {
     ] {
         assert!(TreeView::of_documents(snapshot, history).is_none());
     }
+}
+
+/// The oracle is the book: it is asked after a table came that it has not looked at.
+#[test]
+fn the_picture_of_a_process_is_what_its_changes_led_to() {
+    let registry = registry(&[1]);
+    let book = history::Book::new(std::sync::Arc::clone(&registry));
+    let look = || book.look(&crate::process::Process::default(), "{}");
+    let come = |number: u64| {
+        let mut state = PublishedState::clone(&registry.published());
+        state.levels[0].tables.insert(0, table(number));
+        registry.publish(state);
+    };
+    look();
+    come(2);
+    look();
+    come(3);
+    let history = serde_json::from_str(&book.document(1)).unwrap();
+    let view = TreeView::of_documents(json::to_value(&registry.snapshot()), history).unwrap();
+    let data = data(&view.html());
+    assert_eq!(numbers(&data["snapshot"]["levels"], 0), [3, 2, 1]);
+    let shown = data["tree"]["levels"][0]["tables"].as_array().unwrap();
+    assert_eq!(shown.iter().map(|fields| fields[0].as_u64()).collect::<Vec<_>>(), [Some(2), Some(1)]);
+    assert_eq!(data["edits"].as_array().unwrap().last().unwrap()["added"][0][1], shown[0][0]);
+}
+
+#[test]
+fn options_that_are_not_the_databases_own_are_left_out_and_the_page_says_so() {
+    let registry = registry(&[1]);
+    let view = TreeView::of(&registry.snapshot(), &[change(1, &[(0, 1)], &[])], 1..=u64::MAX);
+    let (with, without) = (data(&view.html()), data(&view.without_options().html()));
+    assert_eq!(with["snapshot"]["options"][HOSTILE], HOSTILE);
+    assert!(with["remark"].is_null());
+    assert_eq!(
+        (&without["snapshot"]["options"], &without["snapshot"]["option_defaults"]),
+        (&json!({}), &json!({}))
+    );
+    assert!(without["remark"].as_str().unwrap().contains("default options"));
 }
