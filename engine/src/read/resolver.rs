@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bettong_metrics::Recorder;
+
 use crate::context::FileContext;
 use crate::error::{Error, Result};
 use crate::iter::InternalIterator;
@@ -45,6 +47,11 @@ pub(crate) struct Resolver {
 impl Resolver {
     pub(crate) fn new(view: Arc<View>, files: &Arc<FileContext>, time: u64) -> Resolver {
         Resolver { view, files: files.clone(), time, fetcher: None }
+    }
+
+    #[inline]
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.files.recorder
     }
 
     pub(crate) fn view(&self) -> &View {

@@ -3,7 +3,9 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bettong_metrics::{Counter, CounterCell, Histogram, Hold, HolderKind, Operation, StepSampler, planted};
+use bettong_metrics::{
+    Counter, CounterCell, Held, Histogram, HolderKind, Operation, Recorder, StepSampler, planted,
+};
 
 use crate::context::FileContext;
 use crate::error::{Error, Result};
@@ -55,8 +57,8 @@ pub struct Scan {
     done: bool,
     /// Why the first step fails, if it does.
     refused: Option<Error>,
-    /// That it is open, for those who look at the metrics; and the recorder.
-    hold: Hold,
+    /// That it is open, for those who look at the metrics.
+    held: Held,
     sampler: StepSampler,
     counts: Counts,
 }
@@ -121,10 +123,14 @@ impl Scan {
             made: None,
             done: false,
             refused: allowed.err(),
-            hold: recorder.hold(HolderKind::Iterator, point.seq.0),
+            held: recorder.take_hold(HolderKind::Iterator, point.seq.0),
             sampler: recorder.step_sampler(),
             counts: Counts::default(),
         }
+    }
+
+    fn recorder(&self) -> &Recorder {
+        self.resolver.recorder()
     }
 
     fn merge(&self) -> Result<MergeIter> {
@@ -150,7 +156,7 @@ impl Scan {
 
     /// Places a merge for walking on from the lower bound.
     fn place_front(&self) -> Result<MergeIter> {
-        let recorder = self.hold.recorder();
+        let recorder = self.recorder();
         let _timer = recorder.start(Operation::Scan);
         recorder.add(Counter::IteratorSeeks.at(FORWARD), 1);
         let mut merge = self.merge()?;
@@ -168,7 +174,7 @@ impl Scan {
 
     /// Places a merge for walking back from the upper bound.
     fn place_back(&self) -> Result<MergeIter> {
-        let recorder = self.hold.recorder();
+        let recorder = self.recorder();
         let _timer = recorder.start(Operation::Scan);
         recorder.add(Counter::IteratorSeeks.at(BACKWARD), 1);
         let mut merge = self.merge()?;
@@ -325,7 +331,7 @@ impl Scan {
 
     #[inline(never)]
     fn hand_over_counts(&mut self) {
-        let (recorder, counts) = (&self.hold.recorder(), std::mem::take(&mut self.counts));
+        let (recorder, counts) = (self.resolver.recorder(), std::mem::take(&mut self.counts));
         let add = |cell: CounterCell, n| {
             if n > 0 {
                 recorder.add(cell, n);
@@ -364,10 +370,10 @@ impl Scan {
         if !placed {
             return take(self);
         }
-        let started = self.hold.recorder().now();
+        let started = self.recorder().now();
         let step = take(self);
-        let nanos = self.hold.recorder().nanos_since(started);
-        self.hold.recorder().record_n(Histogram::IteratorStepLatency, nanos, self.sampler.weight());
+        let nanos = self.recorder().nanos_since(started);
+        self.recorder().record_n(Histogram::IteratorStepLatency, nanos, self.sampler.weight());
         step
     }
 
@@ -382,7 +388,7 @@ impl Scan {
             }
             Err(error) => {
                 self.done = true;
-                self.hold.recorder().fail(Operation::Scan, error.label());
+                self.recorder().fail(Operation::Scan, error.label());
                 Some(Err(error))
             }
         }
@@ -474,5 +480,6 @@ impl std::iter::FusedIterator for Scan {}
 impl Drop for Scan {
     fn drop(&mut self) {
         self.hand_over_counts();
+        self.recorder().let_go(&self.held);
     }
 }

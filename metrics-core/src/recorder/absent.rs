@@ -121,8 +121,18 @@ impl Recorder {
     /// A holder that nobody sees.
     #[inline]
     pub fn hold(&self, _kind: HolderKind, _sequence: u64) -> Hold {
-        Hold(Self)
+        Hold(())
     }
+
+    /// A holder that nobody sees.
+    #[inline]
+    pub fn take_hold(&self, _kind: HolderKind, _sequence: u64) -> Held {
+        Held(())
+    }
+
+    /// Nothing.
+    #[inline]
+    pub fn let_go(&self, _held: &Held) {}
 
     /// A stopwatch that stands still.
     #[inline]
@@ -146,15 +156,12 @@ impl Recorder {
 /// Holds nothing.
 #[derive(Debug)]
 #[must_use = "as what is really held"]
-pub struct Hold(Recorder);
+pub struct Hold(());
 
-impl Hold {
-    /// The recorder that records nothing.
-    #[inline]
-    pub fn recorder(&self) -> &Recorder {
-        &self.0
-    }
-}
+/// Holds nothing.
+#[derive(Debug)]
+#[must_use = "as what is really held"]
+pub struct Held(());
 
 /// A job that nobody sees.
 #[derive(Debug)]

@@ -14,11 +14,11 @@ pub use io_timer::IoTimer;
 #[cfg(not(feature = "off"))]
 pub use live::{Begun, NeedsTimer, OperationTimer, Queued, Recorder, Session, Stopwatch};
 #[cfg(not(feature = "off"))]
-pub use state::{Hold, RunningJob};
+pub use state::{Held, Hold, RunningJob};
 
 #[cfg(feature = "off")]
 mod absent;
 #[cfg(feature = "off")]
 pub use absent::{
-    Begun, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,
+    Begun, Held, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,
 };

@@ -23,31 +23,40 @@ impl Recorder {
     /// Something begins to hold the state with this sequence number. It holds it until the guard is dropped.
     #[inline]
     pub fn hold(&self, kind: HolderKind, sequence: u64) -> Hold {
-        let claim = self.registry().holder_table().claim(kind, sequence, self.now());
-        Hold { recorder: self.clone(), claim }
+        Hold { recorder: self.clone(), held: self.take_hold(kind, sequence) }
+    }
+
+    /// As [`Recorder::hold`], for a holder that has a recorder anyway and calls [`Recorder::let_go`] when it is dropped. A clone of the
+    /// recorder would be two counts that all threads share, which each scan would change twice.
+    #[inline]
+    pub fn take_hold(&self, kind: HolderKind, sequence: u64) -> Held {
+        Held(self.registry().holder_table().claim(kind, sequence, self.now()))
+    }
+
+    /// What [`Recorder::take_hold`] returned holds nothing any more.
+    #[inline]
+    pub fn let_go(&self, held: &Held) {
+        self.registry().holder_table().release(held.0);
     }
 }
+
+/// That something is held.
+#[derive(Debug)]
+#[must_use = "it is held until somebody lets go"]
+pub struct Held(Claim);
 
 /// An iterator or a snapshot that is held: known until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it at once holds nothing"]
 pub struct Hold {
     recorder: Recorder,
-    claim: Claim,
-}
-
-impl Hold {
-    /// The recorder, for a holder that records as well: it needs no handle of its own.
-    #[inline]
-    pub fn recorder(&self) -> &Recorder {
-        &self.recorder
-    }
+    held: Held,
 }
 
 impl Drop for Hold {
     #[inline]
     fn drop(&mut self) {
-        self.recorder.registry().holder_table().release(self.claim);
+        self.recorder.let_go(&self.held);
     }
 }
 
