@@ -18,7 +18,7 @@ declare -A BOUND=(
     [get_table]=65
     [get_missing]=35
     [set]=53
-    [scan]=292
+    [scan]=445
     [steps]=9
     [steps_borrowed]=9
 )
