@@ -128,7 +128,7 @@ pub(crate) const BACKGROUND: usize = 1;
 /// Label `direction` of `db_compression_seconds_total`.
 pub(crate) const COMPRESS: usize = 0;
 
-/// The counters of one level that gets raise: looked up once, since their labels make the way to a cell long.
+/// The counters of the block cache on one level: looked up once, since their labels make the way to a cell long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LevelCells {
     pub(crate) cache_hit: CounterCell,
