@@ -1,6 +1,6 @@
 //! `stats`, `verify`, `compact`: what a database is like, whether it is sound, and tidying it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use bettong::{Db, Error, ErrorKind, Options, RecoveryReport, RepairOptions, Stats, VerifyReport};
@@ -166,23 +166,23 @@ const CHECKED: [usize; 2] = [1, 2];
 /// Checks what is open, and shows how far that has come: nobody but the check reads meanwhile, so what was read is what was checked.
 fn verify_watched(db: &Db, out: &Out) -> Result<VerifyReport> {
     let metrics = db.metrics();
-    let read = || metrics.snapshot().counter_total(Counter::StorageReadBytes);
-    let snapshot = metrics.snapshot();
-    let before = snapshot.counter_total(Counter::StorageReadBytes);
-    let bytes: f64 = CHECKED.map(|file| snapshot.gauge(Gauge::DiskUsageBytes.at(file))).iter().sum();
+    let before = metrics.snapshot();
+    let bytes: f64 = CHECKED.map(|file| before.gauge(Gauge::DiskUsageBytes.at(file))).iter().sum();
     let progress = Progress::of_bytes(out, Some(bytes as u64));
+    if !progress.is_shown() {
+        return Ok(db.verify()?);
+    }
     progress.say("checking".to_owned());
-    let done = AtomicBool::new(!progress.is_shown());
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
-                progress.set(read() - before);
-                std::thread::sleep(Duration::from_millis(100));
+        // Ends when the check drops its end, however that ends.
+        let (_checking, ended) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while ended.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
+                let read = metrics.snapshot().since(&before);
+                progress.set(read.counter_total(Counter::StorageReadBytes));
             }
         });
-        let report = db.verify();
-        done.store(true, Ordering::Release);
-        Ok(report?)
+        Ok(db.verify()?)
     })
 }
 
