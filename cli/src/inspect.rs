@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bettong::{Db, Error, ErrorKind, Options, RecoveryReport, RepairOptions, Stats, VerifyReport};
 use bettong_exporter::formats::json;
-use bettong_metrics::{Counter, Gauge};
+use bettong_metrics::Counter;
 use clap::Args;
 use serde::Serialize;
 
@@ -160,26 +160,24 @@ pub(crate) fn verify(args: &VerifyArgs, out: &mut Out) -> Result<()> {
     if report.is_sound() { Ok(()) } else { Err(Fault::Damaged(String::new())) }
 }
 
-/// Labels `file` of what a check reads, as numbers: tables and value files.
-const CHECKED: [usize; 2] = [1, 2];
-
-/// Checks what is open, and shows how far that has come: nobody but the check reads meanwhile, so what was read is what was checked.
+/// Checks what is open, and shows how far that has come. Nobody else asks for tables meanwhile, and the check does so twice for each: for
+/// its blocks, and for what its entries use of value files.
 fn verify_watched(db: &Db, out: &Out) -> Result<VerifyReport> {
     let metrics = db.metrics();
     let before = metrics.snapshot();
-    let bytes: f64 = CHECKED.map(|file| before.gauge(Gauge::DiskUsageBytes.at(file))).iter().sum();
-    let progress = Progress::of_bytes(out, Some(bytes as u64));
+    let tables: u64 = before.published().levels.iter().map(|level| level.tables.len() as u64).sum();
+    let progress = Progress::of_steps(out, 2 * tables, true);
     if !progress.is_shown() {
         return Ok(db.verify()?);
     }
-    progress.say("checking".to_owned());
     std::thread::scope(|scope| {
         // Ends when the check drops its end, however that ends.
         let (_checking, ended) = mpsc::channel::<()>();
         scope.spawn(move || {
             while ended.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
-                let read = metrics.snapshot().since(&before);
-                progress.set(read.counter_total(Counter::StorageReadBytes));
+                let asked = metrics.snapshot().since(&before).counter_total(Counter::TableCacheRequests);
+                progress.set(asked.saturating_sub(1));
+                progress.say(format!("table {} of {tables}", asked.div_ceil(2)));
             }
         });
         Ok(db.verify()?)
