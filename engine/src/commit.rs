@@ -218,7 +218,7 @@ pub(crate) fn rotate(
     engine.view.change(|view| {
         let mut immutables = vec![view.active.clone()];
         immutables.extend(view.immutables.iter().cloned());
-        View { active: memtable, immutables, version: view.version.clone() }
+        View { active: memtable, immutables, ..view.clone() }
     });
     engine.recorder.add(Counter::MemtableRotations.at(reason as usize), 1);
     engine.recorder.emit(Event::memtable_rotated(reason as usize));

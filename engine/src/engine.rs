@@ -76,7 +76,7 @@ pub(crate) struct Engine {
     pub(crate) flushing: AtomicUsize,
     /// Whether somebody waits for a flush that he asked for.
     pub(crate) manual_flush: AtomicBool,
-    pub(crate) work: Work,
+    pub(crate) work: Arc<Work>,
     pub(crate) syncs: SyncQueue,
     pub(crate) segments: Segments,
     pub(crate) recovery: Vec<(String, String)>,
@@ -271,7 +271,7 @@ impl Engine {
         let expiry = &self.set.expiry;
         let horizons = || self.snapshots.horizons(self.publisher.cell(), expiry);
         let time = if expiry.is_used() { horizons().time } else { 0 };
-        Circumstances { time, log_bytes: self.log_bytes(view) }
+        Circumstances { time, log_bytes: self.log_bytes(view), scan_loss_nanos: view.scan_loss.nanos() }
     }
 
     /// The bytes that logs take on the disk: those of immutable memtables, and the segments that are in use, ready or kept.

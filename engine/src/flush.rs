@@ -173,7 +173,7 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
         } else {
             view.active.clone()
         };
-        View { active, immutables, version: version.clone() }
+        View { active, immutables, version: version.clone(), ..view.clone() }
     });
     if matches!(installed, Err(Error::NoSpace { .. })) {
         output.disown();

@@ -28,7 +28,7 @@
 //! | ground | `value env options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
-//! | state | `levels merge job snapshot_list view publish condition state work` |
+//! | state | `levels merge job snapshot_list work scan_loss view publish condition state` |
 //! | work | `pressure gauges engine placement compaction adopt flush commit read` |
 //! | keepers | `inventory replaying recovery closing workers background` |
 //! | door | `garbage stats verify repair db` |
@@ -67,11 +67,12 @@ mod levels;
 mod merge;
 mod job;
 mod snapshot_list;
+mod work;
+mod scan_loss;
 mod view;
 mod publish;
 mod condition;
 mod state;
-mod work;
 mod pressure;
 mod gauges;
 mod engine;

@@ -77,6 +77,7 @@ pub struct Options {
     pub(crate) compaction_threads: usize,
     pub(crate) subcompactions: usize,
     pub(crate) slowdown_bytes_per_second: u64,
+    pub(crate) merge_for_scans: bool,
 }
 
 impl Default for Options {
@@ -114,6 +115,7 @@ impl Default for Options {
             compaction_threads: default_compaction_threads(),
             subcompactions: 2,
             slowdown_bytes_per_second: 32 << 20,
+            merge_for_scans: true,
         }
     }
 }
@@ -233,6 +235,9 @@ setters! {
     subcompactions: usize;
     /// The rate at which writes are let through when a slowdown begins; it falls towards a tenth as the stop comes nearer. Default 32 MiB/s.
     slowdown_bytes_per_second: u64;
+    /// Whether tables are merged for scans, too. Default `true`: when scans have lost as much time to meeting several sorted runs as it takes to make
+    /// fewer of them, they are merged. Who scans little pays nothing, and no load is written more than its scans are worth.
+    merge_for_scans: bool;
 }
 
 impl Options {
@@ -335,7 +340,7 @@ impl Options {
 
     /// The options as names and values, for whoever looks at them: no file of the directory records them.
     pub(crate) fn describe(&self) -> Vec<(String, String)> {
-        let pairs: [(&str, &dyn fmt::Debug); 31] = [
+        let pairs: [(&str, &dyn fmt::Debug); 32] = [
             ("name", &self.name),
             ("instrumentation", &self.instrumentation),
             ("slow_threshold", &self.slow_threshold),
@@ -367,6 +372,7 @@ impl Options {
             ("compaction_threads", &self.compaction_threads),
             ("subcompactions", &self.subcompactions),
             ("slowdown_bytes_per_second", &self.slowdown_bytes_per_second),
+            ("merge_for_scans", &self.merge_for_scans),
         ];
         pairs.iter().map(|(name, value)| ((*name).to_owned(), format!("{value:?}"))).collect()
     }

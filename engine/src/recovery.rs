@@ -47,6 +47,7 @@ use crate::pressure::CurrentPressure;
 use crate::publish::Publisher;
 use crate::record::reader::End;
 use crate::replaying::Replaying;
+use crate::scan_loss::ScanLoss;
 use crate::snapshot_list::{Horizons, SnapshotList};
 use crate::state::Gate;
 use crate::sync::{AtomicBool, AtomicUsize};
@@ -172,9 +173,8 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     let segment = Arc::new(segment);
     let syncs = SyncQueue::new();
     syncs.push(segment.clone());
-    let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &context));
-    let active = Arc::new(Memtable::new(options.memtable_bytes, &values));
-    let view = View { active, immutables: Vec::new(), version: set.version() };
+    let work = Arc::new(Work::new(recorder));
+    let view = first_view(&set, &segment, &options, &context, &work);
     let engine = Engine {
         condition: Condition::new(&env.clock, recorder),
         option_states: options.states(),
@@ -196,7 +196,7 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
         due: DueSince::default(),
         flushing: AtomicUsize::new(0),
         manual_flush: AtomicBool::new(false),
-        work: Work::new(recorder),
+        work,
         syncs,
         segments: Segments::default(),
         recovery: report.describe(),
@@ -208,6 +208,23 @@ pub(crate) fn open(path: &Path, options: Options, registry: &Arc<Registry>) -> R
     };
     engine.announce();
     Ok(Opened { engine, lock, report })
+}
+
+/// What there is to read when a database has been opened: its tables, and an empty memtable.
+fn first_view(
+    set: &VersionSet,
+    segment: &Segment,
+    options: &Options,
+    context: &FileContext,
+    work: &Arc<Work>,
+) -> View {
+    let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, context));
+    View {
+        active: Arc::new(Memtable::new(options.memtable_bytes, &values)),
+        immutables: Vec::new(),
+        version: set.version(),
+        scan_loss: Arc::new(ScanLoss::new(options.merge_for_scans, work)),
+    }
 }
 
 struct Phases<'a> {

@@ -9,6 +9,7 @@ use crate::env::names::FileName;
 use crate::error::{Error, Result};
 use crate::levels::version::Version;
 use crate::memtable::Memtable;
+use crate::scan_loss::ScanLoss;
 use crate::sync::{Mutex, others_may_run};
 use crate::values::file::ValueFile;
 use crate::values::pointer::ValuePointer;
@@ -21,6 +22,8 @@ pub(crate) struct View {
     /// Full memtables that wait for their flush, newest first.
     pub(crate) immutables: Vec<Arc<Memtable>>,
     pub(crate) version: Arc<Version>,
+    /// Where scans say what they lost to runs of the version.
+    pub(crate) scan_loss: Arc<ScanLoss>,
 }
 
 impl View {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bettong_metrics::{Event, EventKind};
 
-use crate::compaction::pick::pick;
+use crate::compaction::pick::{pick, pick_for_scans, price};
 use crate::compaction::plan::{Plan, Reason};
 use crate::compaction::run;
 use crate::condition::{Origin, Severity};
@@ -34,7 +34,15 @@ pub(crate) fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> 
     }
     // The view's version, not the manifest's: nobody holds a lock on it across a sync.
     let view = engine.view.load();
-    let mut plan = pick(&view.version, &engine.options, &state.busy, engine.circumstances(&view))?;
+    let (version, options) = (&view.version, &engine.options);
+    let Some(mut plan) = pick(version, options, &state.busy, engine.circumstances(&view)) else {
+        let for_scans = pick_for_scans(version, options, &HashSet::new());
+        view.scan_loss.await_price(for_scans.map(|plan| price(&plan)));
+        return None;
+    };
+    if plan.reason == Reason::Scans {
+        view.scan_loss.make_good(price(&plan));
+    }
     if state.compaction.blocked.is_some() && plan.reason != Reason::Garbage {
         // Whatever failed last time, moving values must not keep merges from making room.
         plan.collect = Arc::default();

@@ -4,6 +4,7 @@
 //! 2. Of L0 everything, into the base level; of another level the table that has least to be merged with, for its size.
 //! 3. If the values take too much disk: what brings hidden garbage to light, or collects what is known.
 //! 4. Failing that, a table that is mostly tombstones or expired, so that deleted data do not stay for ever.
+//! 5. Last, what makes scans meet fewer runs, once they have lost as much as it takes.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::levels::space::{Circumstances, Space, candidates};
 use crate::levels::table_file::TableFile;
 use crate::levels::version::{Level, Version};
 use crate::options::{LEVELS, Options};
+use crate::scan_loss::price_of;
 
 /// A table is mostly tombstones, or expired, from this share on.
 const TOMBSTONE_SHARE: f64 = 0.5;
@@ -33,7 +35,11 @@ pub(crate) fn pick(
     let plan = pick_by_size(version, options, busy)
         .or_else(|| pick_garbage(version, options, &space, &collect, busy))
         .or_else(|| pick_tombstones(version, busy))
-        .or_else(|| pick_expired(version, circumstances.time, busy))?;
+        .or_else(|| pick_expired(version, circumstances.time, busy))
+        .or_else(|| {
+            let plan = pick_for_scans(version, options, busy)?;
+            (price(&plan) <= circumstances.scan_loss_nanos).then_some(plan)
+        })?;
     // What is marked for collection is moved by whoever rewrites its keys anyway.
     Some(Plan { collect, ..plan })
 }
@@ -43,7 +49,7 @@ fn pick_by_size(version: &Version, options: &Options, busy: &HashSet<FileNumber>
     let due = shape.by_score().into_iter();
     let mut by_size = due.filter_map(|level| match level {
         0 => pick_l0(version, Reason::L0Tables, &shape, busy),
-        _ => pick_table(version, level, busy),
+        _ => pick_table(version, level, Reason::LevelSize, busy),
     });
     by_size.next()
 }
@@ -172,7 +178,7 @@ fn pick_l0(version: &Version, reason: Reason, shape: &Shape, busy: &HashSet<File
     finish(version, reason, (0, tables), shape.base(), (&first, &last), busy)
 }
 
-fn pick_table(version: &Version, level: usize, busy: &HashSet<FileNumber>) -> Option<Plan> {
+fn pick_table(version: &Version, level: usize, reason: Reason, busy: &HashSet<FileNumber>) -> Option<Plan> {
     let (here, below) = (version.levels.get(level)?, version.levels.get(level + 1)?);
     let cost = |table: &Arc<TableFile>| {
         let merged: u64 =
@@ -183,7 +189,27 @@ fn pick_table(version: &Version, level: usize, busy: &HashSet<FileNumber>) -> Op
     };
     let mut candidates: Vec<_> = here.tables.iter().map(|table| (cost(table), table)).collect();
     candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    candidates.into_iter().find_map(|(_, table)| into_next(version, Reason::LevelSize, level, table, busy))
+    candidates.into_iter().find_map(|(_, table)| into_next(version, reason, level, table, busy))
+}
+
+/// What makes scans meet fewer runs: L0, in which each table is one, or a table of the highest level that has any.
+pub(crate) fn pick_for_scans(
+    version: &Version,
+    options: &Options,
+    busy: &HashSet<FileNumber>,
+) -> Option<Plan> {
+    if version.sorted_runs() < 2 {
+        return None;
+    }
+    match version.levels_with_tables(0).next()?.0 {
+        0 => pick_l0(version, Reason::Scans, &Shape::of(version, options), busy),
+        highest => pick_table(version, highest, Reason::Scans, busy),
+    }
+}
+
+/// What a merge costs whom scans pay, in nanoseconds.
+pub(crate) fn price(plan: &Plan) -> u64 {
+    price_of(plan.tables().map(|(_, table)| table.meta.bytes).sum())
 }
 
 fn pick_tombstones(version: &Version, busy: &HashSet<FileNumber>) -> Option<Plan> {

@@ -18,6 +18,8 @@ pub(crate) enum Reason {
     Garbage = 4,
     /// Most of a table has expired.
     Expired = 5,
+    /// Scans have lost more by meeting several runs than it takes to make fewer of them.
+    Scans = 6,
 }
 
 /// Tables to merge and the level the result goes to.
@@ -59,7 +61,7 @@ impl Plan {
         let mut tables = self.tables();
         let only = tables.next().filter(|_| tables.next().is_none())?;
         let ahead: u64 = self.grandparents.iter().map(|table| table.meta.bytes).sum();
-        let worth_rewriting = !matches!(self.reason, Reason::L0Tables | Reason::LevelSize);
+        let worth_rewriting = !matches!(self.reason, Reason::L0Tables | Reason::LevelSize | Reason::Scans);
         (only.0 != self.output_level && !worth_rewriting && ahead <= grandparent_bytes_max).then_some(only)
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Circumstances {
     pub(crate) time: u64,
     /// Bytes of logs on the disk.
     pub(crate) log_bytes: u64,
+    /// What scans have lost to runs that they need not have met.
+    pub(crate) scan_loss_nanos: u64,
 }
 
 /// The disk that a version takes, in bytes.

@@ -58,6 +58,11 @@ impl MergeIter {
         MergeIter { heap: Vec::with_capacity(sources.len()), sources, forward: true }
     }
 
+    /// How many of the sources are sorted runs of tables.
+    pub(crate) fn table_runs(&self) -> usize {
+        self.sources.iter().filter(|source| !matches!(source, Source::Memtable(_))).count()
+    }
+
     fn place(&mut self, forward: bool, seek: impl Fn(&mut Source) -> Result<()>) -> Result<()> {
         self.heap.clear();
         self.sources.iter_mut().try_for_each(seek)?;

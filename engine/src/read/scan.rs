@@ -76,6 +76,8 @@ struct Counts {
     steps: [u64; 2],
     skipped: [u64; 3],
     bytes: u64,
+    /// How often a merge was placed.
+    seeks: u64,
 }
 
 impl Counts {
@@ -247,6 +249,7 @@ impl Scan {
         let mut is_new = self.front.is_none();
         if is_new {
             self.front = Some(self.place_front()?);
+            self.counts.seeks += 1;
         }
         let Some(merge) = &mut self.front else { return Ok(None) };
         loop {
@@ -276,6 +279,7 @@ impl Scan {
     fn step_back(&mut self) -> Result<Option<Item>> {
         if self.back.is_none() {
             self.back = Some(self.place_back()?);
+            self.counts.seeks += 1;
         }
         self.find_back()
     }
@@ -344,6 +348,9 @@ impl Scan {
             add(Counter::IteratorSkippedKeys.at(reason), skipped);
         }
         add(Counter::UserReadBytes.at(0), counts.bytes);
+        let runs = [&self.front, &self.back].into_iter().flatten().map(MergeIter::table_runs).max();
+        let steps = counts.steps.into_iter().sum();
+        self.resolver.view().scan_loss.add(runs.unwrap_or(0), counts.seeks, steps);
     }
 
     /// Takes a step, and times it if it is its turn. The first step of a direction is not timed: it places the iterator,

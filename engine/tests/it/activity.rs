@@ -58,6 +58,37 @@ fn a_flush_tells_of_its_begin_its_table_and_its_end() {
     assert_eq!(registry.snapshot().counter(Counter::Events.at(EventKind::FlushEnd.index())), 1);
 }
 
+/// A database with several runs, walked over so many times; why its compactions were made, and how many runs it then has.
+fn after_scans(options: Options, walks: usize) -> (Vec<&'static str>, usize) {
+    let db = sim_db(&SimDisk::new(7), options).unwrap();
+    let registry = db.metrics();
+    for round in 0..3_u8 {
+        for n in 0..100_u32 {
+            db.set(n.to_be_bytes(), [round; 40]).unwrap();
+        }
+        db.flush().unwrap();
+        while db.step().unwrap() {}
+    }
+    for _ in 0..walks {
+        assert_eq!(db.scan(..).count(), 100);
+        while db.step().unwrap() {}
+    }
+    let reasons = registry.jobs().recent.into_iter().filter(|job| job.kind() == JobKind::Compaction);
+    let runs =
+        tables_of(&registry, 0).len() + (1..7).filter(|at| !tables_of(&registry, *at).is_empty()).count();
+    (reasons.map(|job| job.reason()).collect(), runs)
+}
+
+#[test]
+fn scans_that_meet_several_runs_have_them_merged_in_the_end() {
+    let options = || small_options().l0_compaction_tables(4);
+    assert_eq!(after_scans(options(), 0), (vec![], 3));
+    assert_eq!(after_scans(options(), 1), (vec![], 3), "one walk does not pay for a merge");
+    // 15 kB to be merged at 5 ns each, and a walk of 100 steps among three runs loses 4 µs.
+    assert_eq!(after_scans(options(), 60), (vec!["scans"], 1));
+    assert_eq!(after_scans(options().merge_for_scans(false), 60), (vec![], 3));
+}
+
 #[test]
 fn a_compaction_tells_why_of_what_and_into_what() {
     let db = sim_db(&SimDisk::new(2), small_options().l0_compaction_tables(3)).unwrap();

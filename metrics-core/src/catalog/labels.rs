@@ -136,7 +136,7 @@ pub(super) const LEVEL: &[&str] = &["0", "1", "2", "3", "4", "5", "6"];
 pub(super) const LEVEL_READ_ORIGIN: &[&str] = &["upper", "same"];
 pub(super) const DROP_REASON: &[&str] = &["shadowed", "tombstone", "expired"];
 pub(super) const COMPACTION_REASON: &[&str] =
-    &["l0_files", "level_size", "tombstones", "manual", "garbage", "expired"];
+    &["l0_files", "level_size", "tombstones", "manual", "garbage", "expired", "scans"];
 pub(super) const COMPACTION_RESULT: &[&str] = &["ok", "cancelled", "failed"];
 pub(super) const WRITE_ORIGIN: &[&str] = &["wal", "flush", "compaction", "vlog", "vlog_gc", "manifest"];
 pub(super) const READ_ORIGIN: &[&str] = &["get", "scan", "compaction", "vlog_gc", "recovery", "verify"];

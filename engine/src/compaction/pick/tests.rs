@@ -46,8 +46,12 @@ fn version(tables: &[Spec]) -> Version {
 type Picked = (Reason, Vec<(usize, Vec<u64>)>, usize);
 
 fn picked(tables: &[Spec], busy: &[u64]) -> Option<Picked> {
+    picked_when(Circumstances::default(), tables, busy)
+}
+
+fn picked_when(circumstances: Circumstances, tables: &[Spec], busy: &[u64]) -> Option<Picked> {
     let busy = busy.iter().copied().map(FileNumber).collect();
-    let plan = pick(&version(tables), &Options::default(), &busy, Circumstances::default())?;
+    let plan = pick(&version(tables), &Options::default(), &busy, circumstances)?;
     let numbers = |tables: &Vec<Arc<TableFile>>| tables.iter().map(|table| table.meta.number.0).collect();
     Some((
         plan.reason,
@@ -98,6 +102,35 @@ fn a_level_that_is_too_large_gives_the_table_that_costs_least() {
 fn a_table_of_tombstones_goes_down_though_no_level_is_too_large() {
     let tables = [(5, 1, "a", "b", 10, 60), (5, 2, "c", "d", 10, 10), (6, 3, "a", "d", 900, 0)];
     assert_eq!(picked(&tables, &[]), Some((Reason::Tombstones, vec![(5, vec![1]), (6, vec![3])], 6)));
+}
+
+#[test]
+fn scans_have_runs_merged_from_the_top_when_they_have_lost_what_it_costs() {
+    let mut tables = vec![
+        (0, 1, "a", "d", 64, 0),
+        (5, 2, "a", "b", 100, 0),
+        (5, 3, "c", "d", 100, 0),
+        (6, 4, "a", "b", 300, 0),
+        (6, 5, "c", "d", 200, 0),
+    ];
+    let after = |lost: u64, tables: &[Spec], busy: &[u64]| {
+        picked_when(Circumstances { scan_loss_nanos: lost, ..Circumstances::default() }, tables, busy)
+    };
+    let price = price_of((64 + 100 + 100) << 20);
+    assert_eq!(after(price - 1, &tables, &[]), None);
+    let l0 = Some((Reason::Scans, vec![(0, vec![1]), (5, vec![2, 3])], 5));
+    assert_eq!(after(price, &tables, &[]), l0);
+    assert_eq!(after(price, &tables, &[3]), None);
+    // Then the table of the highest level that has least to be merged with.
+    tables.remove(0);
+    let level5 = Some((Reason::Scans, vec![(5, vec![3]), (6, vec![5])], 6));
+    assert_eq!(after(price_of(300 << 20), &tables, &[]), level5);
+    // One run is none too many.
+    tables.retain(|table| table.0 == 6);
+    assert_eq!(after(u64::MAX, &tables, &[]), None);
+    // What has to be done anyhow goes before.
+    let four: Vec<Spec> = (1..=4).map(|n| (0, n, "c", "f", 64, 0)).collect();
+    assert_eq!(after(u64::MAX, &four, &[]).unwrap().0, Reason::L0Tables);
 }
 
 #[test]

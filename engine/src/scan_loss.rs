@@ -1,0 +1,84 @@
+//! What scans lose to sorted runs that they need not have met, and when merging them pays.
+//!
+//! Nobody knows how many scans are still to come. It is the ski-rental problem (Karlin, Manasse, Rudolph, Sleator: *Competitive snoopy
+//! caching*, 1988): rent until what was paid comes to the price, then buy, and no course of events costs much more than twice what
+//! it would have with foresight. Scans pay into an account what they lose; a merge that makes the next ones cheaper is due when its price
+//! is there, and takes it. So databases that nobody scans are never merged for scans. (LevelDB's seek compaction and Pebble's read-triggered
+//! compaction count fruitless reads of a file.)
+//!
+//! Losses and prices are estimates in nanoseconds. They are worked out from counts and not from clocks, so that a simulation runs again as it ran.
+
+use std::sync::Arc;
+
+use crate::sync::{AtomicU64, Ordering};
+use crate::work::Work;
+
+/// What it takes to place a cursor in one more run, mostly waiting for memory.
+const SEEK_NANOS: u64 = 1_000;
+/// By how much a step is longer where runs have to be compared.
+const STEP_NANOS: u64 = 20;
+/// What it takes to merge, for each byte that is read.
+const MERGE_NANOS_PER_BYTE: u64 = 5;
+/// How much is lost before anybody looks for something to merge.
+const LOOK_NANOS: u64 = 10_000_000;
+
+/// What it takes to merge so many bytes.
+pub(crate) fn price_of(bytes: u64) -> u64 {
+    bytes.saturating_mul(MERGE_NANOS_PER_BYTE)
+}
+
+/// The account of one database.
+#[derive(Debug)]
+pub(crate) struct ScanLoss {
+    /// Whether merges are made for scans at all.
+    wanted: bool,
+    lost: AtomicU64,
+    /// The loss that whoever compacts waits for: `u64::MAX` once it is reached, until he has looked.
+    awaited: AtomicU64,
+    work: Arc<Work>,
+}
+
+impl ScanLoss {
+    pub(crate) fn new(wanted: bool, work: &Arc<Work>) -> ScanLoss {
+        let (lost, awaited) = (AtomicU64::new(0), AtomicU64::new(LOOK_NANOS));
+        ScanLoss { wanted, lost, awaited, work: work.clone() }
+    }
+
+    /// A scan was placed so many times among `runs` of tables, and took so many steps.
+    pub(crate) fn add(&self, runs: usize, seeks: u64, steps: u64) {
+        let more = runs.saturating_sub(1) as u64;
+        if more == 0 || !self.wanted {
+            return;
+        }
+        let loss = seeks * more * SEEK_NANOS + steps * STEP_NANOS;
+        // Relaxed: a count that nothing else hangs on. Who sees a little less than was lost waits a little longer.
+        let lost = self.lost.fetch_add(loss, Ordering::Relaxed).saturating_add(loss);
+        if lost >= self.awaited.load(Ordering::Relaxed)
+            && self.awaited.swap(u64::MAX, Ordering::Relaxed) != u64::MAX
+        {
+            self.work.ring();
+        }
+    }
+
+    /// What was lost and not made good, in nanoseconds.
+    pub(crate) fn nanos(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// A merge is made that makes so much good.
+    pub(crate) fn make_good(&self, price: u64) {
+        let rest = |lost: u64| Some(lost.saturating_sub(price));
+        self.lost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok();
+    }
+
+    /// The next merge costs so much: whoever compacts is woken when it pays. `None` if there is nothing to merge, so that nothing that was
+    /// lost can be made good.
+    pub(crate) fn await_price(&self, price: Option<u64>) {
+        if price.is_none() {
+            self.lost.store(0, Ordering::Relaxed);
+        }
+        // A merge that pays, but has to wait for another one, must not be asked for at every scan.
+        let later = self.nanos().saturating_add(LOOK_NANOS);
+        self.awaited.store(later.max(price.unwrap_or(0)), Ordering::Relaxed);
+    }
+}
