@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use crate::prefetch::{LINE_BYTES, prefetch_at};
+
 /// Offsets are multiples of this, so that links of 31 bits reach 16 GiB.
 pub(super) const UNIT_BYTES: usize = 8;
 
@@ -86,6 +88,15 @@ impl Arena {
         let start = unsafe { self.start.add(offset) };
         // SAFETY: its bytes are initialised (zeroed, then written) and constant from now on.
         unsafe { std::slice::from_raw_parts(start, len) }
+    }
+
+    /// Fetches `lines` cache lines from `offset` on: a hint.
+    #[inline]
+    pub(super) fn prefetch(&self, offset: usize, lines: usize) {
+        for line in 0..lines {
+            // A hint leads nowhere, so the address need not lie in the arena.
+            prefetch_at(self.start.wrapping_add(offset + line * LINE_BYTES));
+        }
     }
 
     /// # Safety

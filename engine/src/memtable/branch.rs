@@ -169,6 +169,13 @@ impl<'a> Branch<'a> {
         words.take(count).enumerate()
     }
 
+    /// The links to the children, if they are few.
+    #[inline]
+    pub(super) fn few_children(self) -> impl Iterator<Item = &'a AtomicU32> {
+        let count = if self.capacity() == ALL { 0 } else { self.count() };
+        (0..count).map(move |at| self.list_slot(at))
+    }
+
     /// The link to the child with this byte.
     #[inline]
     pub(super) fn child(self, byte: u8) -> Option<&'a AtomicU32> {

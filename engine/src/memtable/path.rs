@@ -8,6 +8,8 @@ use super::tree::{Entry, Place, Side, Tree};
 /// The branches above an entry, each with what comes next in it.
 #[derive(Debug)]
 pub(super) struct Path {
+    /// Whether it leads past all there is: then what comes next is fetched ahead.
+    is_whole: bool,
     /// Links to the branches, and in each the byte from which on its children lie behind the entry.
     branches: Vec<(u32, u16)>,
 }
@@ -15,14 +17,14 @@ pub(super) struct Path {
 impl Path {
     /// The way to the first entry.
     pub(super) fn first(tree: &Tree) -> (Path, Option<Entry<'_>>) {
-        let mut path = Path { branches: Vec::with_capacity(16) };
+        let mut path = Path { is_whole: true, branches: Vec::with_capacity(16) };
         let first = path.descend(tree, tree.root());
         (path, first)
     }
 
     /// The way to the newest version of the first key at or behind `user`.
     pub(super) fn seek<'a>(tree: &'a Tree, user: &[u8]) -> (Path, Option<Entry<'a>>) {
-        let mut path = Path { branches: Vec::with_capacity(16) };
+        let mut path = Path { is_whole: false, branches: Vec::with_capacity(16) };
         let found = path.search(tree, user);
         (path, found)
     }
@@ -75,6 +77,9 @@ impl Path {
                         Some((byte, slot)) => (u16::from(byte) + 1, Tree::follow(slot)),
                         None => return None,
                     };
+                    if self.is_whole {
+                        tree.prefetch_children(branch);
+                    }
                     self.branches.push((link, behind));
                     link = first;
                 }
