@@ -20,6 +20,13 @@ pub(crate) fn put_slice(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// The length of a varint of up to eight bytes at the front of these.
+#[inline]
+pub(crate) fn short_varint_len(bytes: [u8; 8]) -> Option<usize> {
+    let ends = !u64::from_le_bytes(bytes) & 0x8080_8080_8080_8080;
+    (ends != 0).then_some(ends.trailing_zeros() as usize / 8 + 1)
+}
+
 /// A varint of up to eight bytes at the front of these, and its length, without a loop. `None` says that it may be a longer one, or is
 /// none: whoever asks then asks a [`Decoder`].
 #[inline]
@@ -33,12 +40,15 @@ pub(crate) fn short_varint(bytes: [u8; 8]) -> Option<(u64, usize)> {
     let len = ends.trailing_zeros() as usize / 8 + 1;
     // Sevens of bits, then pairs of them, then fours, are moved together.
     let sevens = word & (ends ^ (ends - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
+    // It is no longer than it need be, if there is something in its last byte, or only one.
+    let last_byte = (ends & ends.wrapping_neg()) >> 7;
+    if sevens | 1 < last_byte {
+        return None;
+    }
     let pairs = (sevens & 0x007f_007f_007f_007f) | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
     let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
     let value = (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4;
-    // It is no longer than it need be.
-    let is_shortest = len == 1 || value >> (7 * (len - 1)) != 0;
-    is_shortest.then_some((value, len))
+    Some((value, len))
 }
 
 /// Reads numbers and slices from the front of a byte slice; every reader answers `None` past the end.
@@ -82,13 +92,20 @@ impl<'a> Decoder<'a> {
     /// one encoding.
     #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
-        let first = self.u8()?;
-        if first < 0x80 {
-            return Some(u64::from(first));
+        let (first, rest) = self.rest.split_first()?;
+        if *first < 0x80 {
+            self.rest = rest;
+            return Some(u64::from(*first));
         }
-        self.long_varint(first)
+        if let Some((value, len)) = self.rest.first_chunk().and_then(|bytes| short_varint(*bytes)) {
+            self.rest = self.rest.get(len..)?;
+            return Some(value);
+        }
+        self.rest = rest;
+        self.long_varint(*first)
     }
 
+    #[inline(never)]
     fn long_varint(&mut self, first: u8) -> Option<u64> {
         let mut value = u64::from(first & 0x7f);
         for shift in (7..64).step_by(7) {
@@ -114,6 +131,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Takes a slice written by [`put_slice`].
+    #[inline]
     pub(crate) fn slice(&mut self) -> Option<&'a [u8]> {
         let len = self.varint()?;
         self.bytes(len)

@@ -25,6 +25,6 @@ pub(crate) unsafe trait InternalIterator {
     fn prev(&mut self) -> Result<Option<Entry<'_>>>;
     /// The entry the cursor stands on.
     fn current(&self) -> Option<Entry<'_>>;
-    /// The stored bytes of [`current`](InternalIterator::current) as a handle that outlives the cursor.
-    fn lend(&self) -> Option<Value>;
+    /// The stored bytes of [`current`](InternalIterator::current), which are `stored`, as a handle that outlives the cursor.
+    fn lend(&self, stored: &[u8]) -> Option<Value>;
 }

@@ -214,6 +214,17 @@ impl LastKey {
     }
 }
 
+/// Whether two user keys are the same. Neighbours that are not differ at their ends, mostly.
+#[inline]
+pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
+    match (a.split_last_chunk::<8>(), b.split_last_chunk::<8>()) {
+        (Some((a_rest, a_end)), Some((b_rest, b_end))) => {
+            a.len() == b.len() && a_end == b_end && a_rest == b_rest
+        }
+        _ => a == b,
+    }
+}
+
 /// How many bytes two keys have in common from the front.
 #[inline]
 pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {

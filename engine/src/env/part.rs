@@ -50,12 +50,14 @@ impl Part {
         unsafe { Value::lent(bytes, || self.owner.clone()) }
     }
 
-    /// Some of the bytes as a handle that keeps this part: with a count that no other walk over the file shares, which is cheaper than a copy.
+    /// Some of these bytes as a handle that keeps this part: with a count that no other walk over the file shares, which is cheaper than a
+    /// copy. `None` if they lie elsewhere.
     #[inline]
-    pub(crate) fn lend_shared(self: &Arc<Self>, range: Range<usize>) -> Value {
-        let bytes = self.get(range).unwrap_or_default();
+    pub(crate) fn lend_shared(self: &Arc<Self>, bytes: &[u8]) -> Option<Value> {
+        let start = bytes.as_ptr().addr().checked_sub(self.as_ptr().addr())?;
+        let bytes = self.get(start..)?.get(..bytes.len())?;
         // SAFETY: as above.
-        unsafe { Value::borrowed(bytes, || self.clone()) }
+        Some(unsafe { Value::borrowed(bytes, || self.clone()) })
     }
 }
 

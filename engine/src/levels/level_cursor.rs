@@ -70,6 +70,17 @@ impl LevelCursor {
         Ok(self.current())
     }
 
+    /// As [`TableCursor::rest`].
+    #[inline]
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.open.as_ref().map(|(_, cursor)| cursor.rest()).unwrap_or_default()
+    }
+
+    /// As [`TableCursor::catch_up`].
+    pub(crate) fn catch_up(&mut self, left: usize) -> Result<()> {
+        self.open.as_mut().map_or(Ok(()), |(_, cursor)| cursor.catch_up(left))
+    }
+
     /// The first table whose largest key is not before `user`.
     fn table_for(&self, user: &[u8]) -> usize {
         self.tables.partition_point(|table| table.meta.largest.as_slice() < user)
@@ -130,7 +141,7 @@ unsafe impl InternalIterator for LevelCursor {
     }
 
     #[inline]
-    fn lend(&self) -> Option<Value> {
-        self.open.as_ref()?.1.lend()
+    fn lend(&self, stored: &[u8]) -> Option<Value> {
+        self.open.as_ref()?.1.lend(stored)
     }
 }

@@ -295,7 +295,7 @@ unsafe impl InternalIterator for MemtableIter {
         Some((entry.key(), entry.value()))
     }
 
-    fn lend(&self) -> Option<Value> {
+    fn lend(&self, _: &[u8]) -> Option<Value> {
         let (_, value) = self.current()?;
         Some(self.memtable.lend(value))
     }

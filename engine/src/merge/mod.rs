@@ -2,42 +2,21 @@
 //!
 //! A merge walks in the direction in which it was last placed. Turning round would need every source to be placed again;
 //! nobody needs it: a scan has one merge for each of its ends.
+//!
+//! Forwards it reads on in the blocks that its sources stand in, and asks a source only for what lies in another block or has no whole key.
 
 mod source;
+mod standing;
 
 use std::cmp::Ordering;
 
 use crate::error::Result;
 use crate::iter::{Entry, InternalIterator};
-use crate::key::{InternalKey, Trailer};
+use crate::key::{self, InternalKey, LastKey};
 use crate::value::Value;
+use standing::Standing;
 
 pub(crate) use source::Source;
-
-/// Where a source stands: its current entry, looked up once and compared often.
-#[derive(Clone, Copy)]
-struct Standing {
-    user: *const [u8],
-    trailer: Trailer,
-    value: *const [u8],
-    source: usize,
-}
-
-// SAFETY: the bytes belong to a source, which is Send, and goes wherever the merge goes.
-unsafe impl Send for Standing {}
-
-impl Standing {
-    #[inline]
-    fn new((key, value): Entry<'_>, source: usize) -> Standing {
-        Standing { user: key.user, trailer: key.trailer, value, source }
-    }
-
-    /// While its source moves, it leads to nothing.
-    #[inline]
-    fn leave(&mut self) {
-        (self.user, self.value) = (&[], &[]);
-    }
-}
 
 /// The merge of several cursors. No two of them may hold the same internal key.
 pub(crate) struct MergeIter {
@@ -45,6 +24,8 @@ pub(crate) struct MergeIter {
     /// Where the sources stand that stand on an entry, as a heap; brought up to date whenever one is placed or moved on.
     heap: Vec<Standing>,
     forward: bool,
+    /// Walking on: the user key that it stood on when a source was last asked to move.
+    left: LastKey,
 }
 
 impl std::fmt::Debug for MergeIter {
@@ -55,7 +36,8 @@ impl std::fmt::Debug for MergeIter {
 
 impl MergeIter {
     pub(crate) fn new(sources: Vec<Source>) -> MergeIter {
-        MergeIter { heap: Vec::with_capacity(sources.len()), sources, forward: true }
+        let heap = Vec::with_capacity(sources.len());
+        MergeIter { heap, sources, forward: true, left: LastKey::default() }
     }
 
     /// How many of the sources are sorted runs of tables.
@@ -65,55 +47,82 @@ impl MergeIter {
 
     fn place(&mut self, forward: bool, seek: impl Fn(&mut Source) -> Result<()>) -> Result<()> {
         self.heap.clear();
+        self.left.forget();
         self.sources.iter_mut().try_for_each(seek)?;
         self.forward = forward;
         let standings = self.sources.iter().enumerate();
-        self.heap.extend(standings.filter_map(|(at, source)| Some(Standing::new(source.current()?, at))));
+        self.heap.extend(standings.filter_map(|(at, source)| Standing::of(source, at)));
         for root in (0..self.heap.len() / 2).rev() {
             self.sift_down(root);
         }
         Ok(())
     }
 
+    /// Steps to the next entry, and says whether it has another user key.
     #[inline]
-    fn advance(
-        &mut self,
-        step: impl FnOnce(&mut Source) -> Result<Option<Entry<'_>>>,
-    ) -> Result<Option<Entry<'_>>> {
-        let Some(top) = self.heap.first_mut() else { return Ok(None) };
-        let at = top.source;
-        let Some(source) = self.sources.get_mut(at) else { return Ok(None) };
-        top.leave();
-        match step(source) {
-            Ok(Some(entry)) => *top = Standing::new(entry, at),
-            Ok(None) => {
-                self.heap.swap_remove(0);
-            }
-            // A source that failed is lost, and with it the order: the walk ends here.
-            Err(error) => {
-                self.heap.clear();
-                return Err(error);
-            }
+    pub(crate) fn step(&mut self) -> Result<bool> {
+        debug_assert!(self.forward, "a merge placed for walking back");
+        let Some(top) = self.heap.first_mut() else { return Ok(false) };
+        let before = top.user();
+        if !top.read_on() {
+            return self.step_by_source();
         }
         // One that owns the rest has nothing to be compared with.
         if self.heap.len() > 1 {
             self.sift_down(0);
         }
-        Ok(self.entry(0))
+        // SAFETY: the source that stood on that key was not moved.
+        Ok(self.is_away_from(unsafe { &*before }))
     }
 
+    /// Whether it stands on another user key.
     #[inline]
-    fn entry(&self, at: usize) -> Option<Entry<'_>> {
-        let standing = self.heap.get(at)?;
-        // SAFETY: by the contract of cursors the bytes are still there: a standing is left before its source moves, and both are ours.
-        let user = unsafe { &*standing.user };
-        // SAFETY: as above.
-        Some((InternalKey::new(user, standing.trailer), unsafe { &*standing.value }))
+    fn is_away_from(&self, user: &[u8]) -> bool {
+        self.heap.first().is_some_and(|top| !key::is_same(user, top.key().user))
+    }
+
+    /// The user key that it stands on, or has come to last.
+    pub(crate) fn latest_user(&self) -> Option<&[u8]> {
+        self.heap.first().map(|top| top.key().user).or(self.left.get())
+    }
+
+    /// Steps to an entry that only its source can come to, and says whether it has another user key.
+    #[inline(never)]
+    fn step_by_source(&mut self) -> Result<bool> {
+        let Some(top) = self.heap.first() else { return Ok(false) };
+        self.left.become_key(top.key().user);
+        self.move_top(|source, behind| {
+            behind.map_or(Ok(()), |left| source.catch_up(left))?;
+            source.next().map(|_| ())
+        })?;
+        Ok(self.left.get().is_some_and(|left| self.is_away_from(left)))
+    }
+
+    /// Moves the source on top, which may have to catch up first.
+    fn move_top(&mut self, step: impl FnOnce(&mut Source, Option<usize>) -> Result<()>) -> Result<()> {
+        let Some(top) = self.heap.first_mut() else { return Ok(()) };
+        let at = top.source();
+        let Some(source) = self.sources.get_mut(at) else { return Ok(()) };
+        if let Err(error) = step(source, top.leave()) {
+            // A source that failed is lost, and with it the order: the walk ends here.
+            self.heap.clear();
+            return Err(error);
+        }
+        match Standing::of(source, at) {
+            Some(standing) => *top = standing,
+            None => {
+                self.heap.swap_remove(0);
+            }
+        }
+        if self.heap.len() > 1 {
+            self.sift_down(0);
+        }
+        Ok(())
     }
 
     fn comes_first(&self, a: usize, b: usize) -> bool {
-        let key = |at| self.entry(at).map(|(key, _)| key);
-        let order = key(a).cmp(&key(b));
+        let (Some(a), Some(b)) = (self.heap.get(a), self.heap.get(b)) else { return false };
+        let order = a.key().cmp(&b.key());
         if self.forward { order == Ordering::Less } else { order == Ordering::Greater }
     }
 
@@ -153,22 +162,23 @@ unsafe impl InternalIterator for MergeIter {
 
     #[inline]
     fn next(&mut self) -> Result<Option<Entry<'_>>> {
-        debug_assert!(self.forward, "a merge placed for walking back");
-        self.advance(Source::next)
+        self.step()?;
+        Ok(self.current())
     }
 
     fn prev(&mut self) -> Result<Option<Entry<'_>>> {
         debug_assert!(!self.forward, "a merge placed for walking on");
-        self.advance(Source::prev)
+        self.move_top(|source, _| source.prev().map(|_| ()))?;
+        Ok(self.current())
     }
 
     #[inline]
     fn current(&self) -> Option<Entry<'_>> {
-        self.entry(0)
+        self.heap.first().map(|top| (top.key(), top.value()))
     }
 
     #[inline]
-    fn lend(&self) -> Option<Value> {
-        self.sources.get(self.heap.first()?.source)?.lend()
+    fn lend(&self, stored: &[u8]) -> Option<Value> {
+        self.sources.get(self.heap.first()?.source())?.lend(stored)
     }
 }

@@ -27,6 +27,28 @@ macro_rules! each {
     };
 }
 
+impl Source {
+    /// The entries behind the current one, as a block stores them, as far as they can be read without the cursor; of a memtable none.
+    #[inline]
+    pub(super) fn rest(&self) -> &[u8] {
+        match self {
+            Source::Level(cursor) => cursor.rest(),
+            Source::Table(cursor) => cursor.rest(),
+            Source::Memtable(_) => &[],
+        }
+    }
+
+    /// Goes to the entry to which somebody has read on in [`rest`](Source::rest), which has a whole key: from its beginning on `left` bytes of
+    /// entries are left. With 0 goes behind the last one of the block, to be moved on from there.
+    pub(super) fn catch_up(&mut self, left: usize) -> Result<()> {
+        match self {
+            Source::Level(cursor) => cursor.catch_up(left),
+            Source::Table(cursor) => cursor.catch_up(left),
+            Source::Memtable(_) => Ok(()),
+        }
+    }
+}
+
 // SAFETY: the bytes are those of the cursor.
 unsafe impl InternalIterator for Source {
     fn seek_to_first(&mut self) -> Result<()> {
@@ -60,7 +82,7 @@ unsafe impl InternalIterator for Source {
     }
 
     #[inline]
-    fn lend(&self) -> Option<Value> {
-        each!(self, cursor => cursor.lend())
+    fn lend(&self, stored: &[u8]) -> Option<Value> {
+        each!(self, cursor => cursor.lend(stored))
     }
 }

@@ -24,11 +24,6 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.failed.is_none()
-    }
-
     /// The next item, or what ended the gathering.
     pub(crate) fn pop(&mut self) -> Result<Option<Item>> {
         if let Some(item) = self.items.pop_front() {

@@ -23,12 +23,14 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    /// The value as a handle, for the entry that a merge stands on.
+    /// The value as a handle, for the entry that a merge stands on, beside whose key `stored` is stored.
     #[inline]
-    pub(crate) fn keep(self, merge: &MergeIter) -> Option<ItemValue> {
+    pub(crate) fn keep(self, merge: &MergeIter, stored: &[u8]) -> Option<ItemValue> {
         match self {
-            Found::Here { head: 0 } => merge.lend().map(ItemValue::Here),
-            Found::Here { head } => merge.lend().map(|stored| ItemValue::Here(stored.without_head(head))),
+            Found::Here { head: 0 } => merge.lend(stored).map(ItemValue::Here),
+            Found::Here { head } => {
+                merge.lend(stored).map(|stored| ItemValue::Here(stored.without_head(head)))
+            }
             Found::Apart(value) => Some(ItemValue::Apart(value)),
         }
     }

@@ -10,11 +10,10 @@ use bettong_metrics::{
 use crate::context::FileContext;
 use crate::error::{Error, Result};
 use crate::iter::InternalIterator;
-use crate::key::{InternalKey, LastKey, SeqNo};
+use crate::key::{InternalKey, SeqNo};
 use crate::levels::level_cursor::LevelCursor;
 use crate::merge::{MergeIter, Source};
 use crate::metric::ReadOrigin;
-use crate::options::LEVELS;
 use crate::read::ahead::Ahead;
 use crate::read::fetch::ItemValue;
 use crate::read::item::{Item, ItemRef};
@@ -33,6 +32,9 @@ const NEWER: usize = 2;
 const FORWARD: usize = 0;
 const BACKWARD: usize = 1;
 
+/// Sorted runs of a settled database; an allocation for many more would take longer than the seek that wants it.
+const USUAL_RUNS: usize = 4;
+
 /// How many steps are counted here before the metrics hear of them.
 const STEPS_KEPT: u64 = 1024;
 
@@ -49,11 +51,12 @@ pub struct Scan {
     ahead: Ahead,
     front: Option<MergeIter>,
     back: Option<MergeIter>,
-    /// The key last returned from the front: the rest of its versions are passed over, and the back stops before it.
-    front_key: LastKey,
-    back_key: Option<Vec<u8>>,
+    /// Whether the front has seen the newest visible version of the key that it stands on: the rest of its versions are passed over.
+    is_settled: bool,
     /// The item that a step has come to, if it does not lie where the front stands.
     made: Option<Item>,
+    /// Whether there may be something in `made`, or in `ahead`.
+    has_items: bool,
     done: bool,
     /// Why the first step fails, if it does.
     refused: Option<Error>,
@@ -120,9 +123,9 @@ impl Scan {
             ahead: Ahead::default(),
             front: None,
             back: None,
-            front_key: LastKey::default(),
-            back_key: None,
+            is_settled: false,
             made: None,
+            has_items: false,
             done: false,
             refused: allowed.err(),
             held: recorder.take_hold(HolderKind::Iterator, point.seq.0),
@@ -136,7 +139,7 @@ impl Scan {
     }
 
     fn merge(&self) -> Result<MergeIter> {
-        let mut sources = Vec::with_capacity(4 + LEVELS);
+        let mut sources = Vec::with_capacity(USUAL_RUNS);
         let view = self.resolver.view();
         for memtable in view.memtables() {
             if !memtable.is_empty() {
@@ -195,8 +198,10 @@ impl Scan {
     /// for, some of those behind it.
     #[inline]
     fn advance(&mut self) -> Result<Option<Stop>> {
-        if !self.ahead.is_empty() {
-            return self.advance_in_gathered();
+        if self.has_items
+            && let Some(stop) = self.advance_in_gathered()?
+        {
+            return Ok(Some(stop));
         }
         match self.step_front()? {
             Some(Found::Here { head }) => Ok(Some(Stop::Here { head })),
@@ -207,7 +212,10 @@ impl Scan {
 
     #[inline(never)]
     fn advance_in_gathered(&mut self) -> Result<Option<Stop>> {
+        // What was lent before, perhaps a large value, is let go in any case.
+        self.made = None;
         self.made = self.ahead.pop()?;
+        self.has_items = self.made.is_some();
         Ok(self.made.as_ref().map(|_| Stop::Made))
     }
 
@@ -215,8 +223,8 @@ impl Scan {
     #[inline]
     fn item(&self, found: Found) -> Option<Item> {
         let merge = self.front.as_ref()?;
-        let (key, _) = merge.current()?;
-        Some(Item { key: Value::copied(key.user), value: found.keep(merge)? })
+        let (key, stored) = merge.current()?;
+        Some(Item { key: Value::copied(key.user), value: found.keep(merge, stored)? })
     }
 
     /// An item for a separated value that the front has found. Some items behind it are passed over and their values read, if the values of the
@@ -230,6 +238,7 @@ impl Scan {
             self.ahead = ahead;
         }
         self.made = Some(first);
+        self.has_items = true;
         Some(Stop::Made)
     }
 
@@ -246,29 +255,30 @@ impl Scan {
     fn step_front(&mut self) -> Result<Option<Found>> {
         // A merge that was just placed stands on what is to be looked at. Later the step off the key returned last is taken only now: its value
         // may have been all that was wanted.
-        let mut is_new = self.front.is_none();
-        if is_new {
+        let mut is_placed = self.front.is_none();
+        if is_placed {
             self.front = Some(self.place_front()?);
             self.counts.seeks += 1;
         }
         let Some(merge) = &mut self.front else { return Ok(None) };
         loop {
-            let entry = if std::mem::take(&mut is_new) { merge.current() } else { merge.next()? };
-            let Some((key, stored)) = entry else { return Ok(None) };
-            if self.range.is_above(key.user) || self.back_key.as_deref().is_some_and(|back| key.user >= back)
-            {
+            let is_new = std::mem::take(&mut is_placed) || merge.step()?;
+            let Some((key, stored)) = merge.current() else { return Ok(None) };
+            if self.range.is_above(key.user) {
                 return Ok(None);
             }
+            self.is_settled &= !is_new;
             let skipped = if key.trailer.seq() > self.seq {
                 NEWER
-            } else if !self.front_key.become_key(key.user) {
+            } else if self.is_settled {
                 SHADOWED
             } else {
+                self.is_settled = true;
                 if let Some(found) = self.resolver.value_of(key.trailer, stored)? {
                     return Ok(Some(found));
                 }
                 if planted("scan_misses_tombstones") {
-                    self.front_key.forget();
+                    self.is_settled = false;
                 }
                 TOMBSTONE
             };
@@ -290,7 +300,8 @@ impl Scan {
         while let Some((key, _)) = merge.current() {
             let user = key.user.to_vec();
             let has_met = |front: &[u8]| user.as_slice() <= front;
-            if self.range.is_below(&user) || self.front_key.get().is_some_and(has_met) {
+            let front = self.front.as_ref().and_then(MergeIter::latest_user);
+            if self.range.is_below(&user) || front.is_some_and(has_met) {
                 return Ok(None);
             }
             let mut visible: Option<Option<ItemValue>> = None;
@@ -302,14 +313,15 @@ impl Scan {
                         self.counts.skip(SHADOWED);
                     }
                     let found = self.resolver.value_of(key.trailer, stored)?;
-                    visible = Some(found.and_then(|found| found.keep(merge)));
+                    visible = Some(found.and_then(|found| found.keep(merge, stored)));
                 }
                 merge.prev()?;
             }
             match visible {
                 Some(Some(value)) => {
                     let key = Value::copied(&user);
-                    self.back_key = Some(user);
+                    // The front stops before it.
+                    self.range.upper = Bound::Excluded(user);
                     return Ok(Some(Item { key, value }));
                 }
                 Some(None) => self.counts.skip(TOMBSTONE),
@@ -436,10 +448,6 @@ impl Scan {
         self.hand_over_full_counts();
         let item = match stop {
             Stop::Here { head } => {
-                if self.made.is_some() {
-                    // What was lent before, perhaps a large value.
-                    self.made = None;
-                }
                 let (key, stored) = self.front.as_ref()?.current()?;
                 ItemRef::here(key.user, stored.get(head..)?)
             }
@@ -459,11 +467,22 @@ impl Iterator for Scan {
         }
         let step = self.step(self.front.is_some(), Scan::advance);
         let item = match self.unless_over(step)? {
-            Ok(Stop::Here { head }) => self.item(Found::Here { head })?,
-            Ok(Stop::Made) => self.made.take()?,
+            Ok(Stop::Here { head }) => {
+                let merge = self.front.as_ref()?;
+                let (key, stored) = merge.current()?;
+                let item =
+                    Item { key: Value::copied(key.user), value: Found::Here { head }.keep(merge, stored)? };
+                self.counts.add(FORWARD, key.user.len() + stored.len() - head);
+                item
+            }
+            Ok(Stop::Made) => {
+                let item = self.made.take()?;
+                self.counts.add(FORWARD, item.borrowed().bytes());
+                item
+            }
             Err(error) => return Some(Err(error)),
         };
-        self.count(FORWARD, item.borrowed().bytes());
+        self.hand_over_full_counts();
         Some(Ok(item))
     }
 }

@@ -15,7 +15,6 @@
 use std::ops::Range;
 
 use super::reader::TableReader;
-use crate::error::Result;
 use crate::metric::ReadOrigin;
 
 const FIRST_BYTES: u64 = 32 << 10;
@@ -45,17 +44,15 @@ impl ReadAhead {
         self.certain
     }
 
-    /// Block `at` comes next: when half of what was asked for is used up, asks for more.
-    pub(super) fn look(&mut self, table: &TableReader, at: usize) -> Result<()> {
+    /// Block `at`, which begins at `offset`, comes next: when half of what was asked for is used up, asks for more.
+    pub(super) fn look(&mut self, table: &TableReader, at: usize, offset: u64) {
         // First, since it is one look, and all of it where the blocks are there.
         if !self.certain && table.is_verified(at) {
-            return Ok(());
+            return;
         }
-        let Some((_, handle)) = table.index()?.get(at) else { return Ok(()) };
-        if let Some(range) = self.next(handle.offset) {
+        if let Some(range) = self.next(offset) {
             table.will_need(range);
         }
-        Ok(())
     }
 
     /// What to ask for before the block at `offset` is entered.

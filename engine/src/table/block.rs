@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use crate::coding::{self, Decoder};
 use crate::iter::Entry;
-use crate::key::{InternalKey, Trailer, common_prefix};
+use crate::key::{self, InternalKey, Trailer, common_prefix};
 
 /// A block that contradicts itself; the reader of the table says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,8 @@ impl<'a> Block<'a> {
     }
 
     /// Decodes the entry at `offset`: its parts, and where the next one begins.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a get is 30 instructions longer with a call")]
+    #[inline(always)]
     fn entry(&self, offset: usize) -> Result<RawEntry<'a>, Damaged> {
         let bytes = self.entries.get(offset..).ok_or(Damaged)?;
         let (head, len) = match EntryHead::short(bytes) {
@@ -112,19 +113,45 @@ impl<'a> Block<'a> {
         Ok(InternalKey::new(entry.suffix, entry.trailer))
     }
 
-    /// The last restart whose key is before `key`, or the first one.
-    fn restart_before(&self, key: InternalKey<'_>) -> Result<usize, Damaged> {
-        let (mut low, mut high) = (0, self.restart_count() - 1);
+    /// Whether the key at a restart is before `key`. Of most entries no more than the user key is looked at.
+    #[inline]
+    fn is_before(&self, at: usize, key: InternalKey<'_>) -> Result<bool, Damaged> {
+        let entry = self.entries.get(self.restart(at)?..).ok_or(Damaged)?;
+        let order = whole_user_of(entry).map(|user| key::compare(user, key.user));
+        match order {
+            Some(Ordering::Less) => Ok(true),
+            Some(Ordering::Greater) => Ok(false),
+            _ => Ok(self.restart_key(at)? < key),
+        }
+    }
+
+    /// The first restart whose key is at or behind `key`, or how many there are.
+    fn restart_for(&self, key: InternalKey<'_>) -> Result<usize, Damaged> {
+        let (mut low, mut high) = (0, self.restart_count());
         while low < high {
-            let middle = usize::midpoint(low, high + 1);
-            if self.restart_key(middle)? < key {
-                low = middle;
+            let middle = usize::midpoint(low, high);
+            if self.is_before(middle, key)? {
+                low = middle + 1;
             } else {
-                high = middle - 1;
+                high = middle;
             }
         }
         Ok(low)
     }
+}
+
+/// The user key of an entry with a whole key and short lengths, with a trailer of up to eight bytes.
+#[inline]
+fn whole_user_of(entry: &[u8]) -> Option<&[u8]> {
+    let head = entry.first_chunk::<12>()?;
+    let lengths = u32::from_le_bytes(*head.first_chunk()?);
+    let (trailer, start) = match lengths & 0x8080_80ff {
+        0 | 0x8000_0000 => (head.get(3..11)?, 3),
+        0x0080_0000 => (head.get(4..12)?, 4),
+        _ => return None,
+    };
+    let len = coding::short_varint_len(*trailer.first_chunk()?)?;
+    entry.get(start + len..)?.get(..(lengths >> 8 & 0x7f) as usize)
 }
 
 /// The newest version of a user key in the run of entries from one restart to the next, which begins at `offset` of a block: its trailer, and
@@ -135,9 +162,9 @@ impl<'a> Block<'a> {
 #[inline]
 pub(crate) fn find_in_run(block: &[u8], offset: usize, user: &[u8]) -> Result<Option<FoundEntry>, Damaged> {
     let bytes = Block { entries: block, restarts: &[] };
-    let mut entry = bytes.entry(offset)?;
-    let (mut matched, mut key_len) = (0, 0);
+    let (mut offset, mut matched, mut key_len) = (offset, 0, 0);
     loop {
+        let entry = bytes.entry(offset)?;
         if entry.shared > key_len || entry.trailer.kind().is_none() {
             return Err(Damaged);
         }
@@ -160,7 +187,7 @@ pub(crate) fn find_in_run(block: &[u8], offset: usize, user: &[u8]) -> Result<Op
         if block.get(entry.next).is_none_or(|shared| *shared == 0) {
             return Ok(None);
         }
-        entry = bytes.entry(entry.next)?;
+        offset = entry.next;
     }
 }
 
@@ -176,22 +203,20 @@ struct EntryHead {
 }
 
 impl EntryHead {
-    /// The head of an entry whose lengths take a byte each, and how long it is: the usual one, without a loop.
+    /// The head of an entry whose lengths take a byte each, or that of its value two, and how long it is: the usual one, without a loop.
     #[inline]
     fn short(bytes: &[u8]) -> Option<(EntryHead, usize)> {
-        let head = u64::from_le_bytes(*bytes.first_chunk()?);
-        if head & 0x0080_8080 != 0 {
-            return None;
-        }
-        let (trailer, len) = coding::short_varint(*bytes.get(3..)?.first_chunk()?)?;
-        let length = |at: u32| (head >> (8 * at) & 0x7f) as usize;
-        let head = EntryHead {
-            shared: length(0),
-            unshared: length(1),
-            value_len: length(2),
-            trailer: Trailer(trailer),
+        let bytes = bytes.first_chunk::<12>()?;
+        let lengths = u32::from_le_bytes(*bytes.first_chunk()?);
+        let length = |at: u32| (lengths >> (8 * at) & 0x7f) as usize;
+        let (value_len, trailer, start) = match lengths & 0x8080_8080 {
+            0 | 0x8000_0000 => (length(2), bytes.get(3..11)?, 3),
+            0x0080_0000 if length(3) > 0 => (length(2) | length(3) << 7, bytes.get(4..12)?, 4),
+            _ => return None,
         };
-        Some((head, 3 + len))
+        let (trailer, len) = coding::short_varint(*trailer.first_chunk()?)?;
+        let head = EntryHead { shared: length(0), unshared: length(1), value_len, trailer: Trailer(trailer) };
+        Some((head, start + len))
     }
 
     /// Any head, and how long it is.
@@ -203,6 +228,27 @@ impl EntryHead {
         let trailer = Trailer(fields.varint()?);
         let len = bytes.len() - fields.rest().len();
         Some((EntryHead { shared, unshared, value_len, trailer }, len))
+    }
+}
+
+/// An entry that can be read without what lies before it, and the entries behind it.
+pub(crate) struct WholeEntry<'a> {
+    pub(crate) key: InternalKey<'a>,
+    pub(crate) value: &'a [u8],
+    pub(crate) rest: &'a [u8],
+}
+
+impl<'a> WholeEntry<'a> {
+    /// The first of some entries, if its key is whole and its lengths are short. What is not, or is damaged, is left to a [`BlockCursor`].
+    #[inline]
+    pub(crate) fn first_of(entries: &'a [u8]) -> Option<WholeEntry<'a>> {
+        let (head, len) = EntryHead::short(entries)?;
+        if head.shared != 0 || head.trailer.kind().is_none() {
+            return None;
+        }
+        let (user, rest) = entries.get(len..)?.split_at_checked(head.unshared)?;
+        let (value, rest) = rest.split_at_checked(head.value_len)?;
+        Some(WholeEntry { key: InternalKey::new(user, head.trailer), value, rest })
     }
 }
 
@@ -264,6 +310,17 @@ impl BlockCursor {
         Some(self.current(block)?.0)
     }
 
+    /// Goes to an entry with a whole key, from the beginning of which on `left` bytes of entries are left.
+    pub(crate) fn catch_up(&mut self, block: Block<'_>, left: usize) -> Result<(), Damaged> {
+        self.go_to(block, block.entries.len().checked_sub(left).ok_or(Damaged)?)
+    }
+
+    /// The entries behind the current one.
+    #[inline]
+    pub(crate) fn rest<'a>(&self, block: Block<'a>) -> &'a [u8] {
+        self.at.and_then(|place| block.entries.get(place.next..)).unwrap_or_default()
+    }
+
     /// The value of the current entry, as a range of the block's bytes.
     #[inline]
     pub(crate) fn value_range(&self) -> Option<std::ops::Range<usize>> {
@@ -284,8 +341,13 @@ impl BlockCursor {
 
     /// Goes to the first entry at or after `key`, or behind the last one.
     pub(crate) fn seek(&mut self, block: Block<'_>, key: InternalKey<'_>) -> Result<(), Damaged> {
-        self.go_to(block, block.restart(block.restart_before(key)?)?)?;
-        while self.key(block).is_some_and(|current| current < key) {
+        let found = block.restart_for(key)?;
+        let Some(before) = found.checked_sub(1) else { return self.seek_to_first(block) };
+        // From an entry before `key` to a restart that is not, or to the end.
+        let end = if found < block.restart_count() { block.restart(found)? } else { block.entries.len() };
+        self.go_to(block, block.restart(before)?)?;
+        self.next(block)?;
+        while self.at.is_some_and(|place| place.start != end) && self.key(block).is_some_and(|at| at < key) {
             self.next(block)?;
         }
         Ok(())

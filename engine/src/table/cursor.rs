@@ -1,9 +1,11 @@
 //! Walks a table.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::ahead::ReadAhead;
 use super::block::{Block, BlockCursor, Damaged, Layout};
+use super::format::BlockHandle;
 use super::reader::{ReadContext, TableReader};
 use crate::env::Part;
 use crate::error::Result;
@@ -15,7 +17,9 @@ use crate::value::Value;
 #[derive(Debug)]
 struct Loaded {
     at: usize,
-    bytes: Arc<Part>,
+    bytes: Part,
+    /// The same, once a value of it was lent.
+    shared: OnceCell<Arc<Part>>,
     /// Where its entries end and its restarts begin.
     layout: Layout,
 }
@@ -24,6 +28,11 @@ impl Loaded {
     #[inline]
     fn block(&self) -> Block<'_> {
         Block::new(&self.bytes, self.layout)
+    }
+
+    #[inline]
+    fn lend(&self, stored: &[u8]) -> Option<Value> {
+        self.shared.get_or_init(|| Arc::new(self.bytes.clone())).lend_shared(stored)
     }
 }
 
@@ -62,11 +71,17 @@ impl TableCursor {
             return Ok(());
         }
         if self.block.as_ref().is_none_or(|block| block.at != at) {
-            let bytes = self.table.block(index, at, self.context, self.table.recorder())?;
-            let layout = self.table.sound(Layout::of(&bytes), at)?;
-            self.block = Some(Loaded { at, bytes: Arc::new(bytes), layout });
+            self.load(self.table.handle(index, at)?, at)?;
         }
         self.in_block(place)
+    }
+
+    /// Loads block `at`, which lies at `handle`.
+    fn load(&mut self, handle: BlockHandle, at: usize) -> Result<()> {
+        let bytes = self.table.block_at(handle, at, self.context, self.table.recorder())?;
+        let layout = self.table.sound(Layout::of(&bytes), at)?;
+        self.block = Some(Loaded { at, bytes, shared: OnceCell::new(), layout });
+        Ok(())
     }
 
     fn in_block(
@@ -95,15 +110,38 @@ impl TableCursor {
         }
     }
 
+    /// The entries behind the current one in its block, as they are stored. Whoever has read some of them says so with
+    /// [`catch_up`](TableCursor::catch_up) before the cursor is moved on.
+    #[inline]
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.block.as_ref().map(|loaded| self.at.rest(loaded.block())).unwrap_or_default()
+    }
+
+    /// Goes to an entry with a whole key in the same block, from the beginning of which on `left` bytes of entries are left; behind the last
+    /// one, if none are, to be moved on from there.
+    pub(crate) fn catch_up(&mut self, left: usize) -> Result<()> {
+        if left == 0 {
+            self.at.clear();
+            return Ok(());
+        }
+        self.in_block(|cursor, block| cursor.catch_up(block, left))
+    }
+
     /// Goes to the first entry of the block behind the present one.
     #[cold]
     #[inline(never)]
     fn leave_forwards(&mut self) -> Result<Option<Entry<'_>>> {
-        if let Some(loaded) = &self.block {
-            let next = loaded.at + 1;
-            self.ahead.look(&self.table, next)?;
-            self.enter(next, BlockCursor::seek_to_first)?;
+        let Some(at) = self.block.as_ref().map(|loaded| loaded.at + 1) else { return Ok(None) };
+        self.at.clear();
+        let index = self.table.index()?;
+        if at >= index.len() {
+            self.block = None;
+            return Ok(None);
         }
+        let handle = self.table.handle(index, at)?;
+        self.ahead.look(&self.table, at, handle.offset);
+        self.load(handle, at)?;
+        self.in_block(BlockCursor::seek_to_first)?;
         Ok(self.current())
     }
 
@@ -126,8 +164,10 @@ impl TableCursor {
 // SAFETY: the bytes lie in the block, which the cursor holds, or in the heap, where the key is put together.
 unsafe impl InternalIterator for TableCursor {
     fn seek_to_first(&mut self) -> Result<()> {
-        if self.ahead.is_certain() {
-            self.ahead.look(&self.table, 0)?;
+        if self.ahead.is_certain()
+            && let Some(handle) = self.table.index()?.handle(0)
+        {
+            self.ahead.look(&self.table, 0, handle.offset);
         }
         self.enter(0, BlockCursor::seek_to_first)
     }
@@ -171,7 +211,7 @@ unsafe impl InternalIterator for TableCursor {
     }
 
     #[inline]
-    fn lend(&self) -> Option<Value> {
-        Some(self.block.as_ref()?.bytes.lend_shared(self.at.value_range()?))
+    fn lend(&self, stored: &[u8]) -> Option<Value> {
+        self.block.as_ref()?.lend(stored)
     }
 }

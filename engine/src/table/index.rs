@@ -73,6 +73,15 @@ impl<'a> Index<'a> {
         Some((InternalKey::new(user, trailer), handle))
     }
 
+    /// The place of block `at`; `None` past the end or for damage.
+    #[inline]
+    pub(crate) fn handle(&self, at: usize) -> Option<BlockHandle> {
+        let mut fields = self.fields(at)?;
+        fields.slice()?;
+        fields.varint()?;
+        Some(BlockHandle { offset: fields.varint()?, len: u32::try_from(fields.varint()?).ok()? })
+    }
+
     /// The first of some blocks whose last key is at or after `key`: the only one that can hold the first such entry. The end of `blocks` if
     /// there is none; `None` for damage.
     #[inline]

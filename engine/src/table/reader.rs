@@ -341,10 +341,23 @@ impl TableReader {
         context: ReadContext,
         report: R,
     ) -> std::result::Result<Part, R::Stop> {
-        let (_, handle) = index.get(at).ok_or_else(|| self.damaged_index())?;
-        if !handle.fits(self.identity.bytes) {
-            return Err(self.damaged_index().into());
-        }
+        self.block_at(self.handle(index, at)?, at, context, report)
+    }
+
+    /// Where data block `at` lies.
+    pub(super) fn handle(&self, index: Index<'_>, at: usize) -> Result<BlockHandle> {
+        let handle = index.handle(at).filter(|handle| handle.fits(self.identity.bytes));
+        handle.ok_or_else(|| self.damaged_index())
+    }
+
+    /// The bytes of data block `at`, which lies at `handle`.
+    pub(super) fn block_at<R: Report>(
+        &self,
+        handle: BlockHandle,
+        at: usize,
+        context: ReadContext,
+        report: R,
+    ) -> std::result::Result<Part, R::Stop> {
         match &self.source {
             Source::Mapped(_) => {
                 let stored = self.source.read(handle.offset, handle.stored_len())?;

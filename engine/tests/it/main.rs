@@ -30,3 +30,4 @@ mod simulation;
 mod sweeps;
 mod threads;
 mod values;
+mod walks;

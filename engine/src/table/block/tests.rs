@@ -134,10 +134,17 @@ fn heads_are_read_alike_in_both_ways() {
             bytes.resize(len + at % 13, 0xa5);
             let (general, general_len) = EntryHead::long(&bytes).unwrap();
             assert_eq!(general_len, len);
+            let user = whole_user_of(&bytes);
+            assert!(
+                user.is_none_or(|user| shared == 0 && Some(user) == bytes.get(len..len + unshared as usize))
+            );
             let Some((usual, usual_len)) = EntryHead::short(&bytes) else { continue };
             let parts = |head: &EntryHead| (head.shared, head.unshared, head.value_len, head.trailer);
             assert_eq!((parts(&usual), usual_len), (parts(&general), general_len));
         }
     }
-    assert!(EntryHead::short(&[0, 16, 100, 0x88, 1, 0, 0, 0, 0, 0, 0]).is_some(), "the usual way is taken");
+    for head in [[0, 16, 100, 0x88, 1, 0, 0, 0, 0, 0, 0, 0], [0, 16, 0x80, 1, 0x88, 1, 0, 0, 0, 0, 0, 0]] {
+        assert!(EntryHead::short(&head).is_some(), "the usual way is taken");
+        assert_eq!(whole_user_of(&[&head[..], &[7; 16]].concat()).map(<[u8]>::len), Some(16));
+    }
 }
