@@ -105,6 +105,18 @@ impl<'a> Decoder<'a> {
         self.long_varint(*first)
     }
 
+    /// Passes over a varint.
+    #[inline]
+    pub(crate) fn skip_varint(&mut self) -> Option<()> {
+        match self.rest.first_chunk().and_then(|bytes| short_varint_len(*bytes)) {
+            Some(len) => self.rest = self.rest.get(len..)?,
+            None => {
+                self.varint()?;
+            }
+        }
+        Some(())
+    }
+
     #[inline(never)]
     fn long_varint(&mut self, first: u8) -> Option<u64> {
         let mut value = u64::from(first & 0x7f);

@@ -90,6 +90,11 @@ impl Trailer {
         SeqNo(self.0 >> KIND_BITS)
     }
 
+    #[inline]
+    pub(crate) fn is_of(self, kind: Kind) -> bool {
+        self.0 & ((1 << KIND_BITS) - 1) == kind as u64
+    }
+
     pub(crate) fn kind(self) -> Option<Kind> {
         Kind::from_u8((self.0 & ((1 << KIND_BITS) - 1)) as u8)
     }

@@ -61,18 +61,24 @@ impl MergeIter {
     /// Steps to the next entry, and says whether it has another user key.
     #[inline]
     pub(crate) fn step(&mut self) -> Result<bool> {
+        self.step_in_block().map_or_else(|| self.step_by_source(), Ok)
+    }
+
+    /// As [`step`](MergeIter::step), if the source on top need not be moved for it.
+    #[inline]
+    pub(crate) fn step_in_block(&mut self) -> Option<bool> {
         debug_assert!(self.forward, "a merge placed for walking back");
-        let Some(top) = self.heap.first_mut() else { return Ok(false) };
+        let top = self.heap.first_mut()?;
         let before = top.user();
         if !top.read_on() {
-            return self.step_by_source();
+            return None;
         }
         // One that owns the rest has nothing to be compared with.
         if self.heap.len() > 1 {
             self.sift_down(0);
         }
         // SAFETY: the source that stood on that key was not moved.
-        Ok(self.is_away_from(unsafe { &*before }))
+        Some(self.is_away_from(unsafe { &*before }))
     }
 
     /// Whether it stands on another user key.

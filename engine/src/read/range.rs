@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use crate::key;
 use crate::levels::table_file::TableMeta;
 
 /// The keys between two bounds.
@@ -46,10 +47,12 @@ impl ScanRange {
     /// Whether a key lies above all of it.
     #[inline]
     pub(crate) fn is_above(&self, key: &[u8]) -> bool {
-        match &self.upper {
-            Bound::Included(upper) => key > upper.as_slice(),
-            Bound::Excluded(upper) => key >= upper.as_slice(),
-            Bound::Unbounded => false,
-        }
+        let (upper, is_excluded) = match &self.upper {
+            Bound::Included(upper) => (upper, false),
+            Bound::Excluded(upper) => (upper, true),
+            Bound::Unbounded => return false,
+        };
+        let order = key::compare(key, upper);
+        order.is_gt() || is_excluded && order.is_eq()
     }
 }

@@ -68,11 +68,11 @@ impl Resolver {
     /// The value of an entry, if its key has one.
     #[inline]
     pub(crate) fn value_of(&mut self, trailer: Trailer, stored: &[u8]) -> Result<Option<Found>> {
-        match trailer.kind() {
-            Some(Kind::Value) => Ok(Some(Found::Here { head: 0 })),
-            Some(Kind::Tombstone) => Ok(None),
-            kind => self.unusual(kind, stored),
+        // In this order: most are values.
+        if trailer.is_of(Kind::Value) {
+            return Ok(Some(Found::Here { head: 0 }));
         }
+        if trailer.is_of(Kind::Tombstone) { Ok(None) } else { self.unusual(trailer.kind(), stored) }
     }
 
     #[inline(never)]

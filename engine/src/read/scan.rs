@@ -4,13 +4,13 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use bettong_metrics::{
-    Counter, CounterCell, Held, Histogram, HolderKind, Operation, Recorder, StepSampler, planted,
+    Counter, CounterCell, Held, Histogram, HolderKind, Operation, Recorder, StepSampler, Ticks, planted,
 };
 
 use crate::context::FileContext;
 use crate::error::{Error, Result};
 use crate::iter::InternalIterator;
-use crate::key::{InternalKey, SeqNo};
+use crate::key::{InternalKey, Kind, SeqNo};
 use crate::levels::level_cursor::LevelCursor;
 use crate::merge::{MergeIter, Source};
 use crate::metric::ReadOrigin;
@@ -55,15 +55,24 @@ pub struct Scan {
     is_settled: bool,
     /// The item that a step has come to, if it does not lie where the front stands.
     made: Option<Item>,
-    /// Whether there may be something in `made`, or in `ahead`.
-    has_items: bool,
-    done: bool,
-    /// Why the first step fails, if it does.
+    phase: Phase,
+    /// Why the first step fails, if it does; why the last one did, until that is said.
     refused: Option<Error>,
     /// That it is open, for those who look at the metrics.
     held: Held,
     sampler: StepSampler,
     counts: Counts,
+}
+
+/// What a step from the front may find where the last one ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    New,
+    /// The front stands on what was returned last, and nothing is in `made` or `ahead`.
+    Walking,
+    /// There may be something in `made` or `ahead`.
+    Holding,
+    Over,
 }
 
 /// What a step forwards has come to.
@@ -72,6 +81,10 @@ enum Stop {
     Here { head: usize },
     /// An item that does not lie there: it is in `made`.
     Made,
+    /// Nothing: the scan is over.
+    Over,
+    /// Nothing: why is in `refused`.
+    Failed,
 }
 
 #[derive(Debug, Default)]
@@ -125,8 +138,7 @@ impl Scan {
             back: None,
             is_settled: false,
             made: None,
-            has_items: false,
-            done: false,
+            phase: Phase::New,
             refused: allowed.err(),
             held: recorder.take_hold(HolderKind::Iterator, point.seq.0),
             sampler: recorder.step_sampler(),
@@ -146,13 +158,13 @@ impl Scan {
                 sources.push(Source::Memtable(memtable.iter()));
             }
         }
-        for (level, tables) in view.version.levels.iter().enumerate() {
+        for (level, tables) in view.version.levels_with_tables(0) {
             let context = ReadContext { level, origin: ReadOrigin::Scan };
             if level == 0 {
                 for table in tables.tables.iter().filter(|table| self.range.touches(&table.meta)) {
                     sources.push(Source::Table(TableCursor::new(table.reader()?.clone(), context)));
                 }
-            } else if !tables.tables.is_empty() {
+            } else {
                 sources.push(Source::Level(LevelCursor::new(tables.tables.clone(), context)));
             }
         }
@@ -194,16 +206,77 @@ impl Scan {
         Ok(merge)
     }
 
+    /// Takes a step from the front. What most steps come to is found here: a value of a new key, where the merge need not move a source.
+    #[inline]
+    fn advance(&mut self) -> Stop {
+        let Some(merge) = &mut self.front else { return self.advance_specially(None) };
+        if self.sampler.is_turn() {
+            return self.advance_timed();
+        }
+        let stepped = if self.phase == Phase::Walking { merge.step_in_block() } else { None };
+        if stepped == Some(true)
+            && let Some((InternalKey { user, trailer }, _)) = merge.current()
+            && trailer.is_of(Kind::Value)
+            && trailer.seq() <= self.seq
+            && !self.range.is_above(user)
+        {
+            self.is_settled = true;
+            return Stop::Here { head: 0 };
+        }
+        self.advance_specially(stepped)
+    }
+
+    /// A step that is timed. The first of a direction is not: it places the iterator, which is an operation of its own.
+    #[cold]
+    #[inline(never)]
+    fn advance_timed(&mut self) -> Stop {
+        if self.phase == Phase::Over {
+            return Stop::Over;
+        }
+        let started = self.recorder().now();
+        let stop = self.advance_specially(None);
+        self.end_timed_step(started);
+        stop
+    }
+
+    /// Takes a step from the front, or what is left of it: the merge has stepped already if `stepped` says whether that led to another key.
+    #[inline(never)]
+    fn advance_specially(&mut self, stepped: Option<bool>) -> Stop {
+        if self.phase == Phase::Over {
+            return Stop::Over;
+        }
+        let step = self.refused.take().map_or_else(|| self.go_on(stepped), Err);
+        match step {
+            Ok(Some(stop)) => {
+                self.phase = if let Stop::Here { .. } = stop { Phase::Walking } else { Phase::Holding };
+                self.hand_over_full_counts();
+                stop
+            }
+            step => self.end(step.err()),
+        }
+    }
+
+    /// The scan ends here, with an error perhaps.
+    #[cold]
+    #[inline(never)]
+    fn end(&mut self, error: Option<Error>) -> Stop {
+        self.phase = Phase::Over;
+        let Some(error) = error else { return Stop::Over };
+        self.recorder().fail(Operation::Scan, error.label());
+        self.refused = Some(error);
+        Stop::Failed
+    }
+
     /// Goes on to the next item from the front: one that was gathered, or the next that is found, and with it, where all values are asked
     /// for, some of those behind it.
     #[inline]
-    fn advance(&mut self) -> Result<Option<Stop>> {
-        if self.has_items
+    fn go_on(&mut self, stepped: Option<bool>) -> Result<Option<Stop>> {
+        if self.phase == Phase::Holding
             && let Some(stop) = self.advance_in_gathered()?
         {
             return Ok(Some(stop));
         }
-        match self.step_front()? {
+        match self.step_front(stepped)? {
             Some(Found::Here { head }) => Ok(Some(Stop::Here { head })),
             Some(apart) => Ok(self.gather(apart)),
             None => Ok(None),
@@ -215,12 +288,10 @@ impl Scan {
         // What was lent before, perhaps a large value, is let go in any case.
         self.made = None;
         self.made = self.ahead.pop()?;
-        self.has_items = self.made.is_some();
         Ok(self.made.as_ref().map(|_| Stop::Made))
     }
 
     /// An item for what the front has found.
-    #[inline]
     fn item(&self, found: Found) -> Option<Item> {
         let merge = self.front.as_ref()?;
         let (key, stored) = merge.current()?;
@@ -234,35 +305,33 @@ impl Scan {
         let first = self.item(apart)?;
         if self.ahead.begin(self.resolver.asked()) {
             let mut ahead = std::mem::take(&mut self.ahead);
-            ahead.gather(&first, || Ok(self.step_front()?.and_then(|found| self.item(found))));
+            ahead.gather(&first, || Ok(self.step_front(None)?.and_then(|found| self.item(found))));
             self.ahead = ahead;
         }
         self.made = Some(first);
-        self.has_items = true;
         Some(Stop::Made)
     }
 
     /// The next item from the back: where both ends have met, one that the front had passed.
-    fn next_back_item(&mut self) -> Result<Option<Item>> {
+    fn step_from_back(&mut self) -> Result<Option<Item>> {
         if let Some(item) = self.step_back()? {
             return Ok(Some(item));
         }
         self.ahead.pop_back()
     }
 
-    /// Goes on to the next visible entry from the front.
-    #[inline]
-    fn step_front(&mut self) -> Result<Option<Found>> {
+    /// Goes on to the next visible entry from the front. If `stepped`, the first step was taken.
+    fn step_front(&mut self, mut stepped: Option<bool>) -> Result<Option<Found>> {
         // A merge that was just placed stands on what is to be looked at. Later the step off the key returned last is taken only now: its value
         // may have been all that was wanted.
-        let mut is_placed = self.front.is_none();
-        if is_placed {
+        if self.front.is_none() {
             self.front = Some(self.place_front()?);
             self.counts.seeks += 1;
+            stepped = Some(true);
         }
         let Some(merge) = &mut self.front else { return Ok(None) };
         loop {
-            let is_new = std::mem::take(&mut is_placed) || merge.step()?;
+            let is_new = stepped.take().map_or_else(|| merge.step(), Ok)?;
             let Some((key, stored)) = merge.current() else { return Ok(None) };
             if self.range.is_above(key.user) {
                 return Ok(None);
@@ -339,12 +408,6 @@ impl Scan {
         }
     }
 
-    #[inline]
-    fn count(&mut self, direction: usize, bytes: usize) {
-        self.counts.add(direction, bytes);
-        self.hand_over_full_counts();
-    }
-
     #[inline(never)]
     fn hand_over_counts(&mut self) {
         let (recorder, counts) = (self.resolver.recorder(), std::mem::take(&mut self.counts));
@@ -365,52 +428,11 @@ impl Scan {
         self.resolver.view().scan_loss.add(runs.unwrap_or(0), counts.seeks, steps);
     }
 
-    /// Takes a step, and times it if it is its turn. The first step of a direction is not timed: it places the iterator,
-    /// which is an operation of its own.
-    #[inline]
-    fn step<T>(
-        &mut self,
-        placed: bool,
-        take: impl FnOnce(&mut Scan) -> Result<Option<T>>,
-    ) -> Result<Option<T>> {
-        if placed && !self.sampler.is_turn() { take(self) } else { self.step_specially(placed, take) }
-    }
-
     #[cold]
     #[inline(never)]
-    fn step_specially<T>(
-        &mut self,
-        placed: bool,
-        take: impl FnOnce(&mut Scan) -> Result<Option<T>>,
-    ) -> Result<Option<T>> {
-        if let Some(refused) = self.refused.take() {
-            return Err(refused);
-        }
-        if !placed {
-            return take(self);
-        }
-        let started = self.recorder().now();
-        let step = take(self);
+    fn end_timed_step(&self, started: Ticks) {
         let nanos = self.recorder().nanos_since(started);
         self.recorder().record_n(Histogram::IteratorStepLatency, nanos, self.sampler.weight());
-        step
-    }
-
-    /// What a step has come to, unless the scan ends with it: then there is nothing, or an error once.
-    #[inline]
-    fn unless_over<T>(&mut self, step: Result<Option<T>>) -> Option<Result<T>> {
-        match step {
-            Ok(Some(found)) => Some(Ok(found)),
-            Ok(None) => {
-                self.done = true;
-                None
-            }
-            Err(error) => {
-                self.done = true;
-                self.recorder().fail(Operation::Scan, error.label());
-                Some(Err(error))
-            }
-        }
     }
 
     /// The next item from the front, borrowed from where it lies until the scan is used again: what [`next`](Iterator::next) returns, without a
@@ -437,21 +459,14 @@ impl Scan {
     /// ```
     #[inline]
     pub fn next_ref(&mut self) -> Option<Result<ItemRef<'_>>> {
-        if self.done {
-            return None;
-        }
-        let step = self.step(self.front.is_some(), Scan::advance);
-        let stop = match self.unless_over(step)? {
-            Ok(stop) => stop,
-            Err(error) => return Some(Err(error)),
-        };
-        self.hand_over_full_counts();
-        let item = match stop {
+        let item = match self.advance() {
             Stop::Here { head } => {
                 let (key, stored) = self.front.as_ref()?.current()?;
                 ItemRef::here(key.user, stored.get(head..)?)
             }
             Stop::Made => self.made.as_ref()?.borrowed(),
+            Stop::Over => return None,
+            Stop::Failed => return self.refused.take().map(Err),
         };
         self.counts.add(FORWARD, item.bytes());
         Some(Ok(item))
@@ -462,42 +477,45 @@ impl Iterator for Scan {
     type Item = Result<Item>;
 
     fn next(&mut self) -> Option<Result<Item>> {
-        if self.done {
-            return None;
-        }
-        let step = self.step(self.front.is_some(), Scan::advance);
-        let item = match self.unless_over(step)? {
-            Ok(Stop::Here { head }) => {
+        let item = match self.advance() {
+            Stop::Here { head } => {
                 let merge = self.front.as_ref()?;
                 let (key, stored) = merge.current()?;
-                let item =
-                    Item { key: Value::copied(key.user), value: Found::Here { head }.keep(merge, stored)? };
+                let value = Found::Here { head }.keep(merge, stored)?;
                 self.counts.add(FORWARD, key.user.len() + stored.len() - head);
-                item
+                return Some(Ok(Item { key: Value::copied(key.user), value }));
             }
-            Ok(Stop::Made) => {
-                let item = self.made.take()?;
-                self.counts.add(FORWARD, item.borrowed().bytes());
-                item
-            }
-            Err(error) => return Some(Err(error)),
+            Stop::Made => self.made.take()?,
+            Stop::Over => return None,
+            Stop::Failed => return self.refused.take().map(Err),
         };
-        self.hand_over_full_counts();
+        self.counts.add(FORWARD, item.borrowed().bytes());
         Some(Ok(item))
     }
 }
 
 impl DoubleEndedIterator for Scan {
     fn next_back(&mut self) -> Option<Result<Item>> {
-        if self.done {
+        if self.phase == Phase::Over {
             return None;
         }
-        let step = self.step(self.back.is_some(), Scan::next_back_item);
-        let item = self.unless_over(step)?;
-        if let Ok(item) = &item {
-            self.count(BACKWARD, item.borrowed().bytes());
+        let is_timed = self.back.is_some() && self.sampler.is_turn();
+        let started = is_timed.then(|| self.recorder().now());
+        let step = self.refused.take().map_or_else(|| self.step_from_back(), Err);
+        if let Some(started) = started {
+            self.end_timed_step(started);
         }
-        Some(item)
+        match step {
+            Ok(Some(item)) => {
+                self.counts.add(BACKWARD, item.borrowed().bytes());
+                self.hand_over_full_counts();
+                Some(Ok(item))
+            }
+            step => {
+                self.end(step.err());
+                self.refused.take().map(Err)
+            }
+        }
     }
 }
 

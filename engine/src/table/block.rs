@@ -242,10 +242,12 @@ impl<'a> WholeEntry<'a> {
     /// The first of some entries, if its key is whole and its lengths are short. What is not, or is damaged, is left to a [`BlockCursor`].
     #[inline]
     pub(crate) fn first_of(entries: &'a [u8]) -> Option<WholeEntry<'a>> {
-        let (head, len) = EntryHead::short(entries)?;
-        if head.shared != 0 || head.trailer.kind().is_none() {
+        if *entries.first()? != 0 {
+            // It shares bytes with the key before.
             return None;
         }
+        let (head, len) = EntryHead::short(entries)?;
+        head.trailer.kind()?;
         let (user, rest) = entries.get(len..)?.split_at_checked(head.unshared)?;
         let (value, rest) = rest.split_at_checked(head.value_len)?;
         Some(WholeEntry { key: InternalKey::new(user, head.trailer), value, rest })

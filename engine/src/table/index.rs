@@ -78,7 +78,7 @@ impl<'a> Index<'a> {
     pub(crate) fn handle(&self, at: usize) -> Option<BlockHandle> {
         let mut fields = self.fields(at)?;
         fields.slice()?;
-        fields.varint()?;
+        fields.skip_varint()?;
         Some(BlockHandle { offset: fields.varint()?, len: u32::try_from(fields.varint()?).ok()? })
     }
 
