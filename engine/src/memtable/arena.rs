@@ -14,12 +14,27 @@ const REACH_BYTES: usize = (i32::MAX as usize) * UNIT_BYTES;
 /// allocator would do so at first, and fill what it uses again with zeros later.)
 const MAPPED_BYTES: usize = 64 << 10;
 
+/// Memory is asked for in pieces of this size where it is used from front to back: a fault for each page costs several times as much.
+const PIECE_BYTES: usize = 32 << 10;
+
+/// Memtables of this size and more have huge pages for what is read here and there. Those of smaller ones would stay mostly empty.
+const HUGE_FROM_BYTES: usize = 16 << 20;
+
+/// How an arena is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Written from front to back. Huge pages would save faults, too, but each is filled with zeros while a writer waits: 0.1 ms.
+    InOrder,
+    /// Here and there, in a memtable with room for so many bytes: what a miss costs is half the walk through the page tables.
+    Scattered(usize),
+}
+
 /// Zeroed bytes, reserved from the front.
 #[derive(Debug)]
 pub(super) struct Arena {
     start: *mut u8,
     /// What `start` leads to.
-    _bytes: Bytes,
+    bytes: Bytes,
     size: usize,
     used: AtomicUsize,
 }
@@ -28,7 +43,7 @@ pub(super) struct Arena {
 enum Bytes {
     /// In words, for their alignment.
     Heap(#[expect(dead_code, reason = "held for its memory")] Vec<u64>),
-    Mapped(#[expect(dead_code, reason = "held for its memory")] memmap2::MmapMut),
+    Mapped(memmap2::MmapMut),
 }
 
 // SAFETY: the arena owns its bytes; who may touch which of them is settled by the contracts of the unsafe methods below.
@@ -37,19 +52,23 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    pub(super) fn new(capacity: usize) -> Arena {
+    pub(super) fn new(capacity: usize, access: Access) -> Arena {
         let size = capacity.max(UNIT_BYTES).next_multiple_of(64);
         // Without a reservation: an arena is as large as it might have to be, and most of it is never used.
         let map = || memmap2::MmapOptions::new().len(size).no_reserve_swap().map_anon();
         let map = (size >= MAPPED_BYTES).then(map).and_then(Result::ok);
         let (start, bytes) = if let Some(mut map) = map {
+            if matches!(access, Access::Scattered(memtable) if memtable >= HUGE_FROM_BYTES) {
+                // A hint.
+                map.advise(memmap2::Advice::HugePage).ok();
+            }
             (map.as_mut_ptr(), Bytes::Mapped(map))
         } else {
             // Small, or the system has no mapping to give: the allocator may have room.
             let mut words = vec![0u64; size / UNIT_BYTES];
             (words.as_mut_ptr().cast(), Bytes::Heap(words))
         };
-        Arena { start, _bytes: bytes, size, used: AtomicUsize::new(0) }
+        Arena { start, bytes, size, used: AtomicUsize::new(0) }
     }
 
     pub(super) fn used_bytes(&self) -> usize {
@@ -66,6 +85,25 @@ impl Arena {
             used.checked_add(bytes).filter(|end| *end <= self.size.min(REACH_BYTES))
         });
         taken.ok()
+    }
+
+    /// Has the system make memory of the piece behind the one that a range of an arena written in order ends in, if it begins in another.
+    #[inline]
+    pub(super) fn populate_behind(&self, range: std::ops::Range<usize>) {
+        let piece = range.end / PIECE_BYTES;
+        if range.start / PIECE_BYTES != piece {
+            self.populate((piece + 1) * PIECE_BYTES);
+        }
+    }
+
+    #[cold]
+    fn populate(&self, start: usize) {
+        if let Bytes::Mapped(map) = &self.bytes
+            && start + PIECE_BYTES <= self.size
+        {
+            // Where the system cannot, pages come one by one, as they are touched.
+            map.advise_range(memmap2::Advice::PopulateWrite, start, PIECE_BYTES).ok();
+        }
     }
 
     /// # Safety

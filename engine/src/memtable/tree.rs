@@ -18,7 +18,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::arena::{Arena, UNIT_BYTES};
+use super::arena::{Access, Arena, UNIT_BYTES};
 use super::branch::{ALL, Branch, IS_BRANCH, TAIL_BYTES, branch_len, next_capacity};
 use crate::key::{InternalKey, Trailer, common_prefix};
 use crate::sync::Mutex;
@@ -76,9 +76,9 @@ impl Tree {
         // necessary. So branches never take more than this, whatever the keys. They are memory only once they are used.
         const BRANCH_BYTES_PER_ENTRY: usize = branch_len(4);
         const LEAST_ENTRY_BYTES: usize = (ENTRY_BYTES + 1).next_multiple_of(UNIT_BYTES);
-        let entries = Arena::new(capacity.max(Self::capacity_for(0)));
-        let branches =
-            Arena::new(UNIT_BYTES + entries.capacity().div_ceil(LEAST_ENTRY_BYTES) * BRANCH_BYTES_PER_ENTRY);
+        let entries = Arena::new(capacity.max(Self::capacity_for(0)), Access::InOrder);
+        let branch_bytes = entries.capacity().div_ceil(LEAST_ENTRY_BYTES) * BRANCH_BYTES_PER_ENTRY;
+        let branches = Arena::new(UNIT_BYTES + branch_bytes, Access::Scattered(capacity));
         // Links are never 0.
         entries.reserve(UNIT_BYTES);
         branches.reserve(UNIT_BYTES);
@@ -116,6 +116,7 @@ impl Tree {
         let offset = room.next;
         room.next += Self::entry_bytes(key.user.len(), value.len());
         assert!(room.next <= room.end, "a write reserved the room of its entries");
+        self.entries.populate_behind(offset..room.next);
         self.write_entry(offset, key, value);
         let entry = EntryRef((offset / UNIT_BYTES) as u32);
         let _inserting = self.inserting.lock();
