@@ -86,6 +86,12 @@ impl Trailer {
         Trailer(seq.0 << KIND_BITS | ((1 << KIND_BITS) - 1))
     }
 
+    /// Whether it sorts before every entry of its user key.
+    #[inline]
+    pub(crate) fn is_before_all(self) -> bool {
+        self == Trailer::seek(SeqNo::MAX)
+    }
+
     pub(crate) fn seq(self) -> SeqNo {
         SeqNo(self.0 >> KIND_BITS)
     }

@@ -3,7 +3,7 @@
 //! A merge walks in the direction in which it was last placed. Turning round would need every source to be placed again;
 //! nobody needs it: a scan has one merge for each of its ends.
 //!
-//! Forwards it reads on in the blocks that its sources stand in, and asks a source only for what lies in another block or has no whole key.
+//! Forwards it reads on in the blocks that its sources stand in, and asks a source only for what lies in another block.
 
 mod source;
 mod standing;
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::iter::{Entry, InternalIterator};
 use crate::key::{self, InternalKey, LastKey};
 use crate::value::Value;
-use standing::Standing;
+use standing::{Joined, Standing};
 
 pub(crate) use source::Source;
 
@@ -24,6 +24,8 @@ pub(crate) struct MergeIter {
     /// Where the sources stand that stand on an entry, as a heap; brought up to date whenever one is placed or moved on.
     heap: Vec<Standing>,
     forward: bool,
+    /// Where keys are put together that the blocks do not have whole: for each source, once it is needed for one.
+    joined: Vec<Joined>,
     /// Walking on: the user key that it stood on when a source was last asked to move.
     left: LastKey,
 }
@@ -37,7 +39,7 @@ impl std::fmt::Debug for MergeIter {
 impl MergeIter {
     pub(crate) fn new(sources: Vec<Source>) -> MergeIter {
         let heap = Vec::with_capacity(sources.len());
-        MergeIter { heap, sources, forward: true, left: LastKey::default() }
+        MergeIter { heap, sources, forward: true, joined: Vec::new(), left: LastKey::default() }
     }
 
     /// How many of the sources are sorted runs of tables.
@@ -69,15 +71,22 @@ impl MergeIter {
     pub(crate) fn step_in_block(&mut self) -> Option<bool> {
         debug_assert!(self.forward, "a merge placed for walking back");
         let top = self.heap.first_mut()?;
-        let before = top.user();
-        if !top.read_on() {
+        let (before, at) = (top.user(), top.source());
+        let (joined, sources) = (&mut self.joined, self.sources.len());
+        let has_read = top.read_on(|| {
+            if joined.is_empty() {
+                joined.resize_with(sources, Joined::default);
+            }
+            joined.get_mut(at)
+        });
+        if !has_read {
             return None;
         }
         // One that owns the rest has nothing to be compared with.
         if self.heap.len() > 1 {
             self.sift_down(0);
         }
-        // SAFETY: the source that stood on that key was not moved.
+        // SAFETY: the source that stood on that key was not moved, and it is not where a key was joined now.
         Some(self.is_away_from(unsafe { &*before }))
     }
 
@@ -99,25 +108,29 @@ impl MergeIter {
         self.left.become_key(top.key().user);
         self.move_top(|source, behind| {
             behind.map_or(Ok(()), |left| source.catch_up(left))?;
-            source.next().map(|_| ())
+            source.next()
         })?;
         Ok(self.left.get().is_some_and(|left| self.is_away_from(left)))
     }
 
     /// Moves the source on top, which may have to catch up first.
-    fn move_top(&mut self, step: impl FnOnce(&mut Source, Option<usize>) -> Result<()>) -> Result<()> {
+    #[inline]
+    fn move_top(
+        &mut self,
+        step: impl FnOnce(&mut Source, Option<usize>) -> Result<Option<Entry<'_>>>,
+    ) -> Result<()> {
         let Some(top) = self.heap.first_mut() else { return Ok(()) };
         let at = top.source();
         let Some(source) = self.sources.get_mut(at) else { return Ok(()) };
-        if let Err(error) = step(source, top.leave()) {
-            // A source that failed is lost, and with it the order: the walk ends here.
-            self.heap.clear();
-            return Err(error);
-        }
-        match Standing::of(source, at) {
-            Some(standing) => *top = standing,
-            None => {
+        match step(source, top.leave()).map(|entry| entry.map(|entry| Standing::on(entry, at))) {
+            Ok(Some(standing)) => *top = standing.reading(source),
+            Ok(None) => {
                 self.heap.swap_remove(0);
+            }
+            // A source that failed is lost, and with it the order: the walk ends here.
+            Err(error) => {
+                self.heap.clear();
+                return Err(error);
             }
         }
         if self.heap.len() > 1 {
@@ -174,7 +187,7 @@ unsafe impl InternalIterator for MergeIter {
 
     fn prev(&mut self) -> Result<Option<Entry<'_>>> {
         debug_assert!(!self.forward, "a merge placed for walking on");
-        self.move_top(|source, _| source.prev().map(|_| ()))?;
+        self.move_top(|source, _| source.prev())?;
         Ok(self.current())
     }
 

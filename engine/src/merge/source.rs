@@ -28,7 +28,7 @@ macro_rules! each {
 }
 
 impl Source {
-    /// The entries behind the current one, as a block stores them, as far as they can be read without the cursor; of a memtable none.
+    /// The entries behind the current one, as a block stores them; of a memtable none.
     #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         match self {
@@ -38,8 +38,8 @@ impl Source {
         }
     }
 
-    /// Goes to the entry to which somebody has read on in [`rest`](Source::rest), which has a whole key: from its beginning on `left` bytes of
-    /// entries are left. With 0 goes behind the last one of the block, to be moved on from there.
+    /// Goes to the entry to which somebody has read on in [`rest`](Source::rest): from its beginning on `left` bytes of entries are left. With 0
+    /// goes behind the last one of the block, to be moved on from there.
     pub(super) fn catch_up(&mut self, left: usize) -> Result<()> {
         match self {
             Source::Level(cursor) => cursor.catch_up(left),

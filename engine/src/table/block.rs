@@ -121,6 +121,7 @@ impl<'a> Block<'a> {
         match order {
             Some(Ordering::Less) => Ok(true),
             Some(Ordering::Greater) => Ok(false),
+            Some(Ordering::Equal) if key.trailer.is_before_all() => Ok(false),
             _ => Ok(self.restart_key(at)? < key),
         }
     }
@@ -231,26 +232,25 @@ impl EntryHead {
     }
 }
 
-/// An entry that can be read without what lies before it, and the entries behind it.
-pub(crate) struct WholeEntry<'a> {
-    pub(crate) key: InternalKey<'a>,
+/// An entry whose lengths are short, and the entries behind it.
+pub(crate) struct ShortEntry<'a> {
+    /// How much of its key it has in common with the one before, and leaves out.
+    pub(crate) shared: usize,
+    pub(crate) suffix: &'a [u8],
+    pub(crate) trailer: Trailer,
     pub(crate) value: &'a [u8],
     pub(crate) rest: &'a [u8],
 }
 
-impl<'a> WholeEntry<'a> {
-    /// The first of some entries, if its key is whole and its lengths are short. What is not, or is damaged, is left to a [`BlockCursor`].
+impl<'a> ShortEntry<'a> {
+    /// The first of some entries, if its lengths are short. What is longer, or is damaged, is left to a [`BlockCursor`].
     #[inline]
-    pub(crate) fn first_of(entries: &'a [u8]) -> Option<WholeEntry<'a>> {
-        if *entries.first()? != 0 {
-            // It shares bytes with the key before.
-            return None;
-        }
-        let (head, len) = EntryHead::short(entries)?;
-        head.trailer.kind()?;
-        let (user, rest) = entries.get(len..)?.split_at_checked(head.unshared)?;
-        let (value, rest) = rest.split_at_checked(head.value_len)?;
-        Some(WholeEntry { key: InternalKey::new(user, head.trailer), value, rest })
+    pub(crate) fn first_of(entries: &'a [u8]) -> Option<ShortEntry<'a>> {
+        let (EntryHead { shared, unshared, value_len, trailer }, len) = EntryHead::short(entries)?;
+        trailer.kind()?;
+        let (suffix, rest) = entries.get(len..)?.split_at_checked(unshared)?;
+        let (value, rest) = rest.split_at_checked(value_len)?;
+        Some(ShortEntry { shared, suffix, trailer, value, rest })
     }
 }
 
@@ -312,9 +312,14 @@ impl BlockCursor {
         Some(self.current(block)?.0)
     }
 
-    /// Goes to an entry with a whole key, from the beginning of which on `left` bytes of entries are left.
+    /// Goes to the entry from the beginning of which on `left` bytes of entries are left.
     pub(crate) fn catch_up(&mut self, block: Block<'_>, left: usize) -> Result<(), Damaged> {
-        self.go_to(block, block.entries.len().checked_sub(left).ok_or(Damaged)?)
+        let start = block.entries.len().checked_sub(left).ok_or(Damaged)?;
+        self.go_to(block, block.restart_below(start + 1)?.ok_or(Damaged)?)?;
+        while let Some(place) = self.at.filter(|place| place.next <= start) {
+            self.go_on(block, place.next)?;
+        }
+        Ok(())
     }
 
     /// The entries behind the current one.

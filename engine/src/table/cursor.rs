@@ -114,11 +114,12 @@ impl TableCursor {
     /// [`catch_up`](TableCursor::catch_up) before the cursor is moved on.
     #[inline]
     pub(crate) fn rest(&self) -> &[u8] {
-        self.block.as_ref().map(|loaded| self.at.rest(loaded.block())).unwrap_or_default()
+        let Some(loaded) = &self.block else { return &[] };
+        self.at.rest(Block::of_entries(&loaded.bytes, loaded.layout))
     }
 
-    /// Goes to an entry with a whole key in the same block, from the beginning of which on `left` bytes of entries are left; behind the last
-    /// one, if none are, to be moved on from there.
+    /// Goes to the entry of the same block from the beginning of which on `left` bytes of entries are left; behind the last one, if none are, to
+    /// be moved on from there.
     pub(crate) fn catch_up(&mut self, left: usize) -> Result<()> {
         if left == 0 {
             self.at.clear();
