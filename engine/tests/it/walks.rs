@@ -15,8 +15,11 @@ type Rest = VecDeque<(Vec<u8>, Vec<u8>)>;
 /// Keys that share enough to be stored without what they share, where values are short; some are others with something behind them.
 fn some_key(dice: &mut Dice, keys: u64) -> Vec<u8> {
     let mut key = format!("a/common/beginning/of/keys/{:04}", dice.below(keys)).into_bytes();
-    if dice.below(8) == 0 {
-        key.push(0);
+    match dice.below(40) {
+        0..5 => key.push(0),
+        // Too long for what most steps can read by themselves.
+        5 => key.extend([7; 200]),
+        _ => {}
     }
     key
 }
