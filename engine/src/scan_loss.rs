@@ -17,8 +17,8 @@ use crate::work::Work;
 const SEEK_NANOS: u64 = 1_000;
 /// By how much a step is longer where runs have to be compared.
 const STEP_NANOS: u64 = 20;
-/// What it takes to merge, for each byte that is read.
-const MERGE_NANOS_PER_BYTE: u64 = 5;
+/// What it takes to merge, for each byte that is read: 4 M entries of 131 bytes in 1.1 s.
+const MERGE_NANOS_PER_BYTE: u64 = 2;
 /// How much is lost before anybody looks for something to merge.
 const LOOK_NANOS: u64 = 10_000_000;
 

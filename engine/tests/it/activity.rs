@@ -84,7 +84,7 @@ fn scans_that_meet_several_runs_have_them_merged_in_the_end() {
     let options = || small_options().l0_compaction_tables(4);
     assert_eq!(after_scans(options(), 0), (vec![], 3));
     assert_eq!(after_scans(options(), 1), (vec![], 3), "one walk does not pay for a merge");
-    // 15 kB to be merged at 5 ns each, and a walk of 100 steps among three runs loses 4 µs.
+    // 15 kB to be merged at 2 ns each, and a walk of 100 steps among three runs loses 4 µs.
     assert_eq!(after_scans(options(), 60), (vec!["scans"], 1));
     assert_eq!(after_scans(options().merge_for_scans(false), 60), (vec![], 3));
 }
