@@ -10,7 +10,7 @@ pub(crate) type Entry<'a> = (InternalKey<'a>, &'a [u8]);
 /// A cursor over entries in internal key order. A new cursor stands nowhere until it is placed.
 ///
 /// # Safety
-/// The bytes of the current entry stay where they are, unchanged, until the cursor is placed, moved on or dropped;
+/// The bytes of the current entry, and those that the cursor shows behind it, stay where they are, unchanged, until it is placed, moved or dropped;
 /// where the cursor itself lies does not matter. A merge relies on it.
 pub(crate) unsafe trait InternalIterator {
     fn seek_to_first(&mut self) -> Result<()>;

@@ -177,51 +177,22 @@ pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
     unequal.map_or_else(|| a.len().cmp(&b.len()), |(x, y)| x.cmp(y))
 }
 
-/// The key that a walk has come past.
+/// An internal key of one's own, in a buffer that the next one is put into.
 #[derive(Debug, Default)]
-pub(crate) struct LastKey {
-    bytes: Vec<u8>,
-    is_known: bool,
+pub(crate) struct KeyBuffer {
+    user: Vec<u8>,
+    trailer: Option<Trailer>,
 }
 
-impl LastKey {
-    #[inline]
-    pub(crate) fn get(&self) -> Option<&[u8]> {
-        self.is_known.then_some(&self.bytes)
+impl KeyBuffer {
+    pub(crate) fn get(&self) -> Option<InternalKey<'_>> {
+        self.trailer.map(|trailer| InternalKey::new(&self.user, trailer))
     }
 
-    /// Becomes `key`, and says whether it was another.
-    #[inline]
-    pub(crate) fn become_key(&mut self, key: &[u8]) -> bool {
-        if self.bytes.len() != key.len() || !self.is_known {
-            self.become_longer_or_shorter(key);
-            return true;
-        }
-        // Keys are short, and neighbours of the same length: a call for each comparison and each copy would cost more than they do.
-        let (words, rest) = self.bytes.as_chunks_mut::<8>();
-        let (key_words, key_rest) = key.as_chunks::<8>();
-        let mut differs = false;
-        for (word, new) in words.iter_mut().zip(key_words) {
-            differs |= *word != *new;
-            *word = *new;
-        }
-        for (byte, new) in rest.iter_mut().zip(key_rest) {
-            differs |= *byte != *new;
-            *byte = *new;
-        }
-        differs
-    }
-
-    #[inline(never)]
-    fn become_longer_or_shorter(&mut self, key: &[u8]) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(key);
-        self.is_known = true;
-    }
-
-    /// Forgets the key.
-    pub(crate) fn forget(&mut self) {
-        self.is_known = false;
+    pub(crate) fn set(&mut self, key: InternalKey<'_>) {
+        self.user.clear();
+        self.user.extend_from_slice(key.user);
+        self.trailer = Some(key.trailer);
     }
 }
 
@@ -295,24 +266,6 @@ mod tests {
         for (a, b) in keys.iter().flat_map(|a| keys.iter().map(move |b| (a, b))) {
             assert_eq!(compare(a, b), a.cmp(b), "{a:?} {b:?}");
         }
-    }
-
-    #[test]
-    fn a_last_key_knows_whether_the_next_is_another() {
-        let mut last = LastKey::default();
-        assert_eq!(last.get(), None);
-        for len in 1..40 {
-            let mut key = vec![7; len];
-            assert!(last.become_key(&key), "the first of {len} bytes");
-            assert!(!last.become_key(&key));
-            for at in 0..len {
-                key[at] ^= 1;
-                assert!(last.become_key(&key), "byte {at} of {len}");
-                assert_eq!(last.get(), Some(&key[..]));
-            }
-        }
-        last.forget();
-        assert!(last.become_key(&[7; 39]));
     }
 
     #[test]

@@ -236,7 +236,7 @@ setters! {
     /// The rate at which writes are let through when a slowdown begins; it falls towards a tenth as the stop comes nearer. Default 32 MiB/s.
     slowdown_bytes_per_second: u64;
     /// Whether tables are merged for scans, too. Default `true`: when scans have lost as much time to meeting several sorted runs as it takes to make
-    /// fewer of them, they are merged. Who scans little pays nothing, and no load is written more than its scans are worth.
+    /// fewer of them, they are merged. A database that is not scanned is not written more for it.
     merge_for_scans: bool;
 }
 

@@ -2,6 +2,7 @@
 
 use bettong_metrics::Counter;
 
+use crate::compaction::plan::Reason;
 use crate::engine::Engine;
 use crate::metric::{BACKGROUND, FOREGROUND};
 use crate::pressure::Pressure;
@@ -35,11 +36,11 @@ impl Pacer {
         }
     }
 
-    /// Begins the pace of one compaction.
-    pub(crate) fn start(&self, now_nanos: u64) -> CompactionPace {
+    /// Begins the pace of one compaction. One that scans have paid for goes as fast as it can: they lose until it is over.
+    pub(crate) fn start(&self, now_nanos: u64, reason: Reason) -> CompactionPace {
         let wanted = self.bytes_per_second.load(Ordering::Relaxed).saturating_mul(COMPACTION_PER_WRITTEN);
         CompactionPace {
-            bytes_per_second: wanted.max(COMPACTION_LEAST),
+            bytes_per_second: if reason == Reason::Scans { u64::MAX } else { wanted.max(COMPACTION_LEAST) },
             due_nanos: AtomicU64::new(now_nanos),
         }
     }

@@ -3,7 +3,7 @@
 //! Nobody knows how many scans are still to come. It is the ski-rental problem (Karlin, Manasse, Rudolph, Sleator: *Competitive snoopy
 //! caching*, 1988): rent until what was paid comes to the price, then buy, and no course of events costs much more than twice what
 //! it would have with foresight. Scans pay into an account what they lose; a merge that makes the next ones cheaper is due when its price
-//! is there, and takes it. So databases that nobody scans are never merged for scans. (LevelDB's seek compaction and Pebble's read-triggered
+//! is there, and takes it. Databases that nobody scans are never merged for scans. (LevelDB's seek compaction and Pebble's read-triggered
 //! compaction count fruitless reads of a file.)
 //!
 //! Losses and prices are estimates in nanoseconds. They are worked out from counts and not from clocks, so that a simulation runs again as it ran.
@@ -65,15 +65,21 @@ impl ScanLoss {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// A merge is made that makes so much good.
+    /// A merge is made that costs so much. No more than that is left for the next: what scans lose while one is made would pay for merges that are
+    /// still made when nobody scans any more.
     pub(crate) fn make_good(&self, price: u64) {
-        let rest = |lost: u64| Some(lost.saturating_sub(price));
+        let rest = |lost: u64| Some(lost.saturating_sub(price).min(price));
         self.lost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok();
     }
 
-    /// The next merge costs so much: whoever compacts is woken when it pays. `None` if there is nothing to merge, so that nothing that was
-    /// lost can be made good.
-    pub(crate) fn await_price(&self, price: Option<u64>) {
+    /// No merge is made now. Whoever compacts is woken when the next one pays, whose price `price` says; `None` if there is none to be made, so that
+    /// nothing that was lost can be made good.
+    pub(crate) fn await_price(&self, price: impl FnOnce() -> Option<u64>) {
+        if !self.wanted {
+            return;
+        }
+        let lost = self.nanos();
+        let price = if lost > 0 { price() } else { Some(0) };
         if price.is_none() {
             self.lost.store(0, Ordering::Relaxed);
         }

@@ -3,12 +3,10 @@
 use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::{Error, Result};
-use crate::iter::InternalIterator;
 use crate::levels::table_file::TableFile;
 use crate::log::replay::LogFile;
-use crate::metric::{ReadOrigin, ValuePurpose};
-use crate::table::cursor::TableCursor;
-use crate::table::reader::ReadContext;
+use crate::metric::ValuePurpose;
+use crate::values::pointer::ValuePointer;
 use crate::values::stored::Stored;
 use crate::values::usage::UsageByFile;
 use crate::view::View;
@@ -42,45 +40,49 @@ impl VerifyReport {
     }
 }
 
-/// Reads every value that a table points to, and checks that the table knows what it uses of the value files.
-fn verify_values(engine: &Engine, view: &View, level: usize, table: &TableFile, report: &mut VerifyReport) {
-    if let Err(fault) = try_verify_values(engine, view, level, table, report) {
-        report.faults.push(fault);
-    }
-}
-
-fn try_verify_values(
+/// Reads a table and every value that it points to, and checks that the manifest knows what it holds and what it uses of the value files.
+fn verify_table(
     engine: &Engine,
     view: &View,
     level: usize,
     table: &TableFile,
     report: &mut VerifyReport,
 ) -> Result<()> {
-    let context = ReadContext { level, origin: ReadOrigin::Verify };
-    let mut cursor = TableCursor::new(table.reader()?.clone(), context);
+    let reader = table.reader()?;
     let mut used = UsageByFile::default();
-    cursor.seek_to_first()?;
-    while let Some((key, stored)) = cursor.current() {
+    let entries = reader.verify(level, |(key, stored)| {
         if let Some(pointer) = Stored::pointer(key.trailer.kind(), stored) {
             used.count(pointer);
-            let read = view.value_file(pointer, &engine.files).map_err(|error| error.of_key(key.user));
-            match read
-                .and_then(|file| file.read(pointer, key.user, ValuePurpose::Collection, &engine.recorder))
-            {
-                Ok(value) => {
-                    report.values += 1;
-                    report.value_bytes += value.len() as u64;
-                }
-                Err(fault) => report.faults.push(fault),
-            }
+            verify_value(engine, view, (key.user, pointer), report);
         }
-        cursor.next()?;
+    })?;
+    let fault =
+        |what| Err(Error::corruption(&engine.dir.path_of(FileName::Table(table.meta.number)), 0, what));
+    if entries != table.meta.entries || reader.properties().smallest != table.meta.smallest {
+        return fault("the table does not hold what the manifest says");
     }
-    if used == table.meta.usage {
-        return Ok(());
+    report.entries += entries;
+    if used != table.meta.usage {
+        return fault("the table does not use of the value files what the manifest says");
     }
-    let path = engine.dir.path_of(FileName::Table(table.meta.number));
-    Err(Error::corruption(&path, 0, "the table does not use of the value files what the manifest says"))
+    Ok(())
+}
+
+/// Reads the value that a key's pointer leads to.
+fn verify_value(
+    engine: &Engine,
+    view: &View,
+    (user, pointer): (&[u8], ValuePointer),
+    report: &mut VerifyReport,
+) {
+    let file = view.value_file(pointer, &engine.files).map_err(|error| error.of_key(user));
+    match file.and_then(|file| file.read(pointer, user, ValuePurpose::Collection, &engine.recorder)) {
+        Ok(value) => {
+            report.values += 1;
+            report.value_bytes += value.len() as u64;
+        }
+        Err(fault) => report.faults.push(fault),
+    }
 }
 
 /// Checks the logs of what is in memory, up to where the operating system has them. One that a flush makes superfluous
@@ -114,19 +116,8 @@ pub(crate) fn verify(engine: &Engine) -> VerifyReport {
     for (level, table) in view.version.tables() {
         report.tables += 1;
         report.bytes += table.meta.bytes;
-        match table.reader().and_then(|reader| {
-            let entries = reader.verify(level)?;
-            let same = entries == table.meta.entries && reader.properties().smallest == table.meta.smallest;
-            let path = engine.dir.path_of(FileName::Table(table.meta.number));
-            let what = "the table does not hold what the manifest says";
-            if same { Ok(entries) } else { Err(Error::corruption(&path, 0, what)) }
-        }) {
-            Ok(entries) => {
-                report.entries += entries;
-                verify_values(engine, &view, level, table, &mut report);
-            }
-            Err(fault) => report.faults.push(fault),
-        }
+        let verified = verify_table(engine, &view, level, table, &mut report);
+        report.faults.extend(verified.err());
     }
     if let Some((_, a, b)) = view.version.overlap() {
         let path = engine.dir.path_of(FileName::Table(a.number.max(b.number)));

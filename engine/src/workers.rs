@@ -36,11 +36,15 @@ pub(crate) fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> 
     let view = engine.view.load();
     let (version, options) = (&view.version, &engine.options);
     let Some(mut plan) = pick(version, options, &state.busy, engine.circumstances(&view)) else {
-        let for_scans = pick_for_scans(version, options, &HashSet::new());
-        view.scan_loss.await_price(for_scans.map(|plan| price(&plan)));
+        let for_scans = || pick_for_scans(version, options, &HashSet::new());
+        view.scan_loss.await_price(|| for_scans().map(|plan| price(&plan)));
         return None;
     };
     if plan.reason == Reason::Scans {
+        if !has_room_for_scans(engine, state, &plan) {
+            view.scan_loss.await_price(|| None);
+            return None;
+        }
         view.scan_loss.make_good(price(&plan));
     }
     if state.compaction.blocked.is_some() && plan.reason != Reason::Garbage {
@@ -51,6 +55,12 @@ pub(crate) fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> 
     state.compacting += 1;
     engine.set_compaction_queue(state.compacting);
     Some(plan)
+}
+
+/// Whether a merge that only scans want can be afforded: not where work that has to be done fails, nor where it would leave others little of the disk.
+fn has_room_for_scans(engine: &Engine, state: &WorkState, plan: &Plan) -> bool {
+    let space = engine.dir.space();
+    state.compaction.blocked.is_none() && space.is_none_or(|space| space.free >= 2 * plan.bytes())
 }
 
 /// The compaction is over: its tables are free again, but for those that cannot be read. What met the outcome is returned.
@@ -137,7 +147,7 @@ pub(crate) fn compaction_loop(engine: &Engine, pacer: &Pacer) {
         plan.is_some()
     }) {
         let Some(plan) = plan.take() else { continue };
-        let pace = pacer.start(engine.env.clock.monotonic_nanos());
+        let pace = pacer.start(engine.env.clock.monotonic_nanos(), plan.reason);
         let result = guarded(engine, || run::run(engine, &plan, &|bytes| pace.go_on(engine, bytes)));
         let origin = release(engine, &plan, &result);
         settle(engine, origin, result.map(|_| true)).ok();

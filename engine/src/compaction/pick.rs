@@ -36,10 +36,7 @@ pub(crate) fn pick(
         .or_else(|| pick_garbage(version, options, &space, &collect, busy))
         .or_else(|| pick_tombstones(version, busy))
         .or_else(|| pick_expired(version, circumstances.time, busy))
-        .or_else(|| {
-            let plan = pick_for_scans(version, options, busy)?;
-            (price(&plan) <= circumstances.scan_loss_nanos).then_some(plan)
-        })?;
+        .or_else(|| pick_paid_by_scans(version, options, busy, circumstances.scan_loss_nanos))?;
     // What is marked for collection is moved by whoever rewrites its keys anyway.
     Some(Plan { collect, ..plan })
 }
@@ -192,6 +189,19 @@ fn pick_table(version: &Version, level: usize, reason: Reason, busy: &HashSet<Fi
     candidates.into_iter().find_map(|(_, table)| into_next(version, reason, level, table, busy))
 }
 
+/// What makes scans meet fewer runs, if they have lost as much as it takes.
+fn pick_paid_by_scans(
+    version: &Version,
+    options: &Options,
+    busy: &HashSet<FileNumber>,
+    lost_nanos: u64,
+) -> Option<Plan> {
+    if lost_nanos == 0 {
+        return None;
+    }
+    pick_for_scans(version, options, busy).filter(|plan| price(plan) <= lost_nanos)
+}
+
 /// What makes scans meet fewer runs: L0, in which each table is one, or a table of the highest level that has any.
 pub(crate) fn pick_for_scans(
     version: &Version,
@@ -207,9 +217,10 @@ pub(crate) fn pick_for_scans(
     }
 }
 
-/// What a merge costs whom scans pay, in nanoseconds.
+/// What scans pay for a merge, in nanoseconds. One table that nothing is in the way of only moves.
 pub(crate) fn price(plan: &Plan) -> u64 {
-    price_of(plan.tables().map(|(_, table)| table.meta.bytes).sum())
+    let moves = plan.tables().nth(1).is_none();
+    if moves { 0 } else { price_of(plan.bytes()) }
 }
 
 fn pick_tombstones(version: &Version, busy: &HashSet<FileNumber>) -> Option<Plan> {

@@ -40,6 +40,11 @@ impl Plan {
         self.inputs.iter().flat_map(|(level, tables)| tables.iter().map(move |table| (*level, table)))
     }
 
+    /// Bytes of all tables.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.tables().map(|(_, table)| table.meta.bytes).sum()
+    }
+
     /// Whether the tables of a level are written anew on the same level, each for itself.
     pub(crate) fn is_in_place(&self) -> bool {
         // A manual compaction has the tree for itself: nobody puts anything between its tables.

@@ -17,17 +17,8 @@ const MAPPED_BYTES: usize = 64 << 10;
 /// Memory is asked for in pieces of this size where it is used from front to back: a fault for each page costs several times as much.
 const PIECE_BYTES: usize = 32 << 10;
 
-/// Memtables of this size and more have huge pages for what is read here and there. Those of smaller ones would stay mostly empty.
+/// Arenas of this size and more are worth huge pages.
 const HUGE_FROM_BYTES: usize = 16 << 20;
-
-/// How an arena is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Written from front to back. Huge pages would save faults, too, but each is filled with zeros while a writer waits: 0.1 ms.
-    InOrder,
-    /// Here and there, in a memtable with room for so many bytes: what a miss costs is half the walk through the page tables.
-    Scattered(usize),
-}
 
 /// Zeroed bytes, reserved from the front.
 #[derive(Debug)]
@@ -52,16 +43,12 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    pub(super) fn new(capacity: usize, access: Access) -> Arena {
+    pub(super) fn new(capacity: usize) -> Arena {
         let size = capacity.max(UNIT_BYTES).next_multiple_of(64);
         // Without a reservation: an arena is as large as it might have to be, and most of it is never used.
         let map = || memmap2::MmapOptions::new().len(size).no_reserve_swap().map_anon();
         let map = (size >= MAPPED_BYTES).then(map).and_then(Result::ok);
         let (start, bytes) = if let Some(mut map) = map {
-            if matches!(access, Access::Scattered(memtable) if memtable >= HUGE_FROM_BYTES) {
-                // A hint.
-                map.advise(memmap2::Advice::HugePage).ok();
-            }
             (map.as_mut_ptr(), Bytes::Mapped(map))
         } else {
             // Small, or the system has no mapping to give: the allocator may have room.
@@ -85,6 +72,17 @@ impl Arena {
             used.checked_add(bytes).filter(|end| *end <= self.size.min(REACH_BYTES))
         });
         taken.ok()
+    }
+
+    /// Asks for huge pages for what is not memory yet: where an arena is read here and there, half of what a miss costs is the walk through
+    /// the page tables.
+    pub(super) fn use_huge_pages(&self) {
+        if let Bytes::Mapped(map) = &self.bytes
+            && self.size >= HUGE_FROM_BYTES
+        {
+            // A hint.
+            map.advise(memmap2::Advice::HugePage).ok();
+        }
     }
 
     /// Has the system make memory of the piece behind the one that a range of an arena written in order ends in, if it begins in another.

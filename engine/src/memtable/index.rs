@@ -8,7 +8,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::arena::{Access, Arena, UNIT_BYTES};
+use super::arena::{Arena, UNIT_BYTES};
 use super::tree::EntryRef;
 
 /// Bytes of a memtable for each slot: entries of a hundred bytes fill a third of the slots, and the smallest there are nearly all.
@@ -52,7 +52,7 @@ impl HashIndex {
     pub(super) fn new(capacity: usize) -> HashIndex {
         let len = (capacity / BYTES_PER_SLOT).max(1);
         let link_bits = (capacity / UNIT_BYTES + 1).next_power_of_two().ilog2();
-        HashIndex { slots: Arena::new(len * SLOT_BYTES, Access::Scattered(capacity)), len, link_bits }
+        HashIndex { slots: Arena::new(len * SLOT_BYTES), len, link_bits }
     }
 
     pub(super) fn bytes(&self) -> usize {

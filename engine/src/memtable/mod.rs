@@ -25,6 +25,9 @@ use crate::values::file::ValueFile;
 
 pub(crate) use tree::Reservation;
 
+/// From so many entries on there will be more: those of a database with little in it would fill small pages better.
+const HUGE_FROM_ENTRIES: u64 = 4096;
+
 /// One memtable, and the log segment that holds the same writes.
 #[derive(Debug)]
 pub(crate) struct Memtable {
@@ -110,7 +113,9 @@ impl Memtable {
         if key.trailer.kind() != Some(Kind::Value) {
             self.count_rare(key.trailer.kind());
         }
-        self.entries.fetch_add(1, Ordering::Relaxed);
+        if self.entries.fetch_add(1, Ordering::Relaxed) == HUGE_FROM_ENTRIES {
+            self.tree.use_huge_pages();
+        }
         self.payload.fetch_add((key.user.len() + value.len()) as u64, Ordering::Relaxed);
     }
 

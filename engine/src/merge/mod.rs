@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 
 use crate::error::Result;
 use crate::iter::{Entry, InternalIterator};
-use crate::key::{self, InternalKey, LastKey};
+use crate::key::{self, InternalKey, KeyBuffer};
 use crate::value::Value;
 use standing::{Joined, Standing};
 
@@ -26,8 +26,8 @@ pub(crate) struct MergeIter {
     forward: bool,
     /// Where keys are put together that the blocks do not have whole: for each source, once it is needed for one.
     joined: Vec<Joined>,
-    /// Walking on: the user key that it stood on when a source was last asked to move.
-    left: LastKey,
+    /// Walking on in steps: the key that it stood on when a source was last asked to move.
+    left: KeyBuffer,
 }
 
 impl std::fmt::Debug for MergeIter {
@@ -39,7 +39,7 @@ impl std::fmt::Debug for MergeIter {
 impl MergeIter {
     pub(crate) fn new(sources: Vec<Source>) -> MergeIter {
         let heap = Vec::with_capacity(sources.len());
-        MergeIter { heap, sources, forward: true, joined: Vec::new(), left: LastKey::default() }
+        MergeIter { heap, sources, forward: true, joined: Vec::new(), left: KeyBuffer::default() }
     }
 
     /// How many of the sources are sorted runs of tables.
@@ -49,7 +49,7 @@ impl MergeIter {
 
     fn place(&mut self, forward: bool, seek: impl Fn(&mut Source) -> Result<()>) -> Result<()> {
         self.heap.clear();
-        self.left.forget();
+        self.left = KeyBuffer::default();
         self.sources.iter_mut().try_for_each(seek)?;
         self.forward = forward;
         let standings = self.sources.iter().enumerate();
@@ -69,9 +69,20 @@ impl MergeIter {
     /// As [`step`](MergeIter::step), if the source on top need not be moved for it.
     #[inline]
     pub(crate) fn step_in_block(&mut self) -> Option<bool> {
+        let before = self.heap.first()?.user();
+        if !self.move_in_block() {
+            return None;
+        }
+        // SAFETY: the source that stood on that key was not moved, and it is not where a key was joined now.
+        Some(self.is_away_from(unsafe { &*before }))
+    }
+
+    /// Goes to the next entry, if the source on top need not be moved for it.
+    #[inline]
+    fn move_in_block(&mut self) -> bool {
         debug_assert!(self.forward, "a merge placed for walking back");
-        let top = self.heap.first_mut()?;
-        let (before, at) = (top.user(), top.source());
+        let Some(top) = self.heap.first_mut() else { return false };
+        let at = top.source();
         let (joined, sources) = (&mut self.joined, self.sources.len());
         let has_read = top.read_on(|| {
             if joined.is_empty() {
@@ -79,15 +90,11 @@ impl MergeIter {
             }
             joined.get_mut(at)
         });
-        if !has_read {
-            return None;
-        }
         // One that owns the rest has nothing to be compared with.
-        if self.heap.len() > 1 {
+        if has_read && self.heap.len() > 1 {
             self.sift_down(0);
         }
-        // SAFETY: the source that stood on that key was not moved, and it is not where a key was joined now.
-        Some(self.is_away_from(unsafe { &*before }))
+        has_read
     }
 
     /// Whether it stands on another user key.
@@ -98,19 +105,23 @@ impl MergeIter {
 
     /// The user key that it stands on, or has come to last.
     pub(crate) fn latest_user(&self) -> Option<&[u8]> {
-        self.heap.first().map(|top| top.key().user).or(self.left.get())
+        self.heap.first().map(Standing::key).or(self.left.get()).map(|key| key.user)
     }
 
     /// Steps to an entry that only its source can come to, and says whether it has another user key.
     #[inline(never)]
     fn step_by_source(&mut self) -> Result<bool> {
         let Some(top) = self.heap.first() else { return Ok(false) };
-        self.left.become_key(top.key().user);
+        self.left.set(top.key());
+        self.move_by_source()?;
+        Ok(self.left.get().is_some_and(|left| self.is_away_from(left.user)))
+    }
+
+    fn move_by_source(&mut self) -> Result<()> {
         self.move_top(|source, behind| {
             behind.map_or(Ok(()), |left| source.catch_up(left))?;
             source.next()
-        })?;
-        Ok(self.left.get().is_some_and(|left| self.is_away_from(left)))
+        })
     }
 
     /// Moves the source on top, which may have to catch up first.
@@ -181,7 +192,9 @@ unsafe impl InternalIterator for MergeIter {
 
     #[inline]
     fn next(&mut self) -> Result<Option<Entry<'_>>> {
-        self.step()?;
+        if !self.move_in_block() {
+            self.move_by_source()?;
+        }
         Ok(self.current())
     }
 

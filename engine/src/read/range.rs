@@ -1,9 +1,10 @@
 //! What a scan is to walk.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use crate::key;
-use crate::levels::table_file::TableMeta;
+use crate::levels::table_file::{TableFile, TableMeta};
 
 /// The keys between two bounds.
 #[derive(Debug)]
@@ -33,6 +34,12 @@ impl ScanRange {
     /// Whether a table may have keys of it.
     pub(crate) fn touches(&self, meta: &TableMeta) -> bool {
         !self.is_above(&meta.smallest) && !self.is_below(&meta.largest)
+    }
+
+    /// Whether one of the tables of a level, which ascend, may have keys of it.
+    pub(crate) fn touches_any(&self, tables: &[Arc<TableFile>]) -> bool {
+        let first = tables.partition_point(|table| self.is_below(&table.meta.largest));
+        tables.get(first).is_some_and(|table| !self.is_above(&table.meta.smallest))
     }
 
     /// Whether a key lies below all of it.

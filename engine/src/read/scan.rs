@@ -35,7 +35,7 @@ const BACKWARD: usize = 1;
 /// Sorted runs of a settled database; an allocation for many more would take longer than the seek that wants it.
 const USUAL_RUNS: usize = 4;
 
-/// How many steps are counted here before the metrics hear of them.
+/// From how many steps on they are no longer only counted here: the metrics hear of them at the next block.
 const STEPS_KEPT: u64 = 1024;
 
 /// The keys of a range in order, from the front with `next`, from the back with `next_back`, until they meet.
@@ -62,12 +62,13 @@ pub struct Scan {
     held: Held,
     sampler: StepSampler,
     counts: Counts,
+    /// Steps that the metrics have heard of.
+    steps: u64,
 }
 
 /// What a step from the front may find where the last one ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    New,
     /// The front stands on what was returned last, and nothing is in `made` or `ahead`.
     Walking,
     /// There may be something in `made` or `ahead`.
@@ -92,8 +93,6 @@ struct Counts {
     steps: [u64; 2],
     skipped: [u64; 3],
     bytes: u64,
-    /// How often a merge was placed.
-    seeks: u64,
 }
 
 impl Counts {
@@ -138,11 +137,12 @@ impl Scan {
             back: None,
             is_settled: false,
             made: None,
-            phase: Phase::New,
+            phase: Phase::Holding,
             refused: allowed.err(),
             held: recorder.take_hold(HolderKind::Iterator, point.seq.0),
             sampler: recorder.step_sampler(),
             counts: Counts::default(),
+            steps: 0,
         }
     }
 
@@ -164,7 +164,7 @@ impl Scan {
                 for table in tables.tables.iter().filter(|table| self.range.touches(&table.meta)) {
                     sources.push(Source::Table(TableCursor::new(table.reader()?.clone(), context)));
                 }
-            } else {
+            } else if self.range.touches_any(&tables.tables) {
                 sources.push(Source::Level(LevelCursor::new(tables.tables.clone(), context)));
             }
         }
@@ -209,10 +209,17 @@ impl Scan {
     /// Takes a step from the front. What most steps come to is found here: a value of a new key, where the merge need not move a source.
     #[inline]
     fn advance(&mut self) -> Stop {
-        let Some(merge) = &mut self.front else { return self.advance_specially(None) };
-        if self.sampler.is_turn() {
-            return self.advance_timed();
+        // The first step is not timed: it places the iterator, which is an operation of its own.
+        if self.front.is_some() && self.sampler.is_turn() {
+            self.advance_timed()
+        } else {
+            self.advance_untimed()
         }
+    }
+
+    #[inline]
+    fn advance_untimed(&mut self) -> Stop {
+        let Some(merge) = &mut self.front else { return self.advance_specially(None) };
         let stepped = if self.phase == Phase::Walking { merge.step_in_block() } else { None };
         if stepped == Some(true)
             && let Some((InternalKey { user, trailer }, _)) = merge.current()
@@ -226,7 +233,6 @@ impl Scan {
         self.advance_specially(stepped)
     }
 
-    /// A step that is timed. The first of a direction is not: it places the iterator, which is an operation of its own.
     #[cold]
     #[inline(never)]
     fn advance_timed(&mut self) -> Stop {
@@ -234,7 +240,7 @@ impl Scan {
             return Stop::Over;
         }
         let started = self.recorder().now();
-        let stop = self.advance_specially(None);
+        let stop = self.advance_untimed();
         self.end_timed_step(started);
         stop
     }
@@ -326,7 +332,6 @@ impl Scan {
         // may have been all that was wanted.
         if self.front.is_none() {
             self.front = Some(self.place_front()?);
-            self.counts.seeks += 1;
             stepped = Some(true);
         }
         let Some(merge) = &mut self.front else { return Ok(None) };
@@ -358,7 +363,6 @@ impl Scan {
     fn step_back(&mut self) -> Result<Option<Item>> {
         if self.back.is_none() {
             self.back = Some(self.place_back()?);
-            self.counts.seeks += 1;
         }
         self.find_back()
     }
@@ -423,9 +427,7 @@ impl Scan {
             add(Counter::IteratorSkippedKeys.at(reason), skipped);
         }
         add(Counter::UserReadBytes.at(0), counts.bytes);
-        let runs = [&self.front, &self.back].into_iter().flatten().map(MergeIter::table_runs).max();
-        let steps = counts.steps.into_iter().sum();
-        self.resolver.view().scan_loss.add(runs.unwrap_or(0), counts.seeks, steps);
+        self.steps += counts.steps.into_iter().sum::<u64>();
     }
 
     #[cold]
@@ -524,6 +526,9 @@ impl std::iter::FusedIterator for Scan {}
 impl Drop for Scan {
     fn drop(&mut self) {
         self.hand_over_counts();
+        let merges = || [&self.front, &self.back].into_iter().flatten();
+        let runs = merges().map(MergeIter::table_runs).max().unwrap_or(0);
+        self.resolver.view().scan_loss.add(runs, merges().count() as u64, self.steps);
         self.recorder().let_go(&self.held);
     }
 }

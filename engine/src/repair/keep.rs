@@ -39,7 +39,7 @@ impl Rebuild<'_> {
         let path = self.dir.path_of(FileName::Table(number));
         let reader = TableReader::open(self.context, TableIdentity { number, id, bytes })?;
         let properties = reader.properties();
-        if reader.verify(level)? != meta.entries
+        if reader.verify(level, |_| {})? != meta.entries
             || (&properties.smallest, &properties.largest) != (&meta.smallest, &meta.largest)
         {
             return Err(Error::corruption(&path, 0, "the table does not hold what the manifest says"));

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use crate::coding::{self, Decoder};
 use crate::iter::Entry;
-use crate::key::{self, InternalKey, Trailer, common_prefix};
+use crate::key::{self, InternalKey, KeyBuffer, Trailer, common_prefix};
 
 /// A block that contradicts itself; the reader of the table says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -319,7 +319,8 @@ impl BlockCursor {
         while let Some(place) = self.at.filter(|place| place.next <= start) {
             self.go_on(block, place.next)?;
         }
-        Ok(())
+        // A restart may lead into the middle of an entry, and from there past this one.
+        if self.at.is_some_and(|place| place.start == start) { Ok(()) } else { Err(Damaged) }
     }
 
     /// The entries behind the current one.
@@ -437,26 +438,26 @@ impl BlockCursor {
     }
 }
 
-/// Checks that a block's keys ascend and that its restarts lead to entries with whole keys, from the first on; counts the entries.
-pub(crate) fn check_order(block: Block<'_>, mut each: impl FnMut(InternalKey<'_>)) -> Result<u64, Damaged> {
-    let mut cursor = BlockCursor::new();
-    let mut last: Option<(Vec<u8>, Trailer)> = None;
+/// Checks that a block's keys ascend and that its restarts lead to entries with whole keys, from the first on; hands each entry on, and counts
+/// them.
+pub(crate) fn check_order(block: Block<'_>, mut each: impl FnMut(Entry<'_>)) -> Result<u64, Damaged> {
+    let (mut cursor, mut last) = (BlockCursor::new(), KeyBuffer::default());
     let (mut count, mut restarts) = (0, 0);
     cursor.seek_to_first(block)?;
     if block.restart(0)? != 0 {
         return Err(Damaged);
     }
-    while let Some((key, place)) = cursor.key(block).zip(cursor.at) {
+    while let Some((entry, place)) = cursor.current(block).zip(cursor.at) {
+        let (key, _) = entry;
         if restarts < block.restart_count() && block.restart(restarts)? == place.start {
             block.restart_key(restarts)?;
             restarts += 1;
         }
-        let before = last.as_ref().map(|(user, trailer)| InternalKey::new(user, *trailer));
-        if before.is_some_and(|before| before.cmp(&key) != Ordering::Less) || key.trailer.kind().is_none() {
+        if last.get().is_some_and(|last| last >= key) || key.trailer.kind().is_none() {
             return Err(Damaged);
         }
-        each(key);
-        last = Some((key.user.to_vec(), key.trailer));
+        each(entry);
+        last.set(key);
         count += 1;
         cursor.next(block)?;
     }

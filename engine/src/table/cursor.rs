@@ -165,10 +165,9 @@ impl TableCursor {
 // SAFETY: the bytes lie in the block, which the cursor holds, or in the heap, where the key is put together.
 unsafe impl InternalIterator for TableCursor {
     fn seek_to_first(&mut self) -> Result<()> {
-        if self.ahead.is_certain()
-            && let Some(handle) = self.table.index()?.handle(0)
-        {
-            self.ahead.look(&self.table, 0, handle.offset);
+        let index = self.table.index()?;
+        if self.ahead.is_certain() && index.len() > 0 {
+            self.ahead.look(&self.table, 0, self.table.handle(index, 0)?.offset);
         }
         self.enter(0, BlockCursor::seek_to_first)
     }

@@ -87,8 +87,11 @@ fn walks_over_many_runs_see_what_a_model_sees() {
     for seed in 0..60 {
         let (disk, mut dice) = (SimDisk::new(seed), Dice::new(seed));
         // Long values make keys whole; with short ones they are put together.
-        let value_bytes = [4, 40, 400][seed as usize % 3];
-        let options: Options = small_options().block_bytes([128, 1_024, 4_096][dice.below(3) as usize]);
+        let value_bytes = [4, 40, 400, 20_000][seed as usize % 4];
+        // The longest lie in their blocks, or apart from their keys.
+        let options: Options = small_options()
+            .block_bytes([128, 1_024, 4_096][dice.below(3) as usize])
+            .separation_threshold([8_000, 64_000][dice.below(2) as usize]);
         let db = sim_db(&disk, options).unwrap();
         let mut model = BTreeMap::new();
         let mut past: Vec<(Snapshot, Model)> = Vec::new();
