@@ -66,8 +66,11 @@ impl ScanLoss {
     }
 
     /// A merge is made that costs so much. No more than that is left for the next: what scans lose while one is made would pay for merges that are
-    /// still made when nobody scans any more.
+    /// still made when nobody scans any more. What costs nothing leaves all there is.
     pub(crate) fn make_good(&self, price: u64) {
+        if price == 0 {
+            return;
+        }
         let rest = |lost: u64| Some(lost.saturating_sub(price).min(price));
         self.lost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok();
     }
@@ -86,5 +89,54 @@ impl ScanLoss {
         // A merge that pays, but has to wait for another one, must not be asked for at every scan.
         let later = self.nanos().saturating_add(LOOK_NANOS);
         self.awaited.store(later.max(price.unwrap_or(0)), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> ScanLoss {
+        let recorder = bettong_metrics::Registry::new("test").recorder();
+        ScanLoss::new(true, &Arc::new(Work::new(&recorder)))
+    }
+
+    #[test]
+    fn one_run_costs_nothing_and_more_cost_seeks_and_steps() {
+        let account = account();
+        account.add(1, 5, 1_000);
+        assert_eq!(account.nanos(), 0);
+        account.add(3, 5, 1_000);
+        assert_eq!(account.nanos(), 5 * 2 * SEEK_NANOS + 1_000 * STEP_NANOS);
+    }
+
+    #[test]
+    fn a_merge_takes_its_price_and_leaves_no_more_than_that() {
+        let account = account();
+        account.add(2, 100, 0);
+        account.make_good(90 * SEEK_NANOS);
+        assert_eq!(account.nanos(), 10 * SEEK_NANOS);
+        account.add(2, 1_000, 0);
+        account.make_good(90 * SEEK_NANOS);
+        assert_eq!(account.nanos(), 90 * SEEK_NANOS);
+    }
+
+    /// It emptied the account: "no more than its price is left for the next" was true of a price of nothing as well.
+    #[test]
+    fn a_table_that_only_moves_leaves_all_there_is() {
+        let account = account();
+        account.add(2, 100, 0);
+        account.make_good(0);
+        assert_eq!(account.nanos(), 100 * SEEK_NANOS);
+    }
+
+    #[test]
+    fn what_nothing_can_make_good_is_forgotten() {
+        let account = account();
+        account.add(2, 100, 0);
+        account.await_price(|| Some(5));
+        assert_eq!(account.nanos(), 100 * SEEK_NANOS);
+        account.await_price(|| None);
+        assert_eq!(account.nanos(), 0);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> 
     let (version, options) = (&view.version, &engine.options);
     let Some(mut plan) = pick(version, options, &state.busy, engine.circumstances(&view)) else {
         let for_scans = || pick_for_scans(version, options, &HashSet::new());
-        view.scan_loss.await_price(|| for_scans().map(|plan| price(&plan)));
+        view.scan_loss.await_price(|| for_scans().map(|plan| price(&plan, options)));
         return None;
     };
     if plan.reason == Reason::Scans {
@@ -45,7 +45,7 @@ pub(crate) fn next_plan(engine: &Engine, state: &mut WorkState) -> Option<Plan> 
             view.scan_loss.await_price(|| None);
             return None;
         }
-        view.scan_loss.make_good(price(&plan));
+        view.scan_loss.make_good(price(&plan, options));
     }
     if state.compaction.blocked.is_some() && plan.reason != Reason::Garbage {
         // Whatever failed last time, moving values must not keep merges from making room.

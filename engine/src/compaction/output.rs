@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bettong_metrics::Gauge;
 
-use super::plan::Plan;
+use super::plan::{Plan, grandparent_bytes_max};
 use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::Result;
@@ -16,9 +16,6 @@ use crate::table::builder::{BuiltTable, TableBuilder, TableShape};
 use crate::values::stored::{EXPIRY_BYTES, with_pointer};
 use crate::values::usage::ValueFileMeta;
 use crate::values::writer::ValueWriter;
-
-/// An output table is cut when it would meet more than this many tables' worth of the level below.
-const GRANDPARENT_TABLES: u64 = 10;
 
 /// Tables being written to one level. If it is dropped unfinished, what was written is removed.
 #[derive(Debug)]
@@ -49,11 +46,6 @@ pub(crate) struct Output<'a> {
 pub(crate) struct Written {
     pub(crate) tables: Vec<TableMeta>,
     pub(crate) values: Vec<ValueFileMeta>,
-}
-
-/// The most that a table should meet of the level below.
-pub(crate) fn grandparent_bytes_max(engine: &Engine) -> u64 {
-    engine.options.table_bytes.saturating_mul(GRANDPARENT_TABLES)
 }
 
 impl<'a> Output<'a> {
@@ -174,7 +166,7 @@ impl<'a> Output<'a> {
         }
         passed
             || builder.bytes() >= self.table_bytes
-            || self.grandparent_bytes > grandparent_bytes_max(self.engine)
+            || self.grandparent_bytes > grandparent_bytes_max(&self.engine.options)
     }
 
     fn end_table(&mut self) -> Result<()> {

@@ -199,7 +199,7 @@ fn pick_paid_by_scans(
     if lost_nanos == 0 {
         return None;
     }
-    pick_for_scans(version, options, busy).filter(|plan| price(plan) <= lost_nanos)
+    pick_for_scans(version, options, busy).filter(|plan| price(plan, options) <= lost_nanos)
 }
 
 /// What makes scans meet fewer runs: L0, in which each table is one, or a table of the highest level that has any.
@@ -217,10 +217,9 @@ pub(crate) fn pick_for_scans(
     }
 }
 
-/// What scans pay for a merge, in nanoseconds. One table that nothing is in the way of only moves.
-pub(crate) fn price(plan: &Plan) -> u64 {
-    let moves = plan.tables().nth(1).is_none();
-    if moves { 0 } else { price_of(plan.bytes()) }
+/// What scans pay for a merge, in nanoseconds; nothing for a table that only moves.
+pub(crate) fn price(plan: &Plan, options: &Options) -> u64 {
+    if plan.trivial_move(options).is_some() { 0 } else { price_of(plan.bytes()) }
 }
 
 fn pick_tombstones(version: &Version, busy: &HashSet<FileNumber>) -> Option<Plan> {

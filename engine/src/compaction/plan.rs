@@ -5,6 +5,15 @@ use std::sync::Arc;
 
 use crate::env::names::FileNumber;
 use crate::levels::table_file::TableFile;
+use crate::options::Options;
+
+/// A table should not meet more of the level below than so many tables' worth.
+const GRANDPARENT_TABLES: u64 = 10;
+
+/// The most that a table should meet of the level below, in bytes.
+pub(crate) fn grandparent_bytes_max(options: &Options) -> u64 {
+    options.table_bytes.saturating_mul(GRANDPARENT_TABLES)
+}
 
 /// Why a compaction was chosen: label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +71,12 @@ impl Plan {
 
     /// The one table that can go down as it is: nothing of the output level is in its way, and it will not later meet so much
     /// of the level below that cutting it now would have been better.
-    pub(crate) fn trivial_move(&self, grandparent_bytes_max: u64) -> Option<(usize, &Arc<TableFile>)> {
+    pub(crate) fn trivial_move(&self, options: &Options) -> Option<(usize, &Arc<TableFile>)> {
         let mut tables = self.tables();
         let only = tables.next().filter(|_| tables.next().is_none())?;
         let ahead: u64 = self.grandparents.iter().map(|table| table.meta.bytes).sum();
         let worth_rewriting = !matches!(self.reason, Reason::L0Tables | Reason::LevelSize | Reason::Scans);
-        (only.0 != self.output_level && !worth_rewriting && ahead <= grandparent_bytes_max).then_some(only)
+        (only.0 != self.output_level && !worth_rewriting && ahead <= grandparent_bytes_max(options))
+            .then_some(only)
     }
 }

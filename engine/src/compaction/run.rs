@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bettong_metrics::{Counter, Gauge, Histogram, JobKind, JobPlan, JobReport, RunningJob, planted};
 
-use super::output::{Output, grandparent_bytes_max};
+use super::output::Output;
 use super::part::{Counts, Merge, Merged, Progress};
 use super::plan::{Plan, Reason};
 use super::split::split;
@@ -42,7 +42,7 @@ pub(crate) fn run(engine: &Engine, plan: &Plan, pace: &(dyn Fn(u64) -> bool + Sy
     let timer = recorder.timer(Histogram::CompactionDuration);
     let collecting = f64::from(u8::from(!plan.collect.is_empty()));
     recorder.shift(Gauge::VlogGcRunning, collecting);
-    let moved = plan.trivial_move(grandparent_bytes_max(engine));
+    let moved = plan.trivial_move(&engine.options);
     let job = recorder.job(to_show(plan, if moved.is_some() { JobKind::Move } else { JobKind::Compaction }));
     let (mut values_moved, mut cpu_nanos) = (Usage::default(), 0);
     let result = match moved {

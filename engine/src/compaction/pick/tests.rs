@@ -3,6 +3,7 @@ use std::path::Path;
 use bettong_metrics::Registry;
 
 use super::*;
+use crate::compaction::plan::grandparent_bytes_max;
 use crate::context::FileContext;
 use crate::env::sim::SimDisk;
 use crate::env::{Dir, Env};
@@ -131,6 +132,20 @@ fn scans_have_runs_merged_from_the_top_when_they_have_lost_what_it_costs() {
     // What has to be done anyhow goes before.
     let four: Vec<Spec> = (1..=4).map(|n| (0, n, "c", "f", 64, 0)).collect();
     assert_eq!(after(u64::MAX, &four, &[]).unwrap().0, Reason::L0Tables);
+}
+
+/// A table that nothing was in the way of was thought to move for nothing, though it met so much further down that it was written anew.
+#[test]
+fn scans_pay_for_a_table_that_nothing_is_in_the_way_of_if_it_is_written_anew() {
+    let after = |lost: u64, tables: &[Spec]| {
+        let met = Circumstances { scan_loss_nanos: lost, ..Circumstances::default() };
+        picked_when(met, tables, &[]).map(|plan| plan.0)
+    };
+    let meets = |mib: u64| [(4, 1, "a", "d", 64, 0), (6, 2, "b", "c", mib, 0)];
+    let most = grandparent_bytes_max(&Options::default()) >> 20;
+    assert_eq!(after(1, &meets(most)), Some(Reason::Scans), "it moves");
+    assert_eq!(after(price_of(64 << 20) - 1, &meets(most + 1)), None);
+    assert_eq!(after(price_of(64 << 20), &meets(most + 1)), Some(Reason::Scans));
 }
 
 #[test]
