@@ -102,8 +102,12 @@ pub(crate) fn commit<'a, R: Report>(
     let entries = numbered().map(|(op, seq)| placement.entry(op, seq));
     let mut count = 0;
     let counted = entries.inspect(|_| count += 1);
-    // What stays in the log is read from there, so the operating system must have it.
-    let appended = commit.writer.append(counted, terms.durability != Durability::None || !plain, report)?;
+    let durability = match terms.durability {
+        // What stays in the log is read from there, so the operating system must have it.
+        Durability::None if !plain => Durability::Os,
+        durability => durability,
+    };
+    let appended = commit.writer.append(counted, durability, report)?;
     let last = SeqNo(first.0 + count - 1);
     let room = view.active.reserve(needed, last);
     debug_assert!(room.is_some(), "there was room, and only the holder of the commit lock takes any");

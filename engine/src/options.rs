@@ -162,9 +162,9 @@ setters! {
     /// reads shorter by a copy and a system call; without them a disk that fails under a mapped page gives a typed error
     /// instead of SIGBUS.
     mapped_reads: bool;
-    /// Whether the log is written through a memory mapping, which saves a system call for each write, where the file system keeps the room
-    /// that is reserved for a file: ext4 and tmpfs. Elsewhere, and with false, each write is a call. Default: true. What is written is as safe
-    /// either way. On a failing disk a mapped log can end the process with SIGBUS, where a call would return an error.
+    /// Whether the log is written through a memory mapping, which saves a system call for each write that is not synced, where the file system keeps
+    /// the room that is reserved for a file: ext4 and tmpfs. Elsewhere, and with false, each write is a call. Default: true. What is written is as
+    /// safe either way. On a failing disk a mapped log can end the process with SIGBUS, where a call would return an error.
     mapped_log: bool;
     /// Whether a mapped block's checksum is verified at every read instead of at its first. Default: false. Costs about
     /// 0.3 µs per block of 4 KiB.

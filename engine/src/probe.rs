@@ -119,18 +119,23 @@ fn write(engine: &Engine) -> Result<Option<StallCause>> {
         return Ok(Some(StallCause::Memtables));
     }
     drop(view);
+    // It goes the way of a write, as far as the operating system in any case.
+    let durability = match engine.options.durability {
+        Durability::None => Durability::Os,
+        durability => durability,
+    };
     // A full memtable is left to the next write. A full log is not: there may never be one.
     if log_full {
         rotate(engine, &mut commit, needed, RotationReason::LogSize)?;
     }
-    let appended = commit.writer.append(std::iter::empty(), true, &engine.recorder)?;
+    let appended = commit.writer.append(std::iter::empty(), durability, &engine.recorder)?;
     drop(commit);
     if appended.passes_half {
         engine.ask_for_segment();
     }
     engine.recorder.add(Counter::WalWrittenBytes, appended.bytes);
     engine.recorder.add(Counter::StorageWrittenBytes.at(WriteOrigin::Wal as usize), appended.bytes);
-    if engine.options.durability == Durability::Sync {
+    if durability == Durability::Sync {
         engine.wait_durable(appended.end)?;
     }
     Ok(None)

@@ -1,8 +1,11 @@
 //! Group commit: one `fdatasync` serves every writer that waits for one.
 //!
 //! 1. A writer that needs its bytes durable asks for their position.
-//! 2. If no sync runs, it becomes the leader: it syncs everything handed over so far, older segments first, and wakes the rest.
-//! 3. If one runs, it waits; its bytes may be too young for that sync, then one of those who wait leads the next.
+//! 2. If no sync runs, it becomes the leader: it syncs everything handed over so far, older segments first.
+//! 3. If one runs, it waits. When that ends, the first whose bytes were too young for it leads the next, and is woken before
+//!    those that were served, so that the disk has something to do while they come back with their next writes.
+//!
+//! Everyone waits for himself: woken together, writers would queue for one lock, each a wake-up behind the one before.
 //!
 //! A failed sync is final (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020): the kernel may have
 //! dropped the bytes and will not say so again. No later sync is tried, everyone gets the error.
@@ -16,24 +19,40 @@ use super::segment::{LogPosition, Segment};
 use crate::env::names::FileNumber;
 use crate::error::{Error, Result};
 use crate::header::HEADER_BYTES;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex};
 
 /// Which parts of the log are durable.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct SyncQueue {
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Segments with bytes that may not be durable, oldest first. The last is the active one.
     open: VecDeque<Arc<Segment>>,
+    /// Whether somebody syncs, or was told to.
     leading: bool,
-    /// Syncs begun, and who waits for the next.
-    begun: u64,
-    waiting: u64,
+    /// Who waits while another one leads.
+    waiting: Vec<Arc<Waiter>>,
     failed: Option<Arc<Error>>,
+}
+
+/// A writer that waits.
+#[derive(Debug)]
+struct Waiter {
+    position: LogPosition,
+    turn: Mutex<Option<Turn>>,
+    changed: Condvar,
+}
+
+/// What a wait ends with.
+#[derive(Debug)]
+enum Turn {
+    /// The next sync is his to make.
+    Lead,
+    Durable,
+    Failed(Arc<Error>),
 }
 
 /// One sync, for whoever counts them.
@@ -45,7 +64,7 @@ pub(crate) struct SyncRound {
 
 impl SyncQueue {
     pub(crate) fn new() -> SyncQueue {
-        SyncQueue { state: Mutex::default(), changed: Condvar::new() }
+        SyncQueue::default()
     }
 
     /// A new active segment follows the present one.
@@ -55,8 +74,11 @@ impl SyncQueue {
 
     /// Segments up to `number` hold nothing that is not durable elsewhere.
     pub(crate) fn retire(&self, number: FileNumber) {
-        self.state.lock().open.retain(|segment| segment.number > number);
-        self.changed.notify_all();
+        let mut state = self.state.lock();
+        state.open.retain(|segment| segment.number > number);
+        let served = state.take_served();
+        drop(state);
+        served.iter().for_each(|waiter| waiter.wake(Turn::Durable));
     }
 
     /// Whether the operating system has half of what the active segment can take.
@@ -71,7 +93,8 @@ impl SyncQueue {
         (segments().map(|(bytes, _)| bytes).sum(), segments().map(|(_, since)| since).min())
     }
 
-    /// Waits until the log is durable up to `position`. `sync` syncs a segment.
+    /// Waits until the log is durable up to `position`, which the operating system has. `sync` syncs a segment. Returns the sync, if this
+    /// thread made it.
     ///
     /// # Errors
     /// [`Error::ReadOnly`] once any sync has failed.
@@ -80,54 +103,92 @@ impl SyncQueue {
         position: LogPosition,
         sync: impl Fn(&Segment) -> Result<()>,
     ) -> Result<Option<SyncRound>> {
-        let mut state = self.state.lock();
-        let mut led = None;
-        let joined = state.begun;
-        state.waiting += 1;
-        loop {
-            if let Some(failed) = &state.failed {
-                let failed = failed.clone();
-                state.leave(joined);
-                return Err(Error::ReadOnly(failed));
+        let turn = {
+            let mut state = self.state.lock();
+            match &state.failed {
+                Some(failed) => Turn::Failed(failed.clone()),
+                None if state.is_durable(position) => Turn::Durable,
+                None if state.leading => {
+                    let waiter = Arc::new(Waiter::new(position));
+                    state.waiting.push(waiter.clone());
+                    drop(state);
+                    waiter.wait()
+                }
+                None => {
+                    state.leading = true;
+                    Turn::Lead
+                }
             }
-            if state.is_durable(position) {
-                state.leave(joined);
-                return Ok(led);
-            }
-            if state.leading {
-                self.changed.wait(&mut state);
-                continue;
-            }
-            state.leading = true;
-            led = Some(state.begin());
-            let targets: Vec<_> =
-                state.open.iter().map(|segment| (segment.clone(), segment.written())).collect();
-            let result = MutexGuard::unlocked(&mut state, || {
-                let targets = if planted("no_log_sync") { &[] } else { targets.as_slice() };
-                targets.iter().try_for_each(|(segment, _)| sync(segment))
-            });
-            state.leading = false;
-            match result {
-                Ok(()) => state.finish(&targets),
-                Err(error) => state.failed = Some(Arc::new(error)),
-            }
-            self.changed.notify_all();
+        };
+        match turn {
+            Turn::Lead => self.lead(position, sync).map(Some),
+            Turn::Durable => Ok(None),
+            Turn::Failed(error) => Err(Error::ReadOnly(error)),
         }
+    }
+
+    /// Syncs what was handed over so far, for all who wait for it.
+    fn lead(&self, position: LogPosition, sync: impl Fn(&Segment) -> Result<()>) -> Result<SyncRound> {
+        let segments: Vec<_> = self.state.lock().open.iter().cloned().collect();
+        let targets: Vec<_> = segments.into_iter().map(|segment| (segment.written(), segment)).collect();
+        let to_sync = if planted("no_log_sync") { &[] } else { targets.as_slice() };
+        let result = to_sync.iter().try_for_each(|(_, segment)| sync(segment));
+        let mut state = self.state.lock();
+        if let Err(error) = result {
+            return Err(state.fail(Arc::new(error)));
+        }
+        state.finish(&targets);
+        debug_assert!(state.is_durable(position), "the operating system had it");
+        let served = state.take_served();
+        let writers = served.len() as u64 + 1;
+        let next = (!state.waiting.is_empty()).then(|| state.waiting.remove(0));
+        state.leading = next.is_some();
+        drop(state);
+        next.iter().for_each(|waiter| waiter.wake(Turn::Lead));
+        served.iter().for_each(|waiter| waiter.wake(Turn::Durable));
+        Ok(SyncRound { writers })
+    }
+}
+
+impl Waiter {
+    fn new(position: LogPosition) -> Waiter {
+        Waiter { position, turn: Mutex::new(None), changed: Condvar::new() }
+    }
+
+    fn wait(&self) -> Turn {
+        let mut turn = self.turn.lock();
+        loop {
+            match turn.take() {
+                Some(turn) => return turn,
+                None => self.changed.wait(&mut turn),
+            }
+        }
+    }
+
+    fn wake(&self, turn: Turn) {
+        *self.turn.lock() = Some(turn);
+        self.changed.notify_one();
     }
 }
 
 impl State {
-    /// Begins a sync for all who wait: what they wait for has been handed over.
-    fn begin(&mut self) -> SyncRound {
-        self.begun += 1;
-        SyncRound { writers: std::mem::take(&mut self.waiting) }
+    /// Those who wait for nothing any more.
+    fn take_served(&mut self) -> Vec<Arc<Waiter>> {
+        let (served, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiter| self.is_durable(waiter.position));
+        self.waiting = waiting;
+        served
     }
 
-    /// One who joined after so many syncs had begun waits no longer.
-    fn leave(&mut self, joined: u64) {
-        if joined == self.begun {
-            self.waiting -= 1;
+    /// Nothing will be durable any more.
+    fn fail(&mut self, error: Arc<Error>) -> Error {
+        for waiter in self.waiting.drain(..) {
+            waiter.wake(Turn::Failed(error.clone()));
         }
+        self.leading = false;
+        self.failed = Some(error.clone());
+        Error::ReadOnly(error)
     }
 
     /// A segment that has left the queue is durable, or its data are elsewhere.
@@ -138,12 +199,12 @@ impl State {
         }
     }
 
-    fn finish(&mut self, targets: &[(Arc<Segment>, u64)]) {
-        for (segment, written) in targets {
+    fn finish(&mut self, targets: &[(u64, Arc<Segment>)]) {
+        for (written, segment) in targets {
             segment.set_synced((*written).max(HEADER_BYTES));
         }
         // All targets but the active segment were sealed before the next one got its first byte.
-        if let Some((active, _)) = targets.last() {
+        if let Some((_, active)) = targets.last() {
             self.open.retain(|segment| segment.number >= active.number);
         }
     }

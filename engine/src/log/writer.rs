@@ -6,6 +6,7 @@ use super::segment::{LogPosition, Segment};
 use crate::env::file::WriteMapping;
 use crate::error::Result;
 use crate::header::HEADER_BYTES;
+use crate::options::Durability;
 use crate::record::format::GroupType;
 use crate::record::writer::{GroupWriter, NewEntry};
 use crate::report::Report;
@@ -64,14 +65,14 @@ impl LogWriter {
         LogPosition { segment: self.segment.number, offset }
     }
 
-    /// Appends one group of entries. With `hand_over` the operating system has it when this returns.
+    /// Appends one group of entries. The operating system has it when this returns, unless `durability` is none.
     ///
     /// # Errors
     /// Of the write. The group is then not part of the log: the next one takes its place.
     pub(crate) fn append<'a>(
         &mut self,
         entries: impl Iterator<Item = NewEntry<'a>>,
-        hand_over: bool,
+        durability: Durability,
         report: impl Report,
     ) -> Result<Appended> {
         let before = self.pending.len();
@@ -79,7 +80,7 @@ impl LogWriter {
         let mut group = GroupWriter::new(&mut self.pending, self.segment.id, offset);
         entries.for_each(|entry| group.entry(entry));
         let bytes = group.finish(GroupType::Commit, self.segment.synced());
-        self.keep_or_drop(before, hand_over, report)?;
+        self.keep_or_drop(before, durability, report)?;
         let (end, half) = (self.end(), self.segment.capacity / 2);
         let passes_half = (end.offset - bytes..end.offset).contains(&half);
         Ok(Appended { end, bytes, passes_half })
@@ -92,16 +93,22 @@ impl LogWriter {
         GroupWriter::new(&mut self.pending, self.segment.id, offset)
             .finish(GroupType::Seal, self.segment.synced());
         let segment = self.segment.clone();
-        self.keep_or_drop(before, true, segment.file.recorder())?;
+        self.keep_or_drop(before, Durability::Os, segment.file.recorder())?;
         Ok(self.end().offset)
     }
 
     /// Hands all pending bytes to the operating system.
     pub(crate) fn hand_over(&mut self, report: impl Report) -> Result<()> {
+        self.hand_over_for(Durability::Os, report)
+    }
+
+    fn hand_over_for(&mut self, durability: Durability, report: impl Report) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let mapping = self.mapping.as_mut().filter(|_| self.pending.len() < STORED_BYTES_MAX);
+        // A page that was synced is write-protected, on all processors: storing into it again is a fault, and dearer than a call.
+        let stores = self.pending.len() < STORED_BYTES_MAX && durability != Durability::Sync;
+        let mapping = self.mapping.as_mut().filter(|_| stores);
         self.segment.file.append_at(self.pending_offset, &self.pending, mapping, report)?;
         self.pending_offset += self.pending.len() as u64;
         self.pending.clear();
@@ -110,11 +117,11 @@ impl LogWriter {
         Ok(())
     }
 
-    fn keep_or_drop(&mut self, before: usize, hand_over: bool, report: impl Report) -> Result<()> {
-        if !hand_over && self.pending.len() < PENDING_BYTES_MAX {
+    fn keep_or_drop(&mut self, before: usize, durability: Durability, report: impl Report) -> Result<()> {
+        if durability == Durability::None && self.pending.len() < PENDING_BYTES_MAX {
             return Ok(());
         }
-        let handed = self.hand_over(report);
+        let handed = self.hand_over_for(durability, report);
         if handed.is_err() {
             self.pending.truncate(before);
         }

@@ -88,6 +88,10 @@ impl Condvar {
         MutexGuard::unlocked(guard, shuttle::thread::yield_now);
     }
 
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
     pub(crate) fn notify_all(&self) {
         self.0.notify_all();
     }

@@ -114,10 +114,16 @@ fn every_writer_is_counted_with_one_sync() {
         }
     };
     log.set_written(100);
+    let syncing = std::sync::Barrier::new(2);
     std::thread::scope(|scope| {
         // One leads alone, until two others wait.
-        scope.spawn(|| writer(100, &|| until(&|state| state.waiting == 2)));
-        until(&|state| state.leading);
+        scope.spawn(|| {
+            writer(100, &|| {
+                syncing.wait();
+                until(&|state| state.waiting.len() == 2);
+            });
+        });
+        syncing.wait();
         log.set_written(300);
         for position in [200, 300] {
             scope.spawn(move || writer(position, &|| ()));
