@@ -139,7 +139,7 @@ impl Pages {
         }
         let tree = is_new.then(|| event("tree", &self.tree(now, at)));
         let second = event("second", &second(&row, now, own));
-        self.ring.push(row);
+        self.ring.push(&row);
         Some(News { second, tree, tree_number: self.trees })
     }
 

@@ -15,43 +15,61 @@ pub(super) const EDITS: usize = 500;
 const TABLES: usize = 8_192;
 
 /// One change, its number counted from 1 in the order of all that were seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Edit {
-    change: TreeChange,
+#[derive(Clone, Copy, Debug)]
+struct Edit {
+    number: u64,
     /// When it was seen, in Unix milliseconds; 0 if nobody knows.
     at_millis: u64,
+    /// How many tables came, and how many went.
+    added: usize,
+    removed: usize,
 }
 
-impl Edit {
-    fn tables(&self) -> usize {
-        tables(&self.change)
-    }
+/// A table as it is kept. The beginnings of its keys are part of it: thousands of small allocations that live for minutes would lie
+/// between the large ones of each second, and hold the memory around them.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    level: u32,
+    lens: [u8; 2],
+    prefixes: [[u8; TableState::KEY_PREFIX_BYTES]; 2],
+    number: u64,
+    bytes: u64,
+    entries: u64,
+    tombstones: u64,
+}
 
-    /// What changed, if anything did.
-    fn between(before: &[LevelState], now: &[LevelState], number: u64, at: f64) -> Option<Self> {
-        let (old, new) = (by_place(before), by_place(now));
-        let only = |these: &BTreeMap<(u32, u64), &TableState>, those: &BTreeMap<(u32, u64), &TableState>| {
-            let missing = these.iter().filter(|(place, _)| !those.contains_key(*place));
-            missing.map(|((level, _), table)| (*level, TableState::clone(table))).collect::<Vec<_>>()
-        };
-        let change = TreeChange { number, added: only(&new, &old), removed: only(&old, &new) };
-        (tables(&change) > 0).then_some(Self { change, at_millis: (at * 1e3) as u64 })
-    }
-
-    fn write(&self, text: &mut String) {
-        let TreeChange { number, added, removed } = &self.change;
-        let _ = write!(text, "{{\"number\":{number},\"at\":{:.3}", self.at_millis as f64 / 1e3);
-        for (name, tables) in [("added", added), ("removed", removed)] {
-            let _ = write!(text, ",\"{name}\":[");
-            separated(text, tables.iter(), |text, (level, table)| {
-                let _ = write!(text, "[{level},");
-                fields(text, table);
-                text.push(']');
-            });
-            text.push(']');
+impl Kept {
+    fn of(level: u32, table: &TableState) -> Self {
+        let (mut lens, mut prefixes) = ([0; 2], [[0; TableState::KEY_PREFIX_BYTES]; 2]);
+        let keys = [&table.smallest_key_prefix, &table.largest_key_prefix];
+        for ((len, prefix), key) in lens.iter_mut().zip(&mut prefixes).zip(keys) {
+            prefix.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+            *len = key.len().min(TableState::KEY_PREFIX_BYTES) as u8;
         }
-        text.push('}');
+        let TableState { number, bytes, entries, tombstones, .. } = *table;
+        Self { level, lens, prefixes, number, bytes, entries, tombstones }
     }
+
+    fn fields(&self, text: &mut String) {
+        let Self { number, bytes, entries, tombstones, .. } = self;
+        let _ = write!(text, "{number},{bytes},{entries},{tombstones}");
+        for (prefix, len) in self.prefixes.iter().zip(self.lens) {
+            text.push_str(",\"");
+            let bytes = prefix.iter().take(usize::from(len));
+            bytes.for_each(|byte| put(text, format_args!("{byte:02x}")));
+            text.push('"');
+        }
+    }
+}
+
+/// What changed from one state to the next.
+fn between(before: &[LevelState], now: &[LevelState], number: u64) -> TreeChange {
+    let (old, new) = (by_place(before), by_place(now));
+    let only = |these: &BTreeMap<(u32, u64), &TableState>, those: &BTreeMap<(u32, u64), &TableState>| {
+        let missing = these.iter().filter(|(place, _)| !those.contains_key(*place));
+        missing.map(|((level, _), table)| (*level, TableState::clone(table))).collect::<Vec<_>>()
+    };
+    TreeChange { number, added: only(&new, &old), removed: only(&old, &new) }
 }
 
 fn tables(change: &TreeChange) -> usize {
@@ -65,38 +83,38 @@ fn by_place(levels: &[LevelState]) -> BTreeMap<(u32, u64), &TableState> {
 
 /// Writes number, bytes, entries, tombstones, and the beginnings of the smallest and the largest key in hexadecimal.
 pub(super) fn fields(text: &mut String, table: &TableState) {
-    let TableState { number, bytes, entries, tombstones, .. } = table;
-    let _ = write!(text, "{number},{bytes},{entries},{tombstones}");
-    for prefix in [&table.smallest_key_prefix, &table.largest_key_prefix] {
-        text.push_str(",\"");
-        prefix.iter().for_each(|byte| put(text, format_args!("{byte:02x}")));
-        text.push('"');
-    }
+    Kept::of(0, table).fields(text);
 }
 
 /// The changes, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     kept: VecDeque<Edit>,
-    tables: usize,
+    /// The tables of all of them, of each first those that came, then those that went.
+    tables: VecDeque<Kept>,
     seen: u64,
 }
 
 impl Edits {
-    /// Notes what changed from one state to the next.
+    /// Notes what changed from one state to the next, if anything did.
     pub(super) fn note(&mut self, before: &PublishedState, now: &PublishedState, at: f64) {
-        let edit = Edit::between(&before.levels, &now.levels, self.seen + 1, at);
-        edit.into_iter().for_each(|edit| self.push(edit));
+        let change = between(&before.levels, &now.levels, self.seen + 1);
+        if tables(&change) > 0 {
+            self.push(&change, (at * 1e3) as u64);
+        }
     }
 
-    fn push(&mut self, edit: Edit) {
-        self.seen = edit.change.number;
-        self.tables += edit.tables();
-        self.kept.push_back(edit);
-        while self.kept.len() > EDITS || self.tables > TABLES {
-            let Some(oldest) = self.kept.pop_front() else { break };
-            self.tables -= oldest.tables();
+    fn push(&mut self, change: &TreeChange, at_millis: u64) {
+        let TreeChange { number, added, removed } = change;
+        self.seen = *number;
+        // Room is made before it is used, so that no more is ever asked for than what is kept at the most.
+        while self.kept.len() >= EDITS || self.tables.len() + tables(change) > TABLES {
+            let Some(oldest) = self.kept.pop_front() else { return };
+            self.tables.drain(..oldest.added + oldest.removed);
         }
+        self.tables.extend(added.iter().chain(removed).map(|(level, table)| Kept::of(*level, table)));
+        let (added, removed) = (added.len(), removed.len());
+        self.kept.push_back(Edit { number: *number, at_millis, added, removed });
     }
 
     /// The number of the newest change, 0 if there was none.
@@ -106,17 +124,46 @@ impl Edits {
 
     /// Writes `[…]`: all that are kept, oldest first.
     pub(super) fn write(&self, text: &mut String) {
+        let mut first = 0;
         text.push('[');
-        separated(text, self.kept.iter(), |text, edit| edit.write(text));
+        separated(text, self.kept.iter(), |text, edit| {
+            self.write_edit(text, edit, first);
+            first += edit.added + edit.removed;
+        });
         text.push(']');
     }
 
-    /// Writes the newest change, `null` if there was none.
+    /// Writes the newest change, `null` if it is not kept or there was none.
     pub(super) fn write_newest(&self, text: &mut String) {
         match self.kept.back() {
-            Some(edit) => edit.write(text),
+            Some(edit) => self.write_edit(text, edit, self.tables.len() - edit.added - edit.removed),
             None => text.push_str("null"),
         }
+    }
+
+    /// Writes a change whose tables begin at `first`.
+    fn write_edit(&self, text: &mut String, edit: &Edit, first: usize) {
+        let Edit { number, at_millis, added, removed } = *edit;
+        let _ = write!(text, "{{\"number\":{number},\"at\":{:.3}", at_millis as f64 / 1e3);
+        let removed_from = first + added;
+        for (name, places) in
+            [("added", first..removed_from), ("removed", removed_from..removed_from + removed)]
+        {
+            let _ = write!(text, ",\"{name}\":[");
+            separated(text, self.tables.range(places), |text, table| {
+                let _ = write!(text, "[{},", table.level);
+                table.fields(text);
+                text.push(']');
+            });
+            text.push(']');
+        }
+        text.push('}');
+    }
+
+    /// Bytes of memory beside its own.
+    #[cfg(test)]
+    fn heap_bytes(&self) -> usize {
+        self.kept.capacity() * size_of::<Edit>() + self.tables.capacity() * size_of::<Kept>()
     }
 }
 
@@ -133,7 +180,7 @@ pub(crate) fn newest_changes<'a, 'b>(all: &'a [&'b TreeChange]) -> &'a [&'b Tree
 /// The changes in the shape of [`Edits::write`]. When they were made nobody knows.
 pub(crate) fn changes(changes: &[&TreeChange]) -> serde_json::Value {
     let mut edits = Edits::default();
-    changes.iter().for_each(|change| edits.push(Edit { change: (*change).clone(), at_millis: 0 }));
+    changes.iter().for_each(|change| edits.push(change, 0));
     let mut text = String::new();
     edits.write(&mut text);
     serde_json::from_str(&text).unwrap_or_default()
@@ -219,10 +266,24 @@ mod tests {
         for (one, other) in [(state(&many), state(&[])), (state(&[]), state(&many))] {
             edits.note(&one, &other, 2.0);
         }
-        assert_eq!((json(&edits).as_array().unwrap().len(), edits.tables), (1, 5_000));
+        assert_eq!((json(&edits).as_array().unwrap().len(), edits.tables.len()), (1, 5_000));
         edits.note(&state(&[]), &state(&(0..9_000).map(|number| (1, number)).collect::<Vec<_>>()), 3.0);
-        assert_eq!((json(&edits).as_array().unwrap().len(), edits.tables), (0, 0));
+        assert_eq!((json(&edits).as_array().unwrap().len(), edits.tables.len()), (0, 0));
         edits.note(&before, &before, 4.0);
         assert_eq!(edits.seen(), 2 * EDITS as u64 + 3);
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_changes() {
+        let full: Vec<_> = (0..TABLES as u64).map(|number| (1, number)).collect();
+        let mut edits = Edits::default();
+        edits.note(&state(&[]), &state(&full[..=TABLES / 2]), 1.0);
+        for _ in 0..2 * EDITS {
+            edits.note(&state(&[]), &state(&[(0, 1)]), 2.0);
+            assert!(edits.heap_bytes() <= 5 << 17, "{}", edits.heap_bytes());
+        }
+        edits.note(&state(&[]), &state(&full), 3.0);
+        assert_eq!(edits.tables.len(), TABLES);
+        assert!(edits.heap_bytes() <= 5 << 17, "{}", edits.heap_bytes());
     }
 }

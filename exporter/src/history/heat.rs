@@ -76,27 +76,29 @@ impl Heat {
         Self { cells: cells.into(), counts: counts.into() }
     }
 
-    /// The buckets of one kind of operation with their counts.
-    pub(super) fn of_operation(&self, operation: Operation) -> impl Iterator<Item = (usize, u32)> + '_ {
-        let first = operation.index() * BUCKETS;
-        let pairs = self.cells.iter().zip(&self.counts);
-        pairs.filter_map(move |(cell, count)| {
-            let bucket = usize::from(*cell).checked_sub(first)?;
-            (bucket < BUCKETS).then_some((bucket, *count))
-        })
+    /// The cells and how many fell into each.
+    pub(super) fn cells(&self) -> impl ExactSizeIterator<Item = (u16, u32)> + '_ {
+        self.cells.iter().copied().zip(self.counts.iter().copied())
     }
 
-    /// Bytes of memory beside its own.
+    /// These cells.
     #[cfg(test)]
-    pub(super) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.cells) + size_of_val(&*self.counts)
+    pub(super) fn with(cells: impl IntoIterator<Item = (u16, u32)>) -> Self {
+        let (cells, counts): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+        Self { cells: cells.into(), counts: counts.into() }
     }
+}
 
-    /// A row with all buckets, the largest there can be.
-    #[cfg(test)]
-    pub(super) fn full() -> Self {
-        Self { cells: (0..CELLS as u16).collect(), counts: vec![1; CELLS].into() }
-    }
+/// Of these cells those of one kind of operation, as buckets with their counts.
+pub(super) fn of_operation(
+    cells: impl Iterator<Item = (u16, u32)>,
+    operation: Operation,
+) -> impl Iterator<Item = (usize, u32)> {
+    let first = operation.index() * BUCKETS;
+    cells.filter_map(move |(cell, count)| {
+        let bucket = usize::from(cell).checked_sub(first)?;
+        (bucket < BUCKETS).then_some((bucket, count))
+    })
 }
 
 #[cfg(test)]
@@ -118,11 +120,10 @@ mod tests {
             expected[EDGES.iter().position(|edge| value <= *edge).unwrap_or(BUCKETS - 1)] += 1;
         }
         let mut found = vec![0; BUCKETS];
-        heat.of_operation(Operation::Get).for_each(|(bucket, count)| found[bucket] = count);
+        of_operation(heat.cells(), Operation::Get).for_each(|(bucket, count)| found[bucket] = count);
         assert_eq!(found, expected);
-        assert_eq!(heat.of_operation(Operation::Scan).map(|(_, count)| count).sum::<u32>(), 1);
-        assert_eq!(heat.of_operation(Operation::Set).count(), 0);
-        assert_eq!(heat.heap_bytes(), 6 * heat.cells.len());
+        assert_eq!(of_operation(heat.cells(), Operation::Scan).map(|(_, count)| count).sum::<u32>(), 1);
+        assert_eq!(of_operation(heat.cells(), Operation::Set).count(), 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The newest rows, 15 minutes at one a second.
 
 use super::columns::COLUMNS;
-use super::heat::{EDGES, Heat};
+use super::heat::{EDGES, Heat, of_operation};
 use bettong_metrics::Operation;
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
@@ -21,48 +21,93 @@ pub(super) struct Row {
 }
 
 /// The rows, oldest first.
+///
+/// They stand in few large buffers, not each in allocations of its own: those would live for 15 minutes between the large texts and
+/// snapshots of their seconds, and keep the allocator from using the memory around them again.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
-    rows: VecDeque<Row>,
+    marks: VecDeque<Mark>,
+    /// As many of each row as there are columns.
+    values: VecDeque<f32>,
+    /// As many of each row as its mark says.
+    cells: VecDeque<u16>,
+    counts: VecDeque<u32>,
+}
+
+/// Of a row what there is one of.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    at: f64,
+    seconds: f32,
+    cells: u16,
 }
 
 impl Ring {
-    pub(super) fn push(&mut self, row: Row) {
-        if self.rows.len() == ROWS {
-            self.rows.pop_front();
+    pub(super) fn push(&mut self, row: &Row) {
+        if self.marks.capacity() == 0 {
+            // All there will ever be; heat has no usual size, and its buffers grow to what they need.
+            self.marks.reserve_exact(ROWS);
+            self.values.reserve_exact(ROWS * COLUMNS.len());
         }
-        self.rows.push_back(row);
+        if self.marks.len() == ROWS
+            && let Some(oldest) = self.marks.pop_front()
+        {
+            self.values.drain(..COLUMNS.len());
+            self.cells.drain(..usize::from(oldest.cells));
+            self.counts.drain(..usize::from(oldest.cells));
+        }
+        let cells = row.heat.cells();
+        self.marks.push_back(Mark { at: row.at, seconds: row.seconds, cells: cells.len() as u16 });
+        debug_assert_eq!(row.values.len(), COLUMNS.len(), "a value for each column");
+        self.values.extend(&row.values);
+        for (cell, count) in cells {
+            self.cells.push_back(cell);
+            self.counts.push_back(count);
+        }
     }
 
     /// Writes `"at":[…],"seconds":[…],"columns":{…},"heat":{…}` of the newest `count` rows.
     pub(super) fn write(&self, text: &mut String, count: usize) {
-        let rows = || self.rows.range(self.rows.len().saturating_sub(count)..);
+        let skipped = self.marks.len().saturating_sub(count);
+        let marks = || self.marks.range(skipped..);
         text.push_str("\"at\":[");
-        separated(text, rows(), |text, row| put(text, format_args!("{:.3}", row.at)));
+        separated(text, marks(), |text, mark| put(text, format_args!("{:.3}", mark.at)));
         text.push_str("],\"seconds\":[");
-        separated(text, rows(), |text, row| number(text, row.seconds));
+        separated(text, marks(), |text, mark| number(text, mark.seconds));
         text.push_str("],\"columns\":{");
         separated(text, COLUMNS.iter().enumerate(), |text, (at, column)| {
             text.push_str(&quoted(&column.name));
             text.push_str(":[");
-            separated(text, rows(), |text, row| number(text, row.values.get(at).copied().unwrap_or(0.0)));
+            let values = self.values.range(skipped * COLUMNS.len()..).skip(at).step_by(COLUMNS.len());
+            separated(text, values, |text, value| number(text, *value));
             text.push(']');
         });
         text.push_str("},\"heat\":{\"edges_seconds\":[");
         separated(text, EDGES.iter(), |text, edge| put(text, format_args!("{:e}", *edge as f64 / 1e9)));
         text.push(']');
+        let cells_of = |mark: &Mark| usize::from(mark.cells);
+        let first = self.marks.range(..skipped).map(cells_of).sum::<usize>();
         for operation in Operation::ALL {
             let _ = write!(text, ",{}:[", quoted(operation.as_str()));
-            separated(text, rows(), |text, row| heat(text, &row.heat, operation));
+            let mut first = first;
+            separated(text, marks(), |text, mark| {
+                let places = first..first + cells_of(mark);
+                first = places.end;
+                let counts = self.counts.range(places.clone()).copied();
+                heat(text, self.cells.range(places).copied().zip(counts), operation);
+            });
             text.push(']');
         }
         text.push('}');
     }
 
+    /// Bytes of memory beside its own.
     #[cfg(test)]
     fn heap_bytes(&self) -> usize {
-        let of_row = |row: &Row| size_of_val(&*row.values) + row.heat.heap_bytes();
-        self.rows.capacity() * size_of::<Row>() + self.rows.iter().map(of_row).sum::<usize>()
+        self.marks.capacity() * size_of::<Mark>()
+            + self.values.capacity() * size_of::<f32>()
+            + self.cells.capacity() * size_of::<u16>()
+            + self.counts.capacity() * size_of::<u32>()
     }
 }
 
@@ -77,16 +122,16 @@ impl Row {
         separated(text, Operation::ALL.into_iter(), |text, operation| {
             text.push_str(&quoted(operation.as_str()));
             text.push(':');
-            heat(text, &self.heat, operation);
+            heat(text, self.heat.cells(), operation);
         });
         text.push('}');
     }
 }
 
 /// Buckets and counts, one after the other: `[bucket,count,bucket,count,…]`.
-fn heat(text: &mut String, heat: &Heat, operation: Operation) {
+fn heat(text: &mut String, cells: impl Iterator<Item = (u16, u32)>, operation: Operation) {
     text.push('[');
-    separated(text, heat.of_operation(operation), |text, (bucket, count)| {
+    separated(text, of_operation(cells, operation), |text, (bucket, count)| {
         put(text, format_args!("{bucket},{count}"));
     });
     text.push(']');
@@ -129,11 +174,14 @@ pub(super) fn separated<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::heat::CELLS;
     use serde_json::Value;
 
+    /// A row with as many gets, in as many buckets, as `number` has ones.
     fn row(number: usize) -> Row {
         let values = (0..COLUMNS.len()).map(|column| (number * 1000 + column) as f32).collect();
-        Row { at: 1e9 + number as f64, seconds: 1.0, values, heat: Heat::default() }
+        let ones = (0..16).filter(|bit| number & 1 << bit != 0).map(|bit| (bit, 1));
+        Row { at: 1e9 + number as f64, seconds: 1.0, values, heat: Heat::with(ones) }
     }
 
     fn json(ring: &Ring, count: usize) -> Value {
@@ -147,13 +195,21 @@ mod tests {
     fn the_newest_rows_are_kept_in_order_whatever_their_number() {
         for pushed in [0, 1, 2, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 7] {
             let mut ring = Ring::default();
-            (0..pushed).for_each(|number| ring.push(row(number)));
+            (0..pushed).for_each(|number| ring.push(&row(number)));
             for asked in [1, 5, ROWS] {
                 let kept: Vec<_> = (0..pushed).rev().take(ROWS.min(asked)).rev().collect();
                 let found = json(&ring, asked);
                 let at: Vec<_> =
                     found["at"].as_array().unwrap().iter().map(|at| at.as_f64().unwrap()).collect();
                 assert_eq!(at, kept.iter().map(|number| 1e9 + *number as f64).collect::<Vec<_>>());
+                let gets = found["heat"][Operation::Get.as_str()].as_array().unwrap();
+                assert_eq!(gets.len(), kept.len());
+                for (number, gets) in kept.iter().zip(gets) {
+                    let pairs = gets.as_array().unwrap().chunks(2);
+                    assert!(pairs.clone().all(|pair| pair[1] == 1));
+                    let ones = pairs.map(|pair| 1 << pair[0].as_u64().unwrap());
+                    assert_eq!(ones.sum::<usize>(), *number);
+                }
                 let columns = found["columns"].as_object().unwrap();
                 assert_eq!(columns.len(), COLUMNS.len());
                 for (place, column) in COLUMNS.iter().enumerate() {
@@ -173,11 +229,11 @@ mod tests {
     fn memory_is_bounded_whatever_is_pushed() {
         let mut ring = Ring::default();
         let mut full = row(1);
-        full.heat = Heat::full();
-        (0..3 * ROWS).for_each(|_| ring.push(full.clone()));
+        full.heat = Heat::with((0..CELLS as u16).map(|cell| (cell, 1)));
+        (0..3 * ROWS).for_each(|_| ring.push(&full));
         assert!(ring.heap_bytes() <= 4 << 20, "{}", ring.heap_bytes());
         let mut plain = Ring::default();
-        (0..ROWS).for_each(|_| plain.push(row(1)));
+        (0..3 * ROWS).for_each(|_| plain.push(&row(1)));
         assert!(plain.heap_bytes() <= 1 << 20, "{}", plain.heap_bytes());
     }
 
