@@ -63,7 +63,7 @@ impl Book {
     pub(crate) fn look(&self, process: &Process, own: &str) {
         let now = self.registry.snapshot();
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(News { second, tree, tree_number }) = pages.turn(&now, process, own) else { return };
+        let Some(News { second, tree, tree_number }) = pages.turn(now, process, own) else { return };
         drop(pages);
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let tree = tree.unwrap_or_else(|| latest.tree.clone());
@@ -122,15 +122,23 @@ struct News {
 
 impl Pages {
     /// Notes one second. Of the first look nothing can be said.
-    fn turn(&mut self, now: &MetricsSnapshot, process: &Process, own: &str) -> Option<News> {
-        let (before, process_before) = self.before.replace((now.clone(), *process))?;
-        let pair = Pair { before: &before, now, process_before: &process_before, process };
+    fn turn(&mut self, now: MetricsSnapshot, process: &Process, own: &str) -> Option<News> {
+        let news = self.before.take().map(|(before, process_before)| {
+            let pair = Pair { before: &before, now: &now, process_before: &process_before, process };
+            self.news(&pair, own)
+        });
+        self.before = Some((now, *process));
+        news
+    }
+
+    fn news(&mut self, pair: &Pair<'_>, own: &str) -> News {
+        let Pair { before, now, .. } = *pair;
         let at = now.window().end;
         let row = Row {
             at,
             seconds: (at - before.window().end).max(0.001) as f32,
             values: pair.row(),
-            heat: Heat::between(&before, now),
+            heat: Heat::between(before, now),
         };
         let is_new = self.trees == 0 || !Arc::ptr_eq(before.published(), now.published());
         if is_new {
@@ -140,7 +148,7 @@ impl Pages {
         let tree = is_new.then(|| event("tree", &self.tree(now, at)));
         let second = event("second", &second(&row, now, own));
         self.ring.push(&row);
-        Some(News { second, tree, tree_number: self.trees })
+        News { second, tree, tree_number: self.trees }
     }
 
     fn tree(&self, now: &MetricsSnapshot, at: f64) -> String {
