@@ -5,6 +5,7 @@
 
 pub mod names;
 pub mod file;
+mod shared_mapping;
 mod part;
 mod dir;
 mod disk;
@@ -18,6 +19,7 @@ pub(crate) use dir::{DataFile, Dir};
 pub(crate) use disk::spawn;
 use file::FileSystem;
 pub(crate) use part::{Bytes, Part};
+pub(crate) use shared_mapping::SharedMapping;
 
 use crate::sync::ONE_REAL_THREAD;
 

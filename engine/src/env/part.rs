@@ -4,6 +4,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::file::Mapping;
+use super::shared_mapping::SharedMapping;
 use crate::value::{Owner, Value};
 
 /// A section or a block of a file: borrowed from the file's mapping, or all of an own copy.
@@ -68,14 +69,14 @@ pub(crate) struct Bytes<'a>(Place<'a>);
 #[derive(Debug)]
 enum Place<'a> {
     /// They lie in this mapping.
-    Mapped(&'a [u8], &'a Arc<Mapping>),
+    Mapped(&'a [u8], &'a SharedMapping),
     Part(Part),
 }
 
 impl<'a> Bytes<'a> {
     /// The bytes of `map` from `start` on, as far as `range` of them says; none if it does not have them.
     #[inline]
-    pub(crate) fn mapped(map: &'a Arc<Mapping>, start: usize, range: Range<usize>) -> Self {
+    pub(crate) fn mapped(map: &'a SharedMapping, start: usize, range: Range<usize>) -> Self {
         let bytes = map.get(start..).and_then(|rest| rest.get(range)).unwrap_or_default();
         Bytes(Place::Mapped(bytes, map))
     }
@@ -90,7 +91,7 @@ impl<'a> Bytes<'a> {
     pub(crate) fn lend(&self) -> Value {
         match &self.0 {
             // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
-            Place::Mapped(bytes, map) => unsafe { Value::lent(bytes, || Arc::clone(map) as Arc<dyn Owner>) },
+            Place::Mapped(bytes, map) => unsafe { Value::lent(bytes, || map.owner()) },
             Place::Part(part) => part.lend(0..part.len()),
         }
     }

@@ -20,7 +20,7 @@ use crate::cache::BlockKey;
 use crate::context::FileContext;
 use crate::env::file::Mapping;
 use crate::env::names::{FileName, FileNumber};
-use crate::env::{Bytes, DataFile, Part};
+use crate::env::{Bytes, DataFile, Part, SharedMapping};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{InternalKey, Trailer};
@@ -61,7 +61,7 @@ pub(crate) struct TableReader {
 
 #[derive(Debug)]
 enum Source {
-    Mapped(Arc<Mapping>),
+    Mapped(SharedMapping),
     File(DataFile),
 }
 
@@ -90,8 +90,11 @@ impl TableReader {
         if file_len < HEADER_BYTES + FOOTER_BYTES {
             return Err(fault(file_len, "the table is shorter than header and footer"));
         }
-        let source =
-            if context.mapped { Source::Mapped(Arc::new(file.map(file_len)?)) } else { Source::File(file) };
+        let source = if context.mapped {
+            Source::Mapped(SharedMapping::new(file.map(file_len)?))
+        } else {
+            Source::File(file)
+        };
         let header = source.read(0, HEADER_BYTES)?;
         if FileHeader::decode(&header, FileKind::Table, number, path)?.id != id {
             return Err(fault(24, "another table under this name: the manifest knows a different id"));
@@ -502,7 +505,7 @@ impl Source {
         match self {
             Source::Mapped(map) => {
                 let start = offset as usize;
-                Ok(Part::new(map.clone(), start..start.saturating_add(len as usize)))
+                Ok(Part::new(Arc::clone(map), start..start.saturating_add(len as usize)))
             }
             Source::File(file) => {
                 let mut bytes = vec![0; len as usize];

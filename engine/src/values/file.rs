@@ -9,9 +9,9 @@ use bettong_metrics::{Counter, Event, EventKind, Histogram};
 use super::pointer::ValuePointer;
 use super::usage::ValueFileMeta;
 use crate::context::FileContext;
-use crate::env::DataFile;
 use crate::env::file::Mapping;
 use crate::env::names::{FileName, FileNumber};
+use crate::env::{DataFile, SharedMapping};
 use crate::error::{Error, Result};
 use crate::header::{FileHeader, HEADER_BYTES};
 use crate::key::Kind;
@@ -39,7 +39,7 @@ pub(crate) struct ValueFile {
     sealed_bytes: AtomicU64,
     /// What recovery knows to have been synced of it.
     synced_bytes: AtomicU64,
-    mapping: OnceLock<Arc<Mapping>>,
+    mapping: OnceLock<SharedMapping>,
     /// For windows of the mapping: whether the checksum of the long entry that begins there was good when it was first read.
     verified: OnceLock<Box<[AtomicU64]>>,
     /// A value of it could not be read: collection leaves the file alone, so that what is left of it stays as it is.
@@ -178,7 +178,7 @@ impl ValueFile {
     #[inline]
     fn read_mapped<R: Report>(
         &self,
-        mapping: &Arc<Mapping>,
+        mapping: &SharedMapping,
         pointer: ValuePointer,
         user: &[u8],
         purpose: ValuePurpose,
@@ -199,7 +199,7 @@ impl ValueFile {
         self.set_verified(pointer);
         let value = bytes.get(range).unwrap_or_default();
         // SAFETY: the bytes lie in the mapping of a sealed file, which nobody changes and which the handle keeps.
-        Ok(unsafe { Value::lent(value, || mapping.clone()) })
+        Ok(unsafe { Value::lent(value, || mapping.owner()) })
     }
 
     fn read_file(&self, pointer: ValuePointer, user: &[u8], purpose: ValuePurpose) -> Result<Value> {
@@ -257,7 +257,7 @@ impl ValueFile {
     }
 
     /// The mapping of a file that nobody writes to; `None` if files are not mapped, or this one still grows.
-    fn mapping(&self) -> Result<Option<&Arc<Mapping>>> {
+    fn mapping(&self) -> Result<Option<&SharedMapping>> {
         if let Some(mapping) = self.mapping.get() {
             return Ok(Some(mapping));
         }
@@ -265,7 +265,7 @@ impl ValueFile {
         if !self.context.mapped || bytes == 0 {
             return Ok(None);
         }
-        let mapping = Arc::new(self.file()?.map(bytes)?);
+        let mapping = SharedMapping::new(self.file()?.map(bytes)?);
         let windows = bytes.div_ceil(VERIFIED_BYTES * 64) as usize;
         self.verified.get_or_init(|| (0..windows).map(|_| AtomicU64::new(0)).collect());
         Ok(Some(self.mapping.get_or_init(|| mapping)))
