@@ -160,7 +160,13 @@ impl Engine {
             return Ok(segment.clone());
         }
         match self.prepare_segment() {
-            Ok(segment) => Ok(ready.insert(segment).clone()),
+            Ok(segment) => {
+                if self.segments.mostly_values.load(Ordering::Relaxed) {
+                    // The active log will be a file of values: a flush waits until all of it is on the disk.
+                    self.syncs.start_write_back();
+                }
+                Ok(ready.insert(segment).clone())
+            }
             Err(error) => {
                 drop(ready);
                 // There are fewer logs than the pressure on writes was computed from; nothing else may bring that up again.

@@ -96,6 +96,8 @@ impl ValueWriter {
     fn end_group(&mut self, kind: GroupType) -> Result<()> {
         put_group_header(&mut self.group, kind, self.entries, 0, (self.id, self.offset));
         self.file.write_at(self.offset, &self.group)?;
+        // The disk may begin: so there is less to wait for in the end.
+        self.file.start_write_back(self.offset, self.group.len() as u64);
         self.offset += self.group.len() as u64;
         self.group.truncate(GROUP_HEADER_BYTES);
         self.entries = 0;
