@@ -90,6 +90,7 @@ mod tests {
     fn a_thread_keeps_its_number_and_another_has_another() {
         let number = thread_number();
         assert_eq!(thread_number(), number);
-        assert_ne!(std::thread::spawn(thread_number).join().unwrap(), number);
+        let elsewhere = std::thread::scope(|scope| scope.spawn(thread_number).join().unwrap());
+        assert_ne!(elsewhere, number);
     }
 }
