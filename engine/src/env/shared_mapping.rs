@@ -2,7 +2,7 @@
 //!
 //! Each value that is not copied holds the mapping that it lies in. With one count for all, threads that read from one file would take the cache
 //! line of that count from each other twice for each value. So each thread has a handle of its own to hand out, but for that some share
-//! one where there are many. (The idea of sharded reference counts; RocksDB shards its block cache for the same reason.)
+//! one where there are many. (After sharded reference counts.)
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};

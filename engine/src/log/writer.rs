@@ -11,7 +11,7 @@ use crate::record::format::GroupType;
 use crate::record::writer::{GroupWriter, NewEntry};
 use crate::report::Report;
 
-/// Unsynced, unacknowledged-by-the-kernel bytes that [`Durability::None`](crate::Durability::None) may pile up.
+/// Unsynced, unacknowledged-by-the-kernel bytes that [`Durability::None`] may pile up.
 const PENDING_BYTES_MAX: usize = 64 << 10;
 /// From this length on a call is no slower than stores, each page of which is a fault: measured with values of 100 B (stores 1.2 times as
 /// fast), 1 KiB (1.15), 3 KB (1.0) and 16 KiB (0.75).
