@@ -18,7 +18,7 @@ const HANDLES: usize = 16;
 #[derive(Debug)]
 pub(crate) struct SharedMapping {
     mapping: Arc<Mapping>,
-    handles: [OnceLock<Arc<Handle>>; HANDLES],
+    handles: Box<[OnceLock<Arc<Handle>>; HANDLES]>,
 }
 
 /// Keeps the mapping. Its count has a cache line of its own.
@@ -30,7 +30,7 @@ impl Owner for Handle {}
 
 impl SharedMapping {
     pub(crate) fn new(mapping: Mapping) -> SharedMapping {
-        SharedMapping { mapping: Arc::new(mapping), handles: Default::default() }
+        SharedMapping { mapping: Arc::new(mapping), handles: Box::default() }
     }
 
     /// What keeps the mapping for a value of this thread.
