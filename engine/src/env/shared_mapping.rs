@@ -1,8 +1,8 @@
 //! A mapping that values are lent from, counted in several places.
 //!
 //! Each value that is not copied holds the mapping that it lies in. With one count for all, threads that read from one file would take the cache
-//! line of that count from each other twice for each value. So each thread has a handle of its own to hand out, but for that some share
-//! one where there are many. (After sharded reference counts.)
+//! line of that count from each other twice for each value. So each thread has a handle of its own to hand out; where there are more threads
+//! than handles, some share one. (After sharded reference counts.)
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
