@@ -24,7 +24,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | words | `sync error coding prefetch checksum key metric report timed_mutex header` |
+//! | words | `sync error coding prefetch checksum key metric report timed_mutex waiter header` |
 //! | ground | `value env options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
@@ -47,6 +47,7 @@ mod key;
 mod metric;
 mod report;
 mod timed_mutex;
+mod waiter;
 mod value;
 pub mod env;
 mod header;

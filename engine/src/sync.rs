@@ -22,6 +22,10 @@ mod machine {
     /// Rounds of looking before a thread goes to sleep, where it waits for no more than a few instructions of another.
     pub(crate) const SPINS: usize = 200;
 
+    /// How many sequence numbers a write that is done may be ahead of what is visible before it has to wait: some hundred
+    /// writers, or several with batches, in two pages of memory.
+    pub(crate) const PUBLISH_WINDOW: usize = 1024;
+
     /// Says where others may come between, at what Shuttle knows nothing of. Here they always may.
     #[inline]
     pub(crate) fn others_may_run() {}

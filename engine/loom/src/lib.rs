@@ -2,7 +2,7 @@
 //! model lets a load return. Shuttle (`engine/shuttle`) runs the whole engine, but takes every access for a sequentially
 //! consistent one; this is what it cannot see.
 //!
-//! `cargo test --release` here runs them. `publish` is the very source of the engine, compiled with Loom's types.
+//! `cargo test --release` here runs them. `publish` and `waiter` are the very sources of the engine, compiled with Loom's types.
 
 #![allow(dead_code, reason = "only what the models need of the engine's sources is used")]
 
@@ -11,3 +11,5 @@ pub mod models;
 #[path = "../../src/publish.rs"]
 mod publish;
 mod sync;
+#[path = "../../src/waiter.rs"]
+mod waiter;

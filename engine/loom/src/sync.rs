@@ -9,13 +9,16 @@ use loom::sync::atomic::{self, fence};
 /// One look is as good as two hundred, where every interleaving is tried.
 pub(crate) const SPINS: usize = 1;
 
+/// So few that the third of three writers has to wait for room.
+pub(crate) const PUBLISH_WINDOW: usize = 2;
+
 /// Two things are as they have to be for Loom:
 /// - It takes sequentially consistent accesses for acquiring and releasing ones, but knows such fences. What is before and behind
 ///   them is in one order for all threads, as the accesses would be.
 /// - It tries two orders of two accesses if one of them writes and it remembers the other, and it remembers the last access of a cell only.
 ///   A relaxed write to a second cell, which orders nothing, is in the way of every other access.
 macro_rules! atomic {
-    ($name:ident: $value:ty; $($change:ident),*) => {
+    ($name:ident: $value:ty) => {
         #[derive(Debug)]
         pub(crate) struct $name {
             cell: atomic::$name,
@@ -47,17 +50,21 @@ macro_rules! atomic {
             pub(crate) fn store(&self, value: $value, order: Ordering) {
                 self.access(order, |cell| cell.store(value, order));
             }
-            $(
-                pub(crate) fn $change(&self, by: $value, order: Ordering) -> $value {
-                    self.access(order, |cell| cell.$change(by, order))
-                }
-            )*
+
+            pub(crate) fn compare_exchange(
+                &self,
+                from: $value,
+                to: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.access(success, |cell| cell.compare_exchange(from, to, success, failure))
+            }
         }
     };
 }
 
-atomic!(AtomicU64: u64;);
-atomic!(AtomicUsize: usize; fetch_add, fetch_sub);
+atomic!(AtomicU64: u64);
 
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
@@ -101,7 +108,7 @@ impl Condvar {
         guard.0 = Some(self.0.wait(guard.0.take().unwrap()).unwrap());
     }
 
-    pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
     }
 }

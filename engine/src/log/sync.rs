@@ -5,8 +5,6 @@
 //! 3. If one runs, it waits. When that ends, the first whose bytes were too young for it leads the next, and is woken before
 //!    those that were served, so that the disk has something to do while they come back with their next writes.
 //!
-//! Everyone waits for himself: woken together, writers would queue for one lock, each a wake-up behind the one before.
-//!
 //! A failed sync is final (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020): the kernel may have
 //! dropped the bytes and will not say so again. No later sync is tried, everyone gets the error.
 
@@ -19,7 +17,8 @@ use super::segment::{LogPosition, Segment};
 use crate::env::names::FileNumber;
 use crate::error::{Error, Result};
 use crate::header::HEADER_BYTES;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::Mutex;
+use crate::waiter::Waiter;
 
 /// Which parts of the log are durable.
 #[derive(Debug, Default)]
@@ -34,16 +33,15 @@ struct State {
     /// Whether somebody syncs, or was told to.
     leading: bool,
     /// Who waits while another one leads.
-    waiting: Vec<Arc<Waiter>>,
+    waiting: Vec<Waiting>,
     failed: Option<Arc<Error>>,
 }
 
 /// A writer that waits.
 #[derive(Debug)]
-struct Waiter {
+struct Waiting {
     position: LogPosition,
-    turn: Mutex<Option<Turn>>,
-    changed: Condvar,
+    waiter: Arc<Waiter<Turn>>,
 }
 
 /// What a wait ends with.
@@ -78,7 +76,7 @@ impl SyncQueue {
         state.open.retain(|segment| segment.number > number);
         let served = state.take_served();
         drop(state);
-        served.iter().for_each(|waiter| waiter.wake(Turn::Durable));
+        served.iter().for_each(|writer| writer.waiter.tell(Turn::Durable));
     }
 
     /// Whether the operating system has half of what the active segment can take.
@@ -117,8 +115,8 @@ impl SyncQueue {
                 Some(failed) => Turn::Failed(failed.clone()),
                 None if state.is_durable(position) => Turn::Durable,
                 None if state.leading => {
-                    let waiter = Arc::new(Waiter::new(position));
-                    state.waiting.push(waiter.clone());
+                    let waiter = Waiter::new();
+                    state.waiting.push(Waiting { position, waiter: waiter.clone() });
                     drop(state);
                     waiter.wait()
                 }
@@ -152,47 +150,26 @@ impl SyncQueue {
         let next = (!state.waiting.is_empty()).then(|| state.waiting.remove(0));
         state.leading = next.is_some();
         drop(state);
-        next.iter().for_each(|waiter| waiter.wake(Turn::Lead));
-        served.iter().for_each(|waiter| waiter.wake(Turn::Durable));
+        next.iter().for_each(|writer| writer.waiter.tell(Turn::Lead));
+        served.iter().for_each(|writer| writer.waiter.tell(Turn::Durable));
         Ok(SyncRound { writers })
-    }
-}
-
-impl Waiter {
-    fn new(position: LogPosition) -> Waiter {
-        Waiter { position, turn: Mutex::new(None), changed: Condvar::new() }
-    }
-
-    fn wait(&self) -> Turn {
-        let mut turn = self.turn.lock();
-        loop {
-            match turn.take() {
-                Some(turn) => return turn,
-                None => self.changed.wait(&mut turn),
-            }
-        }
-    }
-
-    fn wake(&self, turn: Turn) {
-        *self.turn.lock() = Some(turn);
-        self.changed.notify_one();
     }
 }
 
 impl State {
     /// Those who wait for nothing any more.
-    fn take_served(&mut self) -> Vec<Arc<Waiter>> {
+    fn take_served(&mut self) -> Vec<Waiting> {
         let (served, waiting) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition(|waiter| self.is_durable(waiter.position));
+            .partition(|writer| self.is_durable(writer.position));
         self.waiting = waiting;
         served
     }
 
     /// Nothing will be durable any more.
     fn fail(&mut self, error: Arc<Error>) -> Error {
-        for waiter in self.waiting.drain(..) {
-            waiter.wake(Turn::Failed(error.clone()));
+        for writer in self.waiting.drain(..) {
+            writer.waiter.tell(Turn::Failed(error.clone()));
         }
         self.leading = false;
         self.failed = Some(error.clone());

@@ -26,6 +26,9 @@ pub(crate) const ONE_REAL_THREAD: bool = true;
 /// One look, and the next thread has its turn.
 pub(crate) const SPINS: usize = 1;
 
+/// So few that writers have to wait for room.
+pub(crate) const PUBLISH_WINDOW: usize = 4;
+
 /// A place for others to come between, at what Shuttle knows nothing of.
 pub(crate) fn others_may_run() {
     AtomicU8::new(0).load(Ordering::SeqCst);
