@@ -5,7 +5,7 @@
 //!
 //! Nobody waits for a turn that is only a store: a write that is done before its turn says so in a ring, and whoever is
 //! before it publishes it too (as the sequencer of LMAX's Disruptor does for several producers). It waits, since it must not return
-//! before it is visible, but nothing waits for it to wake up.
+//! before it is visible, but nothing waits for it to wake up, unless it is so far ahead that the ring has no place for it.
 
 use std::sync::Arc;
 
@@ -144,38 +144,40 @@ impl Publisher {
 mod tests {
     use super::*;
 
-    #[test]
-    fn writes_become_visible_in_order_whatever_order_they_finish_in() {
-        let publisher = Publisher::new(SeqNo(0));
+    /// Publishes writes that end at `ends`, the first from 8 on, side by side, the last begun first. Whoever returns finds all before it
+    /// done.
+    fn publish_side_by_side(publisher: &Publisher, ends: &[u64]) {
+        let done: Vec<_> = ends.iter().map(|_| AtomicU64::new(0)).collect();
+        let firsts: Vec<_> = std::iter::once(8).chain(ends.iter().map(|end| end + 1)).collect();
         std::thread::scope(|scope| {
-            for n in (1..=200u64).rev() {
-                let publisher = &publisher;
+            for (n, (&first, &last)) in firsts.iter().zip(ends).enumerate().rev() {
+                let done = &done;
                 scope.spawn(move || {
-                    publisher.publish(SeqNo(2 * n - 1), SeqNo(2 * n));
-                    assert!(publisher.visible() >= SeqNo(2 * n));
+                    done[n].store(1, Ordering::Relaxed);
+                    publisher.publish(SeqNo(first), SeqNo(last));
+                    assert!(publisher.visible() >= SeqNo(last));
+                    assert!(done[..n].iter().all(|done| done.load(Ordering::Relaxed) == 1), "not a prefix");
                 });
             }
         });
-        assert_eq!(publisher.visible(), SeqNo(400));
+        assert_eq!(publisher.visible().0, *ends.last().unwrap());
+        assert_eq!(publisher.awaited.load(Ordering::SeqCst), NOTHING);
     }
 
     #[test]
-    fn writes_longer_than_the_ring_become_visible_in_order_too() {
-        let publisher = Publisher::new(SeqNo(7));
-        let longest = 3 * PUBLISH_WINDOW as u64;
-        let ends: Vec<u64> = (1..=20).map(|n| 7 + n * (longest / 2) + n % 3).collect();
-        std::thread::scope(|scope| {
-            for (n, &last) in ends.iter().enumerate().rev() {
-                let first = if n == 0 { 8 } else { ends[n - 1] + 1 };
-                let publisher = &publisher;
-                scope.spawn(move || {
-                    publisher.publish(SeqNo(first), SeqNo(last));
-                    assert!(publisher.visible() >= SeqNo(last));
-                });
-            }
+    fn writes_become_visible_in_order_whatever_order_they_finish_in() {
+        publish_side_by_side(&Publisher::new(SeqNo(7)), &(1..=200).map(|n| 7 + 2 * n).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn so_do_writes_that_go_around_the_ring_and_are_longer_than_it() {
+        let round = PUBLISH_WINDOW as u64;
+        let lengths = [1, round, round + 1, 3 * round, round - 1, round / 2, 5].repeat(8);
+        let ends = lengths.iter().scan(7, |end, length| {
+            *end += length;
+            Some(*end)
         });
-        assert_eq!(publisher.visible().0, ends[19]);
-        assert_eq!(publisher.awaited.load(Ordering::SeqCst), NOTHING);
+        publish_side_by_side(&Publisher::new(SeqNo(7)), &ends.collect::<Vec<_>>());
     }
 
     /// Writers once waited for their turn to store a number, each to be woken by the one before: eight on two processors did a tenth
@@ -194,9 +196,10 @@ mod tests {
             // Who sleeps cannot come between: what is visible now was published here.
             let asleep = publisher.sleepers.lock();
             publisher.visible.store(1, Ordering::SeqCst);
-            assert_eq!(publisher.publish_done(), 3);
+            let published = publisher.publish_done();
             drop(asleep);
-            publisher.wake_reached();
+            publisher.publish(SeqNo(published + 1), SeqNo(published + 1));
+            assert_eq!(published, 3);
         });
     }
 }

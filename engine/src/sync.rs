@@ -1,5 +1,5 @@
 //! Locks, atomics and threads, in one place: with `--cfg shuttle` they are those of Shuttle, which runs the engine on one real thread
-//! and chooses at each of them who goes on (`engine/shuttle`); `engine/loom` has its own, for one module.
+//! and chooses at each of them who goes on (`engine/shuttle`); `engine/loom` has its own, for two modules.
 //!
 //! The atomics of memtable nodes and of checked blocks are not among them: they lie in raw memory, or order nothing else.
 
