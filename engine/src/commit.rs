@@ -113,7 +113,7 @@ pub(crate) fn commit<'a, R: Report>(
     debug_assert!(room.is_some(), "there was room, and only the holder of the commit lock takes any");
     // Time to make the next log segment: half full is the memtable, or its log.
     let half_full = view.active.used_bytes() >= engine.options.memtable_bytes / 2;
-    if (half_full && !commit.half_full) || appended.passes_half {
+    if (half_full && !commit.half_full) || appended.wants_more {
         commit.half_full |= half_full;
         engine.ask_for_segment();
     }

@@ -134,6 +134,7 @@ pub(crate) fn keep_loop(engine: &Engine, _: &Pacer) {
         if engine.work.lock().closing {
             return;
         }
+        engine.syncs.prepare_cache();
         make_segment();
         engine.bury_files(make_segment);
         graveyard.wait(rings);

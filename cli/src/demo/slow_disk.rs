@@ -121,6 +121,10 @@ impl File for SlowFile {
         self.file.start_write_back(offset, len);
     }
 
+    fn prepare_cache(&self, offset: u64, len: u64) {
+        self.file.prepare_cache(offset, len);
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }

@@ -292,6 +292,10 @@ impl DataFile {
         self.file.start_write_back(offset, len);
     }
 
+    pub(crate) fn prepare_cache(&self, offset: u64, len: u64) {
+        self.file.prepare_cache(offset, len);
+    }
+
     pub(crate) fn preallocate(&self, len: u64) -> Result<()> {
         self.timed(IoOperation::Write)
             .run(|| self.file.preallocate(len))

@@ -180,6 +180,13 @@ impl File for RealFile {
         _ = unsafe { libc::sync_file_range(self.file.as_raw_fd(), offset, len, libc::SYNC_FILE_RANGE_WRITE) };
     }
 
+    fn prepare_cache(&self, offset: u64, len: u64) {
+        // By touching it, not by `posix_fadvise`, which fills the cache page by page: a store into a page of a large folio maps all of
+        // it, and there is one fault for five pages or more.
+        let map = memmap2::MmapOptions::new().offset(offset).len(len as usize).map_raw_read_only(&self.file);
+        _ = map.and_then(|map| map.advise(memmap2::Advice::PopulateRead));
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
@@ -219,6 +226,9 @@ impl File for RealFile {
             return Ok(None);
         }
         let map = memmap2::MmapOptions::new().len(len as usize).map_raw(&self.file)?;
+        // Without it a store into a page that the cache does not have makes Linux read all around it: as much as the disk's
+        // read-ahead says, 8 MiB on some, while the writer waits. `prepare_cache` has it done elsewhere.
+        map.advise(memmap2::Advice::Random).ok();
         Ok(Some(WriteMapping::new(map)))
     }
 }

@@ -113,6 +113,8 @@ pub trait File: Send + Sync + std::fmt::Debug {
     /// Begins to bring the bytes of a range to the device, so that a later [`File::sync`] finds little left to do. A hint: it makes
     /// nothing durable and may do nothing.
     fn start_write_back(&self, _offset: u64, _len: u64) {}
+    /// Has the system make room in its cache for a range that is about to be written, so that whoever writes it has not to. A hint.
+    fn prepare_cache(&self, _offset: u64, _len: u64) {}
     /// The length in bytes.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! One file of the commit log.
 
+use std::ops::Range;
+
 use bettong_metrics::Ticks;
 
 use crate::env::file::WriteMapping;
@@ -8,6 +10,11 @@ use crate::env::{DataFile, Dir};
 use crate::error::Result;
 use crate::header::{Birth, FileHeader, FileKind, HEADER_BYTES};
 use crate::sync::{AtomicU64, Mutex, Ordering};
+
+/// How many bytes of log are written between two looks at whether the system's cache is ready for the next.
+pub(super) const PREPARED_STEP: u64 = 8 << 20;
+/// Parts of the cache begin at pages.
+const PAGE_BYTES: u64 = 4 << 10;
 
 /// A log segment that is open for appending.
 #[derive(Debug)]
@@ -19,6 +26,8 @@ pub(crate) struct Segment {
     pub(crate) capacity: u64,
     /// The file as memory, for whoever appends first, where that is wanted and safe.
     mapping: Mutex<Option<WriteMapping>>,
+    /// Up to here the system's cache was made ready for what is to be stored; the end, where that is of no use.
+    prepared: AtomicU64,
     /// Bytes handed to the operating system. Stored after the write, so whoever syncs after loading it syncs them all.
     written: AtomicU64,
     /// Bytes that are durable, provided that every earlier segment is: the promise of groups to come. 0 until the first sync.
@@ -63,17 +72,36 @@ impl Segment {
         file.sync()?;
         dir.sync()?;
         let mapping = if mapped { file.map_for_writing(capacity) } else { None };
-        Ok(Segment {
+        let prepared = if mapping.is_some() { 0 } else { capacity };
+        let segment = Segment {
             number,
             id,
             file,
             capacity,
             mapping: Mutex::new(mapping),
+            prepared: AtomicU64::new(prepared),
             written: AtomicU64::new(HEADER_BYTES),
             synced: AtomicU64::new(0),
             unsynced_since: AtomicU64::new(0),
             sync_began: AtomicU64::new(0),
-        })
+        };
+        segment.prepare_cache();
+        Ok(segment)
+    }
+
+    /// Keeps the system's cache ready for the next stores: it takes a page that it does not have from the disk, or zeroes it, and so
+    /// much of that as comes now needs to be nobody's waiting.
+    pub(crate) fn prepare_cache(&self) {
+        let range = self.take_unprepared();
+        if !range.is_empty() {
+            self.file.prepare_cache(range.start, range.end - range.start);
+        }
+    }
+
+    /// What is to be prepared now, two steps ahead of what is written; each part once.
+    fn take_unprepared(&self) -> Range<u64> {
+        let end = (self.written() + 2 * PREPARED_STEP).min(self.capacity).next_multiple_of(PAGE_BYTES);
+        self.prepared.fetch_max(end, Ordering::Relaxed)..end
     }
 
     /// The file as memory; there is one at most, and it is taken once.
@@ -132,4 +160,45 @@ impl Segment {
 pub(crate) struct LogPosition {
     pub(crate) segment: FileNumber,
     pub(crate) offset: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::env::Env;
+    use crate::env::sim::SimDisk;
+
+    fn segment(capacity: u64) -> Segment {
+        let env = Env::sim(&SimDisk::new(1));
+        let recorder = bettong_metrics::Registry::new("test").recorder();
+        let dir = Dir::new(env.files, Path::new("/db"), &recorder);
+        dir.create_all().unwrap();
+        let new = NewSegment {
+            number: FileNumber(1),
+            capacity,
+            recycled: None,
+            mapped: true,
+            birth: Birth::default(),
+        };
+        Segment::prepare(&dir, new).unwrap()
+    }
+
+    #[test]
+    fn the_cache_is_prepared_ahead_of_what_is_written_each_part_once() {
+        let segment = segment(5 * PREPARED_STEP + 1);
+        assert!(segment.take_unprepared().is_empty(), "nothing is stored where nothing is mapped");
+        segment.prepared.store(0, Ordering::Relaxed);
+        let mut prepared = 0;
+        for written in (HEADER_BYTES..segment.capacity).step_by(PREPARED_STEP as usize / 3) {
+            segment.set_written(written);
+            let range = segment.take_unprepared();
+            assert!(range.is_empty() || range.start == prepared, "{range:?} after {prepared}");
+            assert_eq!(range.end % PAGE_BYTES, 0);
+            prepared = range.end;
+            assert!(prepared >= (written + 2 * PREPARED_STEP).min(segment.capacity));
+        }
+        assert_eq!(prepared, segment.capacity.next_multiple_of(PAGE_BYTES));
+    }
 }

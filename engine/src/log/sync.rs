@@ -92,6 +92,14 @@ impl SyncQueue {
         }
     }
 
+    /// Keeps the system's cache ready for what comes next.
+    pub(crate) fn prepare_cache(&self) {
+        let active = self.state.lock().open.back().cloned();
+        if let Some(active) = active {
+            active.prepare_cache();
+        }
+    }
+
     /// Bytes handed over and not durable, and since when the oldest of them waits.
     pub(crate) fn unsynced(&self) -> (u64, Option<Ticks>) {
         let state = self.state.lock();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::segment::{LogPosition, Segment};
+use super::segment::{LogPosition, PREPARED_STEP, Segment};
 use crate::env::file::WriteMapping;
 use crate::error::Result;
 use crate::header::HEADER_BYTES;
@@ -37,8 +37,9 @@ pub(crate) struct Appended {
     pub(crate) end: LogPosition,
     /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// Whether it lies across the middle of the segment.
-    pub(crate) passes_half: bool,
+    /// Whether there is something to make ready for those that follow: it lies across the middle of the segment, or a step was written
+    /// of those that the system's cache is prepared in.
+    pub(crate) wants_more: bool,
 }
 
 impl LogWriter {
@@ -82,8 +83,9 @@ impl LogWriter {
         let bytes = group.finish(GroupType::Commit, self.segment.synced());
         self.keep_or_drop(before, durability, report)?;
         let (end, half) = (self.end(), self.segment.capacity / 2);
-        let passes_half = (end.offset - bytes..end.offset).contains(&half);
-        Ok(Appended { end, bytes, passes_half })
+        let passes_half = (offset..end.offset).contains(&half);
+        let passes_step = self.mapping.is_some() && offset / PREPARED_STEP != end.offset / PREPARED_STEP;
+        Ok(Appended { end, bytes, wants_more: passes_half || passes_step })
     }
 
     /// Writes the mark after which nothing follows in this segment, and returns the segment's final length.
