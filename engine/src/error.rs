@@ -154,6 +154,11 @@ impl Error {
         Error::Io { action, path: path.to_path_buf(), source }
     }
 
+    /// A panic that was caught.
+    pub(crate) fn panicked(action: &'static str, path: &Path) -> Error {
+        Error::io(action, path, io::Error::other("it panicked: please report it with its message"))
+    }
+
     pub(crate) fn corruption(path: &Path, offset: u64, what: &'static str) -> Error {
         Error::Corruption { path: path.to_path_buf(), offset, what, key: None }
     }

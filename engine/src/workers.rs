@@ -198,10 +198,8 @@ fn wait_until(engine: &Engine, job: Origin, mut due: impl FnMut(&mut WorkState) 
 
 /// Runs a job; a panic in it becomes an error.
 pub(crate) fn guarded<T>(engine: &Engine, job: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_| {
-        let panicked = std::io::Error::other("a background job panicked: please report it with its message");
-        Err(Error::ReadOnly(Arc::new(Error::io("work on", engine.dir.path(), panicked))))
-    })
+    catch_unwind(AssertUnwindSafe(job))
+        .unwrap_or_else(|_| Err(Error::ReadOnly(Arc::new(Error::panicked("work on", engine.dir.path())))))
 }
 
 /// Work of this origin that failed for a reason that may pass.

@@ -9,6 +9,7 @@
 //! dropped the bytes and will not say so again. No later sync is tried, everyone gets the error.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bettong_metrics::{Ticks, planted};
@@ -146,7 +147,12 @@ impl SyncQueue {
         let segments: Vec<_> = self.state.lock().open.iter().cloned().collect();
         let targets: Vec<_> = segments.into_iter().map(|segment| (segment.written(), segment)).collect();
         let to_sync = if planted("no_log_sync") { &[] } else { targets.as_slice() };
-        let result = to_sync.iter().try_for_each(|(_, segment)| sync(segment));
+        // Others wait for what this comes to: a panic, of a file system that the application brought, must come to something, too.
+        let caught = |segment: &Segment| {
+            catch_unwind(AssertUnwindSafe(|| sync(segment)))
+                .unwrap_or_else(|_| Err(Error::panicked("sync", segment.file.path())))
+        };
+        let result = to_sync.iter().try_for_each(|(_, segment)| caught(segment));
         let mut state = self.state.lock();
         if let Err(error) = result {
             return Err(state.fail(Arc::new(error)));

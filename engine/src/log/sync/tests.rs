@@ -87,6 +87,30 @@ fn g6_a_failed_sync_is_final() {
     assert_eq!(segments[0].synced(), 0);
 }
 
+/// Whoever waited for a sync that panicked, and all who came after, waited for ever.
+#[test]
+fn g6_a_sync_that_panics_is_one_that_failed() {
+    let (queue, segments) = segments(1);
+    segments[0].set_written(100);
+    let panics = |_: &Segment| {
+        while queue.state.lock().waiting.is_empty() {
+            std::thread::yield_now();
+        }
+        panic!("planted")
+    };
+    let fine = |_: &Segment| Ok(());
+    std::thread::scope(|scope| {
+        let leader = scope.spawn(|| queue.wait_durable(at(1, 100), panics));
+        while !queue.state.lock().leading {
+            std::thread::yield_now();
+        }
+        assert!(matches!(queue.wait_durable(at(1, 100), fine), Err(Error::ReadOnly(_))));
+        assert!(matches!(leader.join().unwrap(), Err(Error::ReadOnly(_))));
+    });
+    assert!(matches!(queue.wait_durable(at(1, 100), fine), Err(Error::ReadOnly(_))));
+    assert_eq!(segments[0].synced(), 0);
+}
+
 #[test]
 fn a_retired_segment_needs_no_sync() {
     let (queue, _segments) = segments(2);
