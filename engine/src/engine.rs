@@ -164,6 +164,8 @@ impl Engine {
                 if self.segments.mostly_values.load(Ordering::Relaxed) {
                     // The active log will be a file of values: a flush waits until all of it is on the disk.
                     self.syncs.start_write_back();
+                } else {
+                    segment.prepare_cache();
                 }
                 Ok(ready.insert(segment).clone())
             }

@@ -73,7 +73,7 @@ impl Segment {
         dir.sync()?;
         let mapping = if mapped { file.map_for_writing(capacity) } else { None };
         let prepared = if mapping.is_some() { 0 } else { capacity };
-        let segment = Segment {
+        Ok(Segment {
             number,
             id,
             file,
@@ -84,13 +84,11 @@ impl Segment {
             synced: AtomicU64::new(0),
             unsynced_since: AtomicU64::new(0),
             sync_began: AtomicU64::new(0),
-        };
-        segment.prepare_cache();
-        Ok(segment)
+        })
     }
 
-    /// Keeps the system's cache ready for the next stores: it takes a page that it does not have from the disk, or zeroes it, and so
-    /// much of that as comes now needs to be nobody's waiting.
+    /// Keeps the system's cache ready for the next stores: it takes a page that it does not have from the disk, or zeroes it, which
+    /// nobody who stores should wait for. Who hands over whole pages by a call needs none of it.
     pub(crate) fn prepare_cache(&self) {
         let range = self.take_unprepared();
         if !range.is_empty() {

@@ -37,9 +37,15 @@ pub(crate) struct Appended {
     pub(crate) end: LogPosition,
     /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// Whether there is something to make ready for those that follow: it lies across the middle of the segment, or a step was written
-    /// of those that the system's cache is prepared in.
+    /// Whether there is something to make ready for those that follow: it lies across the middle of the segment, or it was stored
+    /// and ends one of the steps that the system's cache is prepared in.
     pub(crate) wants_more: bool,
+}
+
+/// Whether so many bytes are stored, where there is a mapping, and not handed over by a call.
+fn stores(bytes: usize, durability: Durability) -> bool {
+    // A page that was synced is write-protected, on all processors: storing into it again is a fault, and dearer than a call.
+    bytes < STORED_BYTES_MAX && durability != Durability::Sync
 }
 
 impl LogWriter {
@@ -84,7 +90,8 @@ impl LogWriter {
         self.keep_or_drop(before, durability, report)?;
         let (end, half) = (self.end(), self.segment.capacity / 2);
         let passes_half = (offset..end.offset).contains(&half);
-        let passes_step = self.mapping.is_some() && offset / PREPARED_STEP != end.offset / PREPARED_STEP;
+        let is_stored = self.mapping.is_some() && stores(bytes as usize, durability);
+        let passes_step = is_stored && offset / PREPARED_STEP != end.offset / PREPARED_STEP;
         Ok(Appended { end, bytes, wants_more: passes_half || passes_step })
     }
 
@@ -108,9 +115,7 @@ impl LogWriter {
         if self.pending.is_empty() {
             return Ok(());
         }
-        // A page that was synced is write-protected, on all processors: storing into it again is a fault, and dearer than a call.
-        let stores = self.pending.len() < STORED_BYTES_MAX && durability != Durability::Sync;
-        let mapping = self.mapping.as_mut().filter(|_| stores);
+        let mapping = self.mapping.as_mut().filter(|_| stores(self.pending.len(), durability));
         self.segment.file.append_at(self.pending_offset, &self.pending, mapping, report)?;
         self.pending_offset += self.pending.len() as u64;
         self.pending.clear();
