@@ -113,9 +113,13 @@ pub(crate) fn commit<'a, R: Report>(
     debug_assert!(room.is_some(), "there was room, and only the holder of the commit lock takes any");
     // Time to make the next log segment: half full is the memtable, or its log.
     let half_full = view.active.used_bytes() >= engine.options.memtable_bytes / 2;
-    if (half_full && !commit.half_full) || appended.wants_more {
+    if (half_full && !commit.half_full) || appended.passes_half {
         commit.half_full |= half_full;
         engine.ask_for_segment();
+    }
+    if appended.wants_cache {
+        // For the one who keeps things ready.
+        engine.files.graveyard.ring();
     }
     commit.next_seq = last.plus(1);
     drop(commit);

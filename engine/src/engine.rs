@@ -132,7 +132,7 @@ pub(crate) struct Segments {
     /// Held while a segment is made, so that the next one gets the next number.
     ready: Mutex<Option<Arc<Segment>>>,
     /// Whether the last log was mostly values that stay in it.
-    mostly_values: AtomicBool,
+    pub(crate) mostly_values: AtomicBool,
     recycled: Mutex<Vec<FileNumber>>,
     /// Logs that are full, but mapped still: giving that up takes a millisecond, which no writer should wait for.
     full: Mutex<Vec<LogWriter>>,
@@ -164,8 +164,6 @@ impl Engine {
                 if self.segments.mostly_values.load(Ordering::Relaxed) {
                     // The active log will be a file of values: a flush waits until all of it is on the disk.
                     self.syncs.start_write_back();
-                } else {
-                    segment.prepare_cache();
                 }
                 Ok(ready.insert(segment).clone())
             }

@@ -130,7 +130,7 @@ fn write(engine: &Engine) -> Result<Option<StallCause>> {
     }
     let appended = commit.writer.append(std::iter::empty(), durability, &engine.recorder)?;
     drop(commit);
-    if appended.wants_more {
+    if appended.passes_half {
         engine.ask_for_segment();
     }
     engine.recorder.add(Counter::WalWrittenBytes, appended.bytes);

@@ -92,6 +92,16 @@ pub(crate) fn flush_reason(engine: &Engine) -> FlushReason {
     if engine.manual_flush.load(Ordering::Relaxed) { FlushReason::Manual } else { FlushReason::Full }
 }
 
+/// Makes the next segment ahead of time, and the system's cache ready for its beginning, if small groups will be stored there.
+fn make_segment(engine: &Engine) -> Result<()> {
+    let segment = engine.ready_segment()?;
+    if segment.is_mapped() && !engine.segments.mostly_values.load(Ordering::Relaxed) {
+        segment.want_cache(0);
+        segment.prepare_cache();
+    }
+    Ok(())
+}
+
 pub(crate) fn flush_loop(engine: &Engine, pacer: &Pacer) {
     loop {
         let due = || !engine.view.load().immutables.is_empty() || engine.wants_segment();
@@ -100,13 +110,13 @@ pub(crate) fn flush_loop(engine: &Engine, pacer: &Pacer) {
         }
         let result = guarded(engine, || {
             if engine.wants_segment() {
-                engine.ready_segment()?;
+                make_segment(engine)?;
             }
             if let Some(bytes) = flush::run(engine, flush_reason(engine))? {
                 pacer.flushed(engine.env.clock.monotonic_nanos(), bytes);
             }
             if engine.wants_segment() {
-                engine.ready_segment()?;
+                make_segment(engine)?;
             }
             Ok(true)
         });
@@ -115,15 +125,16 @@ pub(crate) fn flush_loop(engine: &Engine, pacer: &Pacer) {
     }
 }
 
-/// Removes files, and makes log segments ahead while the flusher is busy. To remove a large file takes long where the file system tells
+/// Removes files, makes log segments ahead while the flusher is busy, and the system's cache ready for the log. To remove a large file takes long where the file system tells
 /// the device of it, and there are dozens after a large merge: neither a flush nor a merge should wait for that.
 pub(crate) fn keep_loop(engine: &Engine, _: &Pacer) {
     let graveyard = &engine.files.graveyard;
     let retry_at = Cell::new(0);
-    let make_segment = || {
+    let make_ready = || {
+        engine.syncs.prepare_cache();
         let now = engine.env.clock.monotonic_nanos();
         let due = now >= retry_at.get() && engine.gate.check_write().is_ok() && engine.wants_segment();
-        if due && engine.ready_segment().is_err() {
+        if due && make_segment(engine).is_err() {
             // The flusher tries when it has to, and tells what is wrong then.
             retry_at.set(now + RETRY_NANOS);
         }
@@ -134,9 +145,8 @@ pub(crate) fn keep_loop(engine: &Engine, _: &Pacer) {
         if engine.work.lock().closing {
             return;
         }
-        engine.syncs.prepare_cache();
-        make_segment();
-        engine.bury_files(make_segment);
+        make_ready();
+        engine.bury_files(make_ready);
         graveyard.wait(rings);
     }
 }

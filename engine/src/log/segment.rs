@@ -26,7 +26,9 @@ pub(crate) struct Segment {
     pub(crate) capacity: u64,
     /// The file as memory, for whoever appends first, where that is wanted and safe.
     mapping: Mutex<Option<WriteMapping>>,
-    /// Up to here the system's cache was made ready for what is to be stored; the end, where that is of no use.
+    /// Up to here the system's cache is wanted for what is to be stored; 0 where nothing is.
+    wanted: AtomicU64,
+    /// Up to here it was made ready.
     prepared: AtomicU64,
     /// Bytes handed to the operating system. Stored after the write, so whoever syncs after loading it syncs them all.
     written: AtomicU64,
@@ -72,14 +74,14 @@ impl Segment {
         file.sync()?;
         dir.sync()?;
         let mapping = if mapped { file.map_for_writing(capacity) } else { None };
-        let prepared = if mapping.is_some() { 0 } else { capacity };
         Ok(Segment {
             number,
             id,
             file,
             capacity,
             mapping: Mutex::new(mapping),
-            prepared: AtomicU64::new(prepared),
+            wanted: AtomicU64::new(0),
+            prepared: AtomicU64::new(0),
             written: AtomicU64::new(HEADER_BYTES),
             synced: AtomicU64::new(0),
             unsynced_since: AtomicU64::new(0),
@@ -87,7 +89,12 @@ impl Segment {
         })
     }
 
-    /// Keeps the system's cache ready for the next stores: it takes a page that it does not have from the disk, or zeroes it, which
+    /// Says that bytes were stored up to `end`, or are about to be: the system's cache is wanted for two steps more.
+    pub(crate) fn want_cache(&self, end: u64) {
+        self.wanted.fetch_max((end + 2 * PREPARED_STEP).min(self.capacity), Ordering::Relaxed);
+    }
+
+    /// Makes the system's cache ready for what is stored next: it takes a page that it does not have from the disk, or zeroes it, which
     /// nobody who stores should wait for. Who hands over whole pages by a call needs none of it.
     pub(crate) fn prepare_cache(&self) {
         let range = self.take_unprepared();
@@ -96,15 +103,21 @@ impl Segment {
         }
     }
 
-    /// What is to be prepared now, two steps ahead of what is written; each part once.
+    /// What is wanted, not written yet, and was not taken before.
     fn take_unprepared(&self) -> Range<u64> {
-        let end = (self.written() + 2 * PREPARED_STEP).min(self.capacity).next_multiple_of(PAGE_BYTES);
-        self.prepared.fetch_max(end, Ordering::Relaxed)..end
+        let end = self.wanted.load(Ordering::Relaxed).next_multiple_of(PAGE_BYTES);
+        let written = self.written() / PAGE_BYTES * PAGE_BYTES;
+        self.prepared.fetch_max(end, Ordering::Relaxed).max(written)..end
     }
 
     /// The file as memory; there is one at most, and it is taken once.
     pub(crate) fn take_mapping(&self) -> Option<WriteMapping> {
         self.mapping.lock().take()
+    }
+
+    /// Whether small groups can be stored in it, and nobody appends yet.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.mapping.lock().is_some()
     }
 
     pub(crate) fn written(&self) -> u64 {
@@ -186,11 +199,12 @@ mod tests {
     #[test]
     fn the_cache_is_prepared_ahead_of_what_is_written_each_part_once() {
         let segment = segment(5 * PREPARED_STEP + 1);
-        assert!(segment.take_unprepared().is_empty(), "nothing is stored where nothing is mapped");
-        segment.prepared.store(0, Ordering::Relaxed);
-        let mut prepared = 0;
-        for written in (HEADER_BYTES..segment.capacity).step_by(PREPARED_STEP as usize / 3) {
+        segment.set_written(PREPARED_STEP);
+        assert!(segment.take_unprepared().is_empty(), "nobody stores");
+        let mut prepared = PREPARED_STEP;
+        for written in (PREPARED_STEP..segment.capacity).step_by(PREPARED_STEP as usize / 3) {
             segment.set_written(written);
+            segment.want_cache(written);
             let range = segment.take_unprepared();
             assert!(range.is_empty() || range.start == prepared, "{range:?} after {prepared}");
             assert_eq!(range.end % PAGE_BYTES, 0);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bettong_metrics::{Ticks, planted};
 
-use super::segment::{LogPosition, PREPARED_STEP, Segment};
+use super::segment::{LogPosition, Segment};
 use crate::env::names::FileNumber;
 use crate::error::{Error, Result};
 use crate::header::HEADER_BYTES;
@@ -93,11 +93,10 @@ impl SyncQueue {
         }
     }
 
-    /// Keeps the system's cache ready for what comes next, where so much has come that more is likely to: not for every database that
-    /// is opened.
+    /// Makes the system's cache ready for what the active segment wants it for.
     pub(crate) fn prepare_cache(&self) {
         let active = self.state.lock().open.back().cloned();
-        if let Some(active) = active.filter(|active| active.written() >= PREPARED_STEP) {
+        if let Some(active) = active {
             active.prepare_cache();
         }
     }

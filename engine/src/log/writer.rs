@@ -37,15 +37,10 @@ pub(crate) struct Appended {
     pub(crate) end: LogPosition,
     /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// Whether there is something to make ready for those that follow: it lies across the middle of the segment, or it was stored
-    /// and ends one of the steps that the system's cache is prepared in.
-    pub(crate) wants_more: bool,
-}
-
-/// Whether so many bytes are stored, where there is a mapping, and not handed over by a call.
-fn stores(bytes: usize, durability: Durability) -> bool {
-    // A page that was synced is write-protected, on all processors: storing into it again is a fault, and dearer than a call.
-    bytes < STORED_BYTES_MAX && durability != Durability::Sync
+    /// Whether it lies across the middle of the segment.
+    pub(crate) passes_half: bool,
+    /// Whether the segment wants more of the system's cache to be made ready.
+    pub(crate) wants_cache: bool,
 }
 
 impl LogWriter {
@@ -87,12 +82,10 @@ impl LogWriter {
         let mut group = GroupWriter::new(&mut self.pending, self.segment.id, offset);
         entries.for_each(|entry| group.entry(entry));
         let bytes = group.finish(GroupType::Commit, self.segment.synced());
-        self.keep_or_drop(before, durability, report)?;
+        let wants_cache = self.keep_or_drop(before, durability, report)?;
         let (end, half) = (self.end(), self.segment.capacity / 2);
         let passes_half = (offset..end.offset).contains(&half);
-        let is_stored = self.mapping.is_some() && stores(bytes as usize, durability);
-        let passes_step = is_stored && offset / PREPARED_STEP != end.offset / PREPARED_STEP;
-        Ok(Appended { end, bytes, wants_more: passes_half || passes_step })
+        Ok(Appended { end, bytes, passes_half, wants_cache })
     }
 
     /// Writes the mark after which nothing follows in this segment, and returns the segment's final length.
@@ -108,25 +101,34 @@ impl LogWriter {
 
     /// Hands all pending bytes to the operating system.
     pub(crate) fn hand_over(&mut self, report: impl Report) -> Result<()> {
-        self.hand_over_for(Durability::Os, report)
+        self.hand_over_for(Durability::Os, report).map(drop)
     }
 
-    fn hand_over_for(&mut self, durability: Durability, report: impl Report) -> Result<()> {
+    /// Returns whether bytes were stored and end one of the steps that the system's cache is prepared in.
+    fn hand_over_for(&mut self, durability: Durability, report: impl Report) -> Result<bool> {
         if self.pending.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
-        let mapping = self.mapping.as_mut().filter(|_| stores(self.pending.len(), durability));
+        // A page that was synced is write-protected, on all processors: storing into it again is a fault, and dearer than a call.
+        let stores = self.pending.len() < STORED_BYTES_MAX && durability != Durability::Sync;
+        let mapping = self.mapping.as_mut().filter(|_| stores);
+        let stores = mapping.is_some();
         self.segment.file.append_at(self.pending_offset, &self.pending, mapping, report)?;
+        let begin = self.pending_offset;
         self.pending_offset += self.pending.len() as u64;
         self.pending.clear();
         self.pending.shrink_to(PENDING_KEPT_BYTES);
         self.segment.set_written(self.pending_offset);
-        Ok(())
+        let wants_cache = stores && begin / PREPARED_STEP != self.pending_offset / PREPARED_STEP;
+        if wants_cache {
+            self.segment.want_cache(self.pending_offset);
+        }
+        Ok(wants_cache)
     }
 
-    fn keep_or_drop(&mut self, before: usize, durability: Durability, report: impl Report) -> Result<()> {
+    fn keep_or_drop(&mut self, before: usize, durability: Durability, report: impl Report) -> Result<bool> {
         if durability == Durability::None && self.pending.len() < PENDING_BYTES_MAX {
-            return Ok(());
+            return Ok(false);
         }
         let handed = self.hand_over_for(durability, report);
         if handed.is_err() {
