@@ -117,12 +117,12 @@ pub(crate) fn commit<'a, R: Report>(
         commit.half_full |= half_full;
         engine.ask_for_segment();
     }
-    if appended.wants_cache {
-        // For the one who keeps things ready.
-        engine.files.graveyard.ring();
-    }
     commit.next_seq = last.plus(1);
     drop(commit);
+    if appended.wants_cache {
+        // The keeper sees to it.
+        engine.files.graveyard.ring();
+    }
     report.mark(Stage::WalAppend);
 
     if let Some(mut room) = room {

@@ -28,7 +28,7 @@ impl Graveyard {
         self.waiting.lock().push_back(file);
     }
 
-    /// Wakes the one who removes files.
+    /// Wakes the keeper, who removes files and makes ready what writers will want.
     pub(crate) fn ring(&self) {
         *self.rings.lock() += 1;
         self.bell.notify_all();

@@ -125,8 +125,9 @@ pub(crate) fn flush_loop(engine: &Engine, pacer: &Pacer) {
     }
 }
 
-/// Removes files, makes log segments ahead while the flusher is busy, and the system's cache ready for the log. To remove a large file takes long where the file system tells
-/// the device of it, and there are dozens after a large merge: neither a flush nor a merge should wait for that.
+/// The keeper: removes files, makes log segments ahead while the flusher is busy, and the system's cache ready for the log. To remove a
+/// large file takes long where the file system tells the device of it, and there are dozens after a large merge: neither a flush nor a
+/// merge should wait for that.
 pub(crate) fn keep_loop(engine: &Engine, _: &Pacer) {
     let graveyard = &engine.files.graveyard;
     let retry_at = Cell::new(0);

@@ -44,6 +44,12 @@ impl Shared {
     }
 }
 
+/// A thread that writes entry `seq`.
+fn spawn(shared: &Arc<Shared>, seq: u64) -> thread::JoinHandle<()> {
+    let shared = shared.clone();
+    thread::spawn(move || shared.write(seq))
+}
+
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -57,10 +63,7 @@ fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
 pub fn what_is_visible_is_there_and_a_prefix() {
     check(3, || {
         let shared = Shared::new();
-        let writers = [2, 1].map(|seq| {
-            let shared = shared.clone();
-            thread::spawn(move || shared.write(seq))
-        });
+        let writers = [2, 1].map(|seq| spawn(&shared, seq));
         let first = shared.read();
         assert!(shared.read() >= first);
         writers.into_iter().for_each(|writer| writer.join().unwrap());
@@ -74,10 +77,7 @@ pub fn what_is_visible_is_there_and_a_prefix() {
 pub fn no_sleeper_is_forgotten() {
     check(3, || {
         let shared = Shared::new();
-        let second = {
-            let shared = shared.clone();
-            thread::spawn(move || shared.write(2))
-        };
+        let second = spawn(&shared, 2);
         shared.write(1);
         second.join().unwrap();
         assert_eq!(shared.read(), SeqNo(2));
@@ -91,10 +91,7 @@ pub fn no_sleeper_is_forgotten() {
 pub fn a_write_too_far_ahead_waits_for_room() {
     check(2, || {
         let shared = Shared::new();
-        let writers = [3, 2].map(|seq| {
-            let shared = shared.clone();
-            thread::spawn(move || shared.write(seq))
-        });
+        let writers = [3, 2].map(|seq| spawn(&shared, seq));
         shared.write(1);
         assert!(shared.read() >= SeqNo(1));
         writers.into_iter().for_each(|writer| writer.join().unwrap());
