@@ -101,10 +101,21 @@ impl HashIndex {
         Known::Unsure
     }
 
+    /// Fetches the slot that a key with this hash is looked for in first.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        self.slots.prefetch(self.first_of(hash) * SLOT_BYTES, 1);
+    }
+
     /// The upper half of the hash picks where the row begins.
     #[inline]
+    fn first_of(&self, hash: u64) -> usize {
+        (((hash >> 32) * self.len as u64) >> 32) as usize
+    }
+
+    #[inline]
     fn row(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let (len, first) = (self.len, (((hash >> 32) * self.len as u64) >> 32) as usize);
+        let (len, first) = (self.len, self.first_of(hash));
         (first..first + ROW).map(move |at| if at < len { at } else { at % len })
     }
 

@@ -365,8 +365,8 @@ impl Tree {
 
     /// Fetches the beginnings of what a branch leads to, for a walk that comes to all of it.
     pub(super) fn prefetch_children(&self, branch: Branch<'_>) {
-        // A branch of sixteen takes two lines, and so do the head and the key of most entries.
-        const LINES: usize = 2;
+        // A branch of sixteen takes two lines, and most entries are in three.
+        const LINES: usize = 3;
         for link in branch.few_children().map(Tree::follow) {
             let arena = if link & IS_BRANCH == 0 { &self.entries } else { &self.branches };
             arena.prefetch((link & !IS_BRANCH) as usize * UNIT_BYTES, LINES);

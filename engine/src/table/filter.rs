@@ -13,12 +13,15 @@
 //! ```
 
 use crate::coding::Decoder;
+use crate::prefetch::prefetch;
 
 const LINE_BYTES: usize = 64;
 const LINE_BITS_LOG2: u32 = 9;
 const HEADER: usize = 64;
 const KIND_BLOCKED_BLOOM: u8 = 1;
 const PROBES_MAX: u32 = 16;
+/// Keys come to lines as chance wants it, each a miss: so many of them are fetched at once.
+const BUILD_AHEAD: usize = 16;
 
 /// Builds the filter of a table from the hashes of its user keys; empty when `bits_per_key` is 0.
 pub(crate) fn build(hashes: &[u64], bits_per_key: usize) -> Vec<u8> {
@@ -32,8 +35,12 @@ pub(crate) fn build(hashes: &[u64], bits_per_key: usize) -> Vec<u8> {
     bytes.extend_from_slice(&[KIND_BLOCKED_BLOOM, probes as u8, 0, 0]);
     bytes.extend_from_slice(&(lines as u32).to_le_bytes());
     bytes.resize(HEADER + lines * LINE_BYTES, 0);
-    for hash in hashes {
-        let start = HEADER + line_of(*hash, lines as u32) * LINE_BYTES;
+    let start_of = |hash: u64| HEADER + line_of(hash, lines as u32) * LINE_BYTES;
+    for (at, hash) in hashes.iter().enumerate() {
+        if let Some(soon) = hashes.get(at + BUILD_AHEAD) {
+            prefetch(&bytes, start_of(*soon));
+        }
+        let start = start_of(*hash);
         if let Some(line) = bytes.get_mut(start..start + LINE_BYTES) {
             for bit in bits(*hash, probes as u32) {
                 if let Some(byte) = line.get_mut(bit / 8) {

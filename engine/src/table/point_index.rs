@@ -25,6 +25,7 @@
 //! newest version: the key is one of the entries from there up to the next restart.
 
 use crate::coding::Decoder;
+use crate::prefetch::prefetch_at;
 
 const BUCKET_BYTES: usize = 64;
 const HEADER: usize = 64;
@@ -38,6 +39,9 @@ const BLOCK_OFFSET_END: u64 = 1 << 31;
 const COMPRESSED: u32 = 1 << 31;
 /// Keys for each ten buckets: 7 slots of 10. Fuller, more keys are not in their own bucket; emptier, the index takes more room.
 const KEYS_PER_TEN_BUCKETS: usize = 84;
+
+/// Keys are put where chance wants it, each a miss: so many of them are fetched at once.
+const PUT_AHEAD: usize = 16;
 
 /// Where an entry is to be looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +99,20 @@ impl PointIndexBuilder {
         bytes.extend_from_slice(&(self.blocks.len() as u32).to_le_bytes());
         bytes.resize(HEADER + buckets * BUCKET_BYTES, 0);
         let (all, _) = bytes.split_at_mut(HEADER).1.as_chunks_mut::<BUCKET_BYTES>();
-        for (hash, position) in hashes.iter().zip(&self.positions) {
+        for (at, (hash, position)) in hashes.iter().zip(&self.positions).enumerate() {
+            if let Some(soon) = hashes.get(at + PUT_AHEAD) {
+                prefetch_bucket(all, *soon);
+            }
             put(all, *hash, *position);
         }
         self.blocks.iter().for_each(|block| bytes.extend_from_slice(&block.to_le_bytes()));
         bytes
+    }
+}
+
+fn prefetch_bucket(buckets: &[[u8; BUCKET_BYTES]], hash: u64) {
+    if let Some(bucket) = buckets.get(bucket_of(hash, buckets.len() as u32) as usize) {
+        prefetch_at(bucket.as_ptr());
     }
 }
 
