@@ -64,13 +64,14 @@ fn usage_of(memtables: &[Arc<Memtable>], horizons: &Horizons) -> Result<UsageByF
     let mut source =
         MergeIter::new(memtables.iter().map(|memtable| Source::Memtable(memtable.iter())).collect());
     source.seek_to_first()?;
+    let mut is_new = true;
     while let Some((key, stored)) = source.current() {
         let (key, stored) = retain.as_seen(key, stored);
-        let kept = matches!(retain.judge(key, |_| false), Verdict::Keep | Verdict::Held);
+        let kept = matches!(retain.judge(key, is_new, |_| false), Verdict::Keep | Verdict::Held);
         if let Some(pointer) = Stored::pointer(key.trailer.kind(), stored).filter(|_| kept) {
             used.count(pointer);
         }
-        source.next()?;
+        is_new = source.step()?;
     }
     Ok(used)
 }

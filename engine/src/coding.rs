@@ -1,6 +1,7 @@
 //! Numbers as bytes: little-endian fixed widths and LEB128 varints, and a cursor that never reads past its end.
 
 /// Appends `value` as a varint: seven bits a byte, lowest first, the high bit says that more follow.
+#[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);

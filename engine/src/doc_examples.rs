@@ -116,7 +116,7 @@ fn an_expiring_pointer_is_as_documented() {
 #[test]
 fn a_data_block_is_as_documented() {
     let mut block = BlockBuilder::new(8);
-    block.add(InternalKey::new(b"a", Trailer::new(SeqNo(2), Kind::Value)), b"1");
-    block.add(InternalKey::new(b"ab", Trailer::new(SeqNo(3), Kind::Tombstone)), b"");
+    block.add(b"", InternalKey::new(b"a", Trailer::new(SeqNo(2), Kind::Value)), b"1");
+    block.add(b"a", InternalKey::new(b"ab", Trailer::new(SeqNo(3), Kind::Tombstone)), b"");
     check("table.md", "block", block.finish());
 }

@@ -117,7 +117,7 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
     let mut output = Output::new(engine, 0, WriteOrigin::Flush, &[]);
     let mut source =
         MergeIter::new(memtables.iter().map(|memtable| Source::Memtable(memtable.iter())).collect());
-    let (mut dropped, mut held) = (0, Held::default());
+    let (mut dropped, mut held, mut is_new) = (0, Held::default(), true);
     let mut report = JobReport::default();
     source.seek_to_first()?;
     while let Some((key, value)) = source.current() {
@@ -128,7 +128,7 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
         }
         let (key, value) = retain.as_seen(key, value);
         // Tombstones stay: tables below may hold what they hide.
-        let verdict = retain.judge(key, |_| false);
+        let verdict = retain.judge(key, is_new, |_| false);
         match verdict {
             Verdict::Keep | Verdict::Held => {
                 if verdict == Verdict::Held {
@@ -146,7 +146,7 @@ fn write(engine: &Engine, memtables: &[Arc<Memtable>], job: &RunningJob) -> Resu
                 dropped += (key.user.len() + value.len()) as u64;
             }
         }
-        source.next()?;
+        is_new = source.step()?;
     }
     job.set_bytes_done(report.bytes_read);
     let Written { tables, values } = output.finish()?;

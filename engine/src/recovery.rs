@@ -41,6 +41,7 @@ use crate::log::segment::{NewSegment, Segment};
 use crate::log::sync::SyncQueue;
 use crate::log::writer::LogWriter;
 use crate::memtable::Memtable;
+use crate::merge::{MergeIter, Source};
 use crate::metric::{FLUSH_OF_RECOVERY, FileLabel, LockLabel, OK, ReadOrigin, WriteOrigin};
 use crate::options::Options;
 use crate::pressure::CurrentPressure;
@@ -424,20 +425,20 @@ impl Opening<'_> {
             let shape = TableShape::of_level(self.options, 0, DEFAULT_KEYSPACE);
             let mut builder = TableBuilder::create(self.dir, number, shape, birth)?;
             let mut retain = Retain::new(Horizons { seqs: vec![memtable.last_seq()], time: 0 });
-            let mut source = memtable.iter();
-            let mut dropped = 0;
+            let mut source = MergeIter::new(vec![Source::Memtable(memtable.iter())]);
+            let (mut dropped, mut is_new) = (0, true);
             let mut report = JobReport::default();
             source.seek_to_first()?;
             while let Some((key, value)) = source.current() {
                 report.entries_read += 1;
-                match retain.judge(key, |_| false) {
+                match retain.judge(key, is_new, |_| false) {
                     Verdict::Keep | Verdict::Held => builder.add(key, value)?,
                     Verdict::Shadowed | Verdict::Spent => {
                         report.dropped_shadowed += 1;
                         dropped += (key.user.len() + value.len()) as u64;
                     }
                 }
-                source.next()?;
+                is_new = source.step()?;
             }
             let built = builder.finish()?;
             count_flush(recorder, memtable.payload_bytes(), dropped, built.bytes);

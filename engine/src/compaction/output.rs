@@ -8,7 +8,7 @@ use super::plan::{Plan, grandparent_bytes_max};
 use crate::engine::Engine;
 use crate::env::names::FileName;
 use crate::error::Result;
-use crate::key::{DEFAULT_KEYSPACE, InternalKey, Kind};
+use crate::key::{self, DEFAULT_KEYSPACE, InternalKey, Kind};
 use crate::levels::table_file::{TableFile, TableMeta};
 use crate::metric::WriteOrigin;
 use crate::record::writer::NewEntry;
@@ -152,21 +152,20 @@ impl<'a> Output<'a> {
 
     /// Whether the open table ends before `user`. All versions of a key stay in one table, so that the tables of a level
     /// never overlap in user keys.
+    #[inline]
     fn ends_before(&mut self, user: &[u8]) -> bool {
         let passed = self.pass_ends(user);
         let Some(builder) = &self.open else { return false };
-        if builder.last_user_key() == user {
-            return false;
-        }
         while let Some(table) = self.grandparents.get(self.grandparent)
-            && table.meta.largest.as_slice() < user
+            && key::compare(&table.meta.largest, user).is_lt()
         {
             self.grandparent_bytes += table.meta.bytes;
             self.grandparent += 1;
         }
-        passed
+        let is_due = passed
             || builder.bytes() >= self.table_bytes
-            || self.grandparent_bytes > grandparent_bytes_max(&self.engine.options)
+            || self.grandparent_bytes > grandparent_bytes_max(&self.engine.options);
+        is_due && builder.last_user_key() != user
     }
 
     fn end_table(&mut self) -> Result<()> {

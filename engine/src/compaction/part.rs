@@ -11,7 +11,7 @@ use super::retain::{Held, Retain, Verdict};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::iter::InternalIterator;
-use crate::key::{InternalKey, SeqNo};
+use crate::key::{self, InternalKey, SeqNo};
 use crate::levels::level_cursor::LevelCursor;
 use crate::levels::version::Version;
 use crate::merge::{MergeIter, Source};
@@ -111,17 +111,18 @@ impl<'a> Merge<'a> {
             None => source.seek_to_first()?,
         }
         let end = range.to.as_deref();
-        let (mut paced, mut shown) = (0, 0);
+        let (mut paced, mut shown, mut is_new) = (0, 0, true);
         while let Some((key, value)) =
-            source.current().filter(|(key, _)| end.is_none_or(|end| key.user < end))
+            source.current().filter(|(key, _)| end.is_none_or(|end| key::compare(key.user, end).is_lt()))
         {
             counts.read += 1;
             counts.read_bytes += (key.user.len() + value.len()) as u64;
             let (seen, stored) = retain.as_seen(key, value);
-            counts.expired += u64::from(seen != key);
+            let is_as_it_was = seen.trailer == key.trailer;
+            counts.expired += u64::from(!is_as_it_was);
             let pointer =
                 Stored::pointer(key.trailer.kind(), value).filter(|p| plan.collect.contains(&p.file));
-            let verdict = retain.judge(seen, |user| below.has_nothing_of(user));
+            let verdict = retain.judge(seen, is_new, |user| below.has_nothing_of(user));
             let verdict = match verdict {
                 // What Badger's collection did (#2286): a value that nobody sees any more is moved all the same, and comes back when
                 // what hid it is gone.
@@ -135,7 +136,7 @@ impl<'a> Merge<'a> {
                     }
                     paced += (seen.user.len() + stored.len()) as u64;
                     counts.kept += 1;
-                    paced += match pointer.filter(|_| seen == key) {
+                    paced += match pointer.filter(|_| is_as_it_was) {
                         Some(pointer) => collect(
                             self.version,
                             &mut output,
@@ -157,7 +158,7 @@ impl<'a> Merge<'a> {
                 shown = counts.read_bytes;
                 self.go_on(std::mem::take(&mut paced))?;
             }
-            source.next()?;
+            is_new = source.step()?;
         }
         self.show(counts.read_bytes - shown);
         self.go_on(paced)?;

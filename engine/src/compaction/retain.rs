@@ -26,13 +26,13 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Retain {
     horizons: Horizons,
-    user: Vec<u8>,
-    stripe: Option<usize>,
+    /// Of the entry before.
+    stripe: usize,
 }
 
 impl Retain {
     pub(crate) fn new(horizons: Horizons) -> Retain {
-        Retain { horizons, user: Vec::new(), stripe: None }
+        Retain { horizons, stripe: 0 }
     }
 
     /// The entry as everybody sees it who still looks: one that has expired for all of them is a tombstone.
@@ -46,22 +46,24 @@ impl Retain {
         (key, stored)
     }
 
-    /// `is_bottom` says whether no older entry of a key can lie below the merge's output.
-    pub(crate) fn judge(&mut self, key: InternalKey<'_>, is_bottom: impl FnOnce(&[u8]) -> bool) -> Verdict {
+    /// `is_new` says whether it is the first entry of its user key, `is_bottom` whether no older entry of a key can lie below the merge's
+    /// output.
+    #[inline]
+    pub(crate) fn judge(
+        &mut self,
+        key: InternalKey<'_>,
+        is_new: bool,
+        is_bottom: impl FnOnce(&[u8]) -> bool,
+    ) -> Verdict {
         let stripe = self.horizons.seqs.partition_point(|horizon| *horizon < key.trailer.seq());
-        let same_user = self.stripe.is_some() && self.user == key.user;
-        if same_user && self.stripe == Some(stripe) {
+        if !is_new && self.stripe == stripe {
             return Verdict::Shadowed;
         }
-        if !same_user {
-            self.user.clear();
-            self.user.extend_from_slice(key.user);
-        }
-        self.stripe = Some(stripe);
+        self.stripe = stripe;
         // Without snapshots there would be one stripe: a second entry of a key would go, and a tombstone that hides nothing.
         let visible = stripe < self.horizons.seqs.len();
         let spent = visible && key.trailer.kind() == Some(Kind::Tombstone) && is_bottom(key.user);
-        let second = same_user && stripe + 1 < self.horizons.seqs.len();
+        let second = !is_new && stripe + 1 < self.horizons.seqs.len();
         match (spent, second) {
             (true, _) if stripe == 0 => Verdict::Spent,
             (false, false) => Verdict::Keep,
@@ -104,14 +106,22 @@ mod tests {
     }
 
     /// What is left of `entries` (key, sequence number, kind; sorted) with snapshots at `horizons`.
-    fn kept(horizons: &[u64], entries: &[(&str, u64, Kind)], bottom: bool) -> Vec<(String, u64)> {
-        let mut retain = Retain::new(at(horizons));
-        let keep = |(user, seq, kind): &(&str, u64, Kind)| {
-            let key = InternalKey::new(user.as_bytes(), Trailer::new(SeqNo(*seq), *kind));
-            matches!(retain.judge(key, |_| bottom), Verdict::Keep | Verdict::Held)
-                .then(|| ((*user).to_owned(), *seq))
+    fn kept(horizons: &[u64], entries: &[(&'static str, u64, Kind)], bottom: bool) -> Vec<(String, u64)> {
+        let verdicts = judged(horizons, entries, bottom);
+        let keep = |((user, seq, _), verdict): (&(&str, u64, Kind), &Verdict)| {
+            matches!(verdict, Verdict::Keep | Verdict::Held).then(|| ((*user).to_owned(), *seq))
         };
-        entries.iter().filter_map(keep).collect()
+        entries.iter().zip(&verdicts).filter_map(keep).collect()
+    }
+
+    fn judged(horizons: &[u64], entries: &[(&'static str, u64, Kind)], bottom: bool) -> Vec<Verdict> {
+        let mut retain = Retain::new(at(horizons));
+        let mut last = "";
+        let judge = |(user, seq, kind): &(&'static str, u64, Kind)| {
+            let key = InternalKey::new(user.as_bytes(), Trailer::new(SeqNo(*seq), *kind));
+            retain.judge(key, std::mem::replace(&mut last, user) != *user, |_| bottom)
+        };
+        entries.iter().map(judge).collect()
     }
 
     #[test]
@@ -128,13 +138,7 @@ mod tests {
 
     #[test]
     fn what_only_a_snapshot_keeps_is_told_apart() {
-        let judge = |horizons: &[u64], entries: &[(&str, u64, Kind)]| {
-            let mut retain = Retain::new(at(horizons));
-            let judge = |(user, seq, kind): &(&str, u64, Kind)| {
-                retain.judge(InternalKey::new(user.as_bytes(), Trailer::new(SeqNo(*seq), *kind)), |_| true)
-            };
-            entries.iter().map(judge).collect::<Vec<_>>()
-        };
+        let judge = |horizons: &[u64], entries| judged(horizons, entries, true);
         let twice = [("a", 9, Kind::Value), ("a", 4, Kind::Value)];
         assert_eq!(judge(&[5, 10], &twice), [Verdict::Keep, Verdict::Held]);
         assert_eq!(judge(&[10], &twice), [Verdict::Keep, Verdict::Shadowed]);

@@ -50,7 +50,8 @@ fn build(script: &mut Script<'_>, restart_interval: usize) -> (Vec<u8>, Vec<Entr
         let kind = Kind::from_u8(step).unwrap_or(Kind::Value);
         let trailer = Trailer::new(SeqNo(seq), kind);
         let value = vec![step; keep * 3];
-        builder.add(InternalKey::new(&key, trailer), &value);
+        let last = entries.last().map_or(&[][..], |(last, ..)| last);
+        builder.add(last, InternalKey::new(&key, trailer), &value);
         entries.push((key, trailer, value));
     }
     (builder.finish().to_vec(), entries)

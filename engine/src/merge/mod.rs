@@ -150,23 +150,18 @@ impl MergeIter {
         Ok(())
     }
 
-    fn comes_first(&self, a: usize, b: usize) -> bool {
-        let (Some(a), Some(b)) = (self.heap.get(a), self.heap.get(b)) else { return false };
-        let order = a.key().cmp(&b.key());
-        if self.forward { order == Ordering::Less } else { order == Ordering::Greater }
-    }
-
+    /// Moves the standing that is `at` a place of the heap down to where it belongs.
     fn sift_down(&mut self, mut at: usize) {
-        loop {
-            let (left, right) = (2 * at + 1, 2 * at + 2);
-            if left >= self.heap.len() {
+        let first = if self.forward { Ordering::Less } else { Ordering::Greater };
+        let comes_first = |a: &Standing, b: &Standing| a.key().cmp(&b.key()) == first;
+        let heap = self.heap.as_mut_slice();
+        while let (Some(here), Some(left)) = (heap.get(at), heap.get(2 * at + 1)) {
+            let right = heap.get(2 * at + 2).filter(|right| comes_first(right, left));
+            if !comes_first(right.unwrap_or(left), here) {
                 return;
             }
-            let child = if right < self.heap.len() && self.comes_first(right, left) { right } else { left };
-            if !self.comes_first(child, at) {
-                return;
-            }
-            self.heap.swap(child, at);
+            let child = 2 * at + 1 + usize::from(right.is_some());
+            heap.swap(child, at);
             at = child;
         }
     }

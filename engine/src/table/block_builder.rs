@@ -23,27 +23,22 @@ const RESTART_BYTES: usize = 4;
 pub(crate) struct BlockBuilder {
     bytes: Vec<u8>,
     restarts: Vec<u32>,
-    last_key: Vec<u8>,
     since_restart: usize,
     restart_interval: usize,
 }
 
 impl BlockBuilder {
     pub(crate) fn new(restart_interval: usize) -> BlockBuilder {
-        BlockBuilder {
-            bytes: Vec::new(),
-            restarts: Vec::new(),
-            last_key: Vec::new(),
-            since_restart: 0,
-            restart_interval,
-        }
+        BlockBuilder { bytes: Vec::new(), restarts: Vec::new(), since_restart: 0, restart_interval }
     }
 
-    /// Adds an entry; keys come in order. Returns the restart at or before it.
-    pub(crate) fn add(&mut self, key: InternalKey<'_>, value: &[u8]) -> usize {
-        let mut shared = common_prefix(&self.last_key, key.user);
-        let worth_it = shared * WORTH_SHARING > key.user.len() + value.len() + RESTART_BYTES * WORTH_SHARING;
-        if self.restarts.is_empty() || self.since_restart == self.restart_interval || !worth_it {
+    /// Adds an entry; keys come in order, and `last` is the user key before. Returns the restart at or before it.
+    #[inline]
+    pub(crate) fn add(&mut self, last: &[u8], key: InternalKey<'_>, value: &[u8]) -> usize {
+        let least = (key.user.len() + value.len()) / WORTH_SHARING + RESTART_BYTES;
+        // No key shares more than it is long.
+        let mut shared = if key.user.len() > least { common_prefix(last, key.user) } else { 0 };
+        if self.restarts.is_empty() || self.since_restart == self.restart_interval || shared <= least {
             self.restarts.push(self.bytes.len() as u32);
             self.since_restart = 0;
             shared = 0;
@@ -55,8 +50,6 @@ impl BlockBuilder {
         put_varint(&mut self.bytes, key.trailer.0);
         self.bytes.extend_from_slice(unshared);
         self.bytes.extend_from_slice(value);
-        self.last_key.truncate(shared);
-        self.last_key.extend_from_slice(unshared);
         self.since_restart += 1;
         self.restarts.last().map_or(0, |restart| *restart as usize)
     }
@@ -82,7 +75,6 @@ impl BlockBuilder {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.restarts.clear();
-        self.last_key.clear();
         self.since_restart = 0;
     }
 }

@@ -127,31 +127,39 @@ impl TableBuilder {
     /// Adds an entry; keys come in strictly ascending order.
     pub(crate) fn add(&mut self, key: InternalKey<'_>, value: &[u8]) -> Result<()> {
         let first = self.properties.entries == 0;
-        if !first && InternalKey::new(&self.last_user, self.last_trailer) >= key {
+        let order = key::compare(&self.last_user, key.user);
+        let new_user = first || order.is_lt();
+        if !new_user && (order.is_gt() || self.last_trailer <= key.trailer) {
             // Sources are sorted, so one of them is not what it was: F30, never merged silently.
             let what = "keys arrive out of order: a source is damaged";
             return Err(Error::corruption(self.file.path(), self.offset(), what));
         }
-        let new_user = first || key.user != self.last_user.as_slice();
-        if new_user {
-            if self.shape.filter_bits_per_key > 0 || self.points.is_some() {
-                self.hashes.push(key::hash(key.user));
-            }
-            self.last_user.clear();
-            self.last_user.extend_from_slice(key.user);
-        }
         if first {
             self.properties.smallest = key.user.to_vec();
         }
-        self.last_trailer = key.trailer;
         self.count(key, value);
-        let restart = self.block.add(key, value);
-        if let Some(points) = self.points.as_mut().filter(|_| new_user) {
-            points.add(restart);
+        let restart = self.block.add(&self.last_user, key, value);
+        self.last_trailer = key.trailer;
+        if new_user {
+            self.add_user(key.user, restart);
         }
         if self.block.len() >= self.shape.block_bytes { self.end_block() } else { Ok(()) }
     }
 
+    /// Adds a user key whose newest entry lies at or behind a restart of the open block.
+    #[inline]
+    fn add_user(&mut self, user: &[u8], restart: usize) {
+        self.last_user.clear();
+        self.last_user.extend_from_slice(user);
+        if self.shape.filter_bits_per_key > 0 || self.points.is_some() {
+            self.hashes.push(key::hash(user));
+        }
+        if let Some(points) = &mut self.points {
+            points.add(restart);
+        }
+    }
+
+    #[inline]
     fn count(&mut self, key: InternalKey<'_>, value: &[u8]) {
         let properties = &mut self.properties;
         properties.entries += 1;

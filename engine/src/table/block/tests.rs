@@ -20,8 +20,10 @@ fn key(entry: &(Vec<u8>, u64, Vec<u8>)) -> InternalKey<'_> {
 
 fn build(model: &Model, restart_interval: usize) -> Vec<u8> {
     let mut builder = BlockBuilder::new(restart_interval);
+    let mut last: &[u8] = &[];
     for entry in model {
-        builder.add(key(entry), &entry.2);
+        builder.add(last, key(entry), &entry.2);
+        last = &entry.0;
     }
     let expected = builder.len();
     let bytes = builder.finish().to_vec();
