@@ -89,6 +89,7 @@ pub(crate) fn commit<'a, R: Report>(
     let needed = Memtable::bytes_needed(lengths);
     let mut view = engine.view.load();
     let log_full = commit.writer.is_full_for(payload as u64) && !view.active.is_empty();
+    let mut wants_memory = false;
     if log_full || !view.active.has_room(needed) {
         if view.immutables.len() >= engine.options.max_immutable_memtables {
             return Ok(Commit::NoRoom);
@@ -97,6 +98,7 @@ pub(crate) fn commit<'a, R: Report>(
         let reason = if log_full { RotationReason::LogSize } else { RotationReason::Full };
         rotate(engine, &mut commit, needed, reason)?;
         view = engine.view.load();
+        wants_memory = true;
     }
     let numbered = || ops.clone().zip(first.0..).map(|(op, seq)| (op, SeqNo(seq)));
     let entries = numbered().map(|(op, seq)| placement.entry(op, seq));
@@ -111,6 +113,7 @@ pub(crate) fn commit<'a, R: Report>(
     let last = SeqNo(first.0 + count - 1);
     let room = view.active.reserve(needed, last);
     debug_assert!(room.is_some(), "there was room, and only the holder of the commit lock takes any");
+    wants_memory |= room.as_ref().is_some_and(|room| view.active.wants_memory(room));
     // Time to make the next log segment: half full is the memtable, or its log.
     let half_full = view.active.used_bytes() >= engine.options.memtable_bytes / 2;
     if (half_full && !commit.half_full) || appended.passes_half {
@@ -119,7 +122,7 @@ pub(crate) fn commit<'a, R: Report>(
     }
     commit.next_seq = last.plus(1);
     drop(commit);
-    if appended.wants_cache {
+    if appended.wants_cache || wants_memory {
         // The keeper sees to it.
         engine.files.graveyard.ring();
     }
@@ -220,6 +223,9 @@ pub(crate) fn rotate(
     let capacity = engine.options.memtable_bytes.max(Memtable::capacity_for(needed));
     let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &engine.files));
     let memtable = Arc::new(Memtable::new(capacity, &values));
+    if reason == RotationReason::Full {
+        memtable.expect_many();
+    }
     let full = std::mem::replace(&mut commit.writer, LogWriter::new(segment));
     commit.half_full = false;
     engine.segments.put_aside(full);

@@ -132,6 +132,7 @@ pub(crate) fn keep_loop(engine: &Engine, _: &Pacer) {
     let graveyard = &engine.files.graveyard;
     let retry_at = Cell::new(0);
     let make_ready = || {
+        engine.view.keep().active.populate_ahead();
         engine.syncs.prepare_cache();
         let now = engine.env.clock.monotonic_nanos();
         let due = now >= retry_at.get() && engine.gate.check_write().is_ok() && engine.wants_segment();

@@ -1,5 +1,6 @@
 //! One allocation that is handed out piece by piece and freed as a whole.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crate::prefetch::{LINE_BYTES, prefetch_at};
@@ -18,7 +19,11 @@ const MAPPED_BYTES: usize = 64 << 10;
 const PIECE_BYTES: usize = 32 << 10;
 
 /// Arenas of this size and more are worth huge pages.
-const HUGE_FROM_BYTES: usize = 16 << 20;
+const HUGE_FROM_BYTES: usize = 4 << 20;
+
+/// Somebody else makes memory ahead of those who write, in steps of a huge page, and so far ahead: at 100 MB a second that is 80 ms.
+const STEP_BYTES: usize = 2 << 20;
+const AHEAD_BYTES: usize = 4 * STEP_BYTES;
 
 /// Zeroed bytes, reserved from the front.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub(super) struct Arena {
     bytes: Bytes,
     size: usize,
     used: AtomicUsize,
+    /// Up to here it is memory.
+    populated: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -55,7 +62,7 @@ impl Arena {
             let mut words = vec![0u64; size / UNIT_BYTES];
             (words.as_mut_ptr().cast(), Bytes::Heap(words))
         };
-        Arena { start, bytes, size, used: AtomicUsize::new(0) }
+        Arena { start, bytes, size, used: AtomicUsize::new(0), populated: AtomicUsize::new(0) }
     }
 
     pub(super) fn used_bytes(&self) -> usize {
@@ -87,20 +94,44 @@ impl Arena {
 
     /// Has the system make memory of the piece behind the one that a range of an arena written in order ends in, if it begins in another.
     #[inline]
-    pub(super) fn populate_behind(&self, range: std::ops::Range<usize>) {
+    pub(super) fn populate_behind(&self, range: Range<usize>) {
         let piece = range.end / PIECE_BYTES;
         if range.start / PIECE_BYTES != piece {
             self.populate((piece + 1) * PIECE_BYTES);
         }
     }
 
+    /// Whether a range that was reserved makes it time to [make memory ahead](Arena::populate_ahead).
+    #[inline]
+    pub(super) fn is_step(range: &Range<usize>) -> bool {
+        range.start / STEP_BYTES != range.end / STEP_BYTES
+    }
+
+    /// Has the system make memory of what comes behind all that is reserved. One thread at a time does so; those who write need not
+    /// wait for it.
+    pub(super) fn populate_ahead(&self) {
+        let here = self.used_bytes() / STEP_BYTES * STEP_BYTES;
+        let end = (here + AHEAD_BYTES).min(self.size / STEP_BYTES * STEP_BYTES);
+        let start = self.populated.load(Ordering::Relaxed).max(here);
+        for step in (start..end).step_by(STEP_BYTES) {
+            self.make_memory(step, STEP_BYTES);
+            self.populated.store(step + STEP_BYTES, Ordering::Relaxed);
+        }
+    }
+
     #[cold]
     fn populate(&self, start: usize) {
+        if start + PIECE_BYTES > self.populated.load(Ordering::Relaxed) {
+            self.make_memory(start, PIECE_BYTES);
+        }
+    }
+
+    fn make_memory(&self, start: usize, len: usize) {
         if let Bytes::Mapped(map) = &self.bytes
-            && start + PIECE_BYTES <= self.size
+            && start + len <= self.size
         {
             // Where the system cannot, pages come one by one, as they are touched.
-            map.advise_range(memmap2::Advice::PopulateWrite, start, PIECE_BYTES).ok();
+            map.advise_range(memmap2::Advice::PopulateWrite, start, len).ok();
         }
     }
 

@@ -59,6 +59,11 @@ impl HashIndex {
         self.len * SLOT_BYTES
     }
 
+    /// There will be many keys.
+    pub(super) fn use_huge_pages(&self) {
+        self.slots.use_huge_pages();
+    }
+
     /// Leads the key with this hash to `entry`, unless it leads to a newer version. `compare` says what an entry is to this one. The entry is complete.
     pub(super) fn put(&self, hash: u64, entry: EntryRef, compare: impl Fn(EntryRef) -> Other) {
         let wanted = self.slot_of(hash, entry);

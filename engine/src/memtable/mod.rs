@@ -19,14 +19,14 @@ use crate::env::names::FileNumber;
 use crate::error::Result;
 use crate::iter::{self, InternalIterator};
 use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::value::{Owner, Value};
 use crate::values::file::ValueFile;
 
 pub(crate) use tree::Reservation;
 
 /// From so many entries on there will be more: those of a database with little in it would fill small pages better.
-const HUGE_FROM_ENTRIES: u64 = 4096;
+const BUSY_FROM_ENTRIES: u64 = 4096;
 
 /// One memtable, and the log segment that holds the same writes.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Memtable {
     entries: AtomicU64,
     tombstones: AtomicU64,
     payload: AtomicU64,
+    /// There are many entries, or will be.
+    is_busy: AtomicBool,
     /// The newest sequence number reserved, written under the commit lock: once it is visible, no insert is under way.
     last_seq: AtomicU64,
 }
@@ -59,6 +61,7 @@ impl Memtable {
             entries: AtomicU64::new(0),
             tombstones: AtomicU64::new(0),
             payload: AtomicU64::new(0),
+            is_busy: AtomicBool::new(false),
             last_seq: AtomicU64::new(0),
         }
     }
@@ -116,10 +119,30 @@ impl Memtable {
         if key.trailer.kind() != Some(Kind::Value) {
             self.count_rare(key.trailer.kind());
         }
-        if self.entries.fetch_add(1, Ordering::Relaxed) == HUGE_FROM_ENTRIES {
-            self.tree.use_huge_pages();
+        if self.entries.fetch_add(1, Ordering::Relaxed) == BUSY_FROM_ENTRIES {
+            self.expect_many();
         }
         self.payload.fetch_add((key.user.len() + value.len()) as u64, Ordering::Relaxed);
+    }
+
+    /// Many entries will come: huge pages halve what a miss costs, and memory is made [ahead](Memtable::populate_ahead).
+    pub(crate) fn expect_many(&self) {
+        self.tree.use_huge_pages();
+        self.index.use_huge_pages();
+        self.is_busy.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a reservation makes it time for [`Memtable::populate_ahead`].
+    #[inline]
+    pub(crate) fn wants_memory(&self, room: &Reservation) -> bool {
+        room.is_step() && self.is_busy.load(Ordering::Relaxed)
+    }
+
+    /// Makes memory for the entries to come, if many will. One thread at a time does so.
+    pub(crate) fn populate_ahead(&self) {
+        if self.is_busy.load(Ordering::Relaxed) {
+            self.tree.populate_ahead();
+        }
     }
 
     fn count_rare(&self, kind: Option<Kind>) {

@@ -67,6 +67,28 @@ fn a_memtable_is_full_when_entries_and_branches_take_its_capacity() {
 }
 
 #[test]
+fn memory_is_made_ahead_of_those_who_write_and_of_nobody_else() {
+    let memtable = Memtable::new(24 << 20, &log());
+    let bytes = Memtable::bytes_needed([(8, 1000)].into_iter());
+    let (mut steps, mut seq) = (0, 0);
+    while memtable.has_room(bytes) {
+        seq += 1;
+        let mut room = memtable.reserve(bytes, SeqNo(seq)).expect("there is room");
+        if memtable.wants_memory(&room) {
+            steps += 1;
+            memtable.populate_ahead();
+        }
+        let key = seq.to_be_bytes();
+        memtable.insert(&mut room, InternalKey::new(&key, Trailer::new(SeqNo(seq), Kind::Value)), &[7; 1000]);
+        if seq < BUSY_FROM_ENTRIES {
+            assert_eq!(steps, 0, "a memtable with little in it takes no more than it needs");
+        }
+    }
+    assert!((5..12).contains(&steps), "{steps} times for 24 MiB, most of them with many entries");
+    assert!((1..=seq).all(|seq| get(&memtable, &seq.to_be_bytes(), seq).is_some()));
+}
+
+#[test]
 fn walks_in_both_directions_agree_with_a_btree_map() {
     let memtable = Arc::new(Memtable::new(1 << 20, &log()));
     let mut model = BTreeMap::new();

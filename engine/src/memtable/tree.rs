@@ -42,6 +42,14 @@ pub(crate) struct Reservation {
     end: usize,
 }
 
+impl Reservation {
+    /// Whether it makes it time for [`Tree::populate_ahead`].
+    #[inline]
+    pub(super) fn is_step(&self) -> bool {
+        Arena::is_step(&(self.next..self.end))
+    }
+}
+
 /// An entry's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EntryRef(pub(super) u32);
@@ -85,10 +93,15 @@ impl Tree {
         Tree { entries, branches, inserting: Mutex::new(()) }
     }
 
-    /// There are many entries: their branches are worth huge pages. (Entries are not: each page would be filled with zeros while a writer waits,
-    /// 0.1 ms.)
+    /// There are many entries, or will be.
     pub(super) fn use_huge_pages(&self) {
         self.branches.use_huge_pages();
+        self.entries.use_huge_pages();
+    }
+
+    /// Makes memory for the entries to come: to fill a huge page with zeros takes 0.1 ms, which no writer should wait for.
+    pub(super) fn populate_ahead(&self) {
+        self.entries.populate_ahead();
     }
 
     pub(super) fn capacity_for(bytes: usize) -> usize {
