@@ -1,6 +1,6 @@
 //! Who flushes and compacts, and where writers wait for it.
 //!
-//! With threads: one for flushes (and for log segments made ahead), a keeper that removes files and keeps the log's room ready,
+//! With threads: one for flushes (and for log segments made ahead), a keeper that removes files and makes ready what writers will fill,
 //! `compaction_threads` for compactions. Flushes come first because nobody else does them; L0 comes before other levels because the
 //! picker says so. Without threads (in simulations) the caller does one job at a time, and a write that finds no room does them until
 //! there is some.

@@ -223,7 +223,7 @@ pub(crate) fn rotate(
     let capacity = engine.options.memtable_bytes.max(Memtable::capacity_for(needed));
     let values = Arc::new(ValueFile::of_log(segment.number, segment.id, &segment.file, &engine.files));
     let memtable = Arc::new(Memtable::new(capacity, &values));
-    if reason == RotationReason::Full {
+    if reason == RotationReason::Full && engine.view.load().active.is_busy() {
         memtable.expect_many();
     }
     let full = std::mem::replace(&mut commit.writer, LogWriter::new(segment));

@@ -125,14 +125,16 @@ pub(crate) fn flush_loop(engine: &Engine, pacer: &Pacer) {
     }
 }
 
-/// The keeper: removes files, makes log segments ahead while the flusher is busy, and the system's cache ready for the log. To remove a
-/// large file takes long where the file system tells the device of it, and there are dozens after a large merge: neither a flush nor a
-/// merge should wait for that.
+/// The keeper: removes files, makes log segments ahead while the flusher is busy, and makes ready what writers are about to fill: memory
+/// of the memtable, and the system's cache for the log. To remove a large file takes long where the file system tells the device of it,
+/// and there are dozens after a large merge: neither a flush nor a merge should wait for that.
 pub(crate) fn keep_loop(engine: &Engine, _: &Pacer) {
     let graveyard = &engine.files.graveyard;
     let retry_at = Cell::new(0);
     let make_ready = || {
-        engine.view.keep().active.populate_ahead();
+        // Not the view: the files of its version could not go meanwhile.
+        let active = engine.view.load().active.clone();
+        active.populate_ahead();
         engine.syncs.prepare_cache();
         let now = engine.env.clock.monotonic_nanos();
         let due = now >= retry_at.get() && engine.gate.check_write().is_ok() && engine.wants_segment();

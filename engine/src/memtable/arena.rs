@@ -18,12 +18,11 @@ const MAPPED_BYTES: usize = 64 << 10;
 /// Memory is asked for in pieces of this size where it is used from front to back: a fault for each page costs several times as much.
 const PIECE_BYTES: usize = 32 << 10;
 
-/// Arenas of this size and more are worth huge pages.
-const HUGE_FROM_BYTES: usize = 4 << 20;
-
-/// Somebody else makes memory ahead of those who write, in steps of a huge page, and so far ahead: at 100 MB a second that is 80 ms.
+/// Somebody else makes memory ahead of those who write, in steps of a huge page, as far ahead as was written, within these bounds. The
+/// upper one is 160 ms at 100 MB a second: who makes memory has other things to do, too.
 const STEP_BYTES: usize = 2 << 20;
-const AHEAD_BYTES: usize = 4 * STEP_BYTES;
+const AHEAD_LEAST: usize = 2 * STEP_BYTES;
+const AHEAD_MOST: usize = 8 * STEP_BYTES;
 
 /// Zeroed bytes, reserved from the front.
 #[derive(Debug)]
@@ -53,7 +52,9 @@ impl Arena {
     pub(super) fn new(capacity: usize) -> Arena {
         let size = capacity.max(UNIT_BYTES).next_multiple_of(64);
         // Without a reservation: an arena is as large as it might have to be, and most of it is never used.
-        let map = || memmap2::MmapOptions::new().len(size).no_reserve_swap().map_anon();
+        // Whole steps: some systems put no other mapping where huge pages can begin.
+        let whole = if size < STEP_BYTES { size } else { size.next_multiple_of(STEP_BYTES) };
+        let map = || memmap2::MmapOptions::new().len(whole).no_reserve_swap().map_anon();
         let map = (size >= MAPPED_BYTES).then(map).and_then(Result::ok);
         let (start, bytes) = if let Some(mut map) = map {
             (map.as_mut_ptr(), Bytes::Mapped(map))
@@ -84,9 +85,7 @@ impl Arena {
     /// Asks for huge pages for what is not memory yet: where an arena is read here and there, half of what a miss costs is the walk through
     /// the page tables.
     pub(super) fn use_huge_pages(&self) {
-        if let Bytes::Mapped(map) = &self.bytes
-            && self.size >= HUGE_FROM_BYTES
-        {
+        if let Bytes::Mapped(map) = &self.bytes {
             // A hint.
             map.advise(memmap2::Advice::HugePage).ok();
         }
@@ -107,11 +106,12 @@ impl Arena {
         range.start / STEP_BYTES != range.end / STEP_BYTES
     }
 
-    /// Has the system make memory of what comes behind all that is reserved. One thread at a time does so; those who write need not
-    /// wait for it.
-    pub(super) fn populate_ahead(&self) {
+    /// Has the system make memory of what comes behind all that is reserved, up to `limit`. One thread at a time does so; those who write
+    /// need not wait for it.
+    pub(super) fn populate_ahead(&self, limit: usize) {
         let here = self.used_bytes() / STEP_BYTES * STEP_BYTES;
-        let end = (here + AHEAD_BYTES).min(self.size / STEP_BYTES * STEP_BYTES);
+        let wanted = here + here.clamp(AHEAD_LEAST, AHEAD_MOST);
+        let end = wanted.min(limit).min(self.size) / STEP_BYTES * STEP_BYTES;
         let start = self.populated.load(Ordering::Relaxed).max(here);
         for step in (start..end).step_by(STEP_BYTES) {
             self.make_memory(step, STEP_BYTES);
@@ -175,5 +175,52 @@ impl Arena {
         let place = unsafe { self.start.add(offset) };
         // SAFETY: aligned, zero-initialised, and atomic for everyone.
         unsafe { AtomicU32::from_ptr(place.cast()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How much of an arena of `size` is memory once `used` bytes are reserved and memory is made ahead, up to `limit`.
+    fn populated(size: usize, used: usize, limit: usize) -> usize {
+        let arena = Arena::new(size);
+        assert_eq!(arena.reserve(used), Some(0));
+        arena.populate_ahead(limit);
+        arena.populate_ahead(limit);
+        arena.populated.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn memory_is_made_as_far_ahead_as_was_written_within_bounds() {
+        const STEP: usize = STEP_BYTES;
+        let size = 64 << 20;
+        assert_eq!(populated(size, 8, size), AHEAD_LEAST);
+        assert_eq!(populated(size, 3 * STEP + 8, size), 6 * STEP);
+        assert_eq!(populated(size, 20 * STEP, size), 20 * STEP + AHEAD_MOST);
+        assert_eq!(populated(size, 31 * STEP, size), size);
+        assert_eq!(populated(size, 20 * STEP, 22 * STEP - 8), 21 * STEP, "what will not be used is not made");
+        assert_eq!(
+            populated(5 * STEP - 64, 3 * STEP, size),
+            4 * STEP,
+            "the end of the arena is no whole step"
+        );
+        assert_eq!(populated(STEP - 64, 8, size), 0);
+        assert_eq!(populated(MAPPED_BYTES / 2, 8, size), 0);
+    }
+
+    #[test]
+    fn what_was_written_stays_when_memory_is_made() {
+        let arena = Arena::new(3 * STEP_BYTES);
+        let places: Vec<usize> = (0..8).map(|_| arena.reserve(STEP_BYTES / 4).expect("room")).collect();
+        for place in &places {
+            // SAFETY: reserved above, and read only below.
+            unsafe { arena.write(*place, &place.to_le_bytes()) };
+        }
+        arena.populate_ahead(usize::MAX);
+        for place in &places {
+            // SAFETY: written above.
+            assert_eq!(unsafe { arena.read(*place, 8) }, place.to_le_bytes());
+        }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) use tree::Reservation;
 
 /// From so many entries on there will be more: those of a database with little in it would fill small pages better.
 const BUSY_FROM_ENTRIES: u64 = 4096;
+/// Smaller memtables are not worth huge pages: who wants them small wants little memory taken.
+const HUGE_FROM_BYTES: usize = 16 << 20;
 
 /// One memtable, and the log segment that holds the same writes.
 #[derive(Debug)]
@@ -127,20 +129,26 @@ impl Memtable {
 
     /// Many entries will come: huge pages halve what a miss costs, and memory is made [ahead](Memtable::populate_ahead).
     pub(crate) fn expect_many(&self) {
-        self.tree.use_huge_pages();
-        self.index.use_huge_pages();
-        self.is_busy.store(true, Ordering::Relaxed);
+        if self.tree.capacity() >= HUGE_FROM_BYTES && !self.is_busy.swap(true, Ordering::Relaxed) {
+            self.tree.use_huge_pages();
+            self.index.use_huge_pages();
+        }
+    }
+
+    /// Whether many entries have come, or were to.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_busy.load(Ordering::Relaxed)
     }
 
     /// Whether a reservation makes it time for [`Memtable::populate_ahead`].
     #[inline]
     pub(crate) fn wants_memory(&self, room: &Reservation) -> bool {
-        room.is_step() && self.is_busy.load(Ordering::Relaxed)
+        room.is_step() && self.is_busy()
     }
 
     /// Makes memory for the entries to come, if many will. One thread at a time does so.
     pub(crate) fn populate_ahead(&self) {
-        if self.is_busy.load(Ordering::Relaxed) {
+        if self.is_busy() {
             self.tree.populate_ahead();
         }
     }

@@ -69,6 +69,9 @@ fn a_memtable_is_full_when_entries_and_branches_take_its_capacity() {
 #[test]
 fn memory_is_made_ahead_of_those_who_write_and_of_nobody_else() {
     let memtable = Memtable::new(24 << 20, &log());
+    let small = Memtable::new(8 << 20, &log());
+    small.expect_many();
+    assert!(!small.is_busy());
     let bytes = Memtable::bytes_needed([(8, 1000)].into_iter());
     let (mut steps, mut seq) = (0, 0);
     while memtable.has_room(bytes) {

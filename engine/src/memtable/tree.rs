@@ -101,7 +101,8 @@ impl Tree {
 
     /// Makes memory for the entries to come: to fill a huge page with zeros takes 0.1 ms, which no writer should wait for.
     pub(super) fn populate_ahead(&self) {
-        self.entries.populate_ahead();
+        // Branches take a part of what there is.
+        self.entries.populate_ahead(self.entries.capacity().saturating_sub(self.branches.used_bytes()));
     }
 
     pub(super) fn capacity_for(bytes: usize) -> usize {

@@ -38,7 +38,9 @@ pub(crate) fn build(hashes: &[u64], bits_per_key: usize) -> Vec<u8> {
     let start_of = |hash: u64| HEADER + line_of(hash, lines as u32) * LINE_BYTES;
     for (at, hash) in hashes.iter().enumerate() {
         if let Some(soon) = hashes.get(at + BUILD_AHEAD) {
+            // Where these lines are made they may lie across two of the processor's.
             prefetch(&bytes, start_of(*soon));
+            prefetch(&bytes, start_of(*soon) + LINE_BYTES - 1);
         }
         let start = start_of(*hash);
         if let Some(line) = bytes.get_mut(start..start + LINE_BYTES) {

@@ -111,8 +111,10 @@ impl PointIndexBuilder {
 }
 
 fn prefetch_bucket(buckets: &[[u8; BUCKET_BYTES]], hash: u64) {
-    if let Some(bucket) = buckets.get(bucket_of(hash, buckets.len() as u32) as usize) {
-        prefetch_at(bucket.as_ptr());
+    let bucket = buckets.get(bucket_of(hash, buckets.len() as u32) as usize);
+    // Where these buckets are made they may lie across two lines.
+    for byte in bucket.into_iter().flat_map(|bucket| bucket.first().into_iter().chain(bucket.last())) {
+        prefetch_at(byte);
     }
 }
 
