@@ -187,8 +187,9 @@ setters! {
     /// segments more, and garbage of less than a segment is left alone.
     /// Smaller: less disk; larger: fewer values are moved.
     max_space_amplification: f64;
-    /// Bytes of one memtable, beside which its hash index takes a twelfth more; it is also the size of a commit log segment. Default 64 MiB, from 4 KiB to 4 GiB. Larger: fewer, larger
-    /// flushes and less compaction; more memory and a longer replay after a crash.
+    /// Bytes of one memtable, beside which its hash index takes a twelfth more; it is also the size of a commit log segment. Default 64 MiB,
+    /// from 4 KiB to 4 GiB. Larger: fewer, larger flushes and less compaction; more memory and a longer replay after a crash. From 16 MiB on
+    /// memory is taken in huge pages where the system gives them, and up to 16 MiB ahead of what is written, once many entries come.
     memtable_bytes: usize;
     /// Full memtables that may wait for their flush before writes stop. Default 2, from 1 to 16. Larger: longer bursts at
     /// full speed, more memory (`memtable_bytes` each).
