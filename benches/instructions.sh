@@ -20,7 +20,7 @@ cd "$(dirname "$0")/.."
 declare -A BOUND=(
     [get_memtable]=14
     [get_table]=68
-    [get_missing]=35
+    [get_missing]=36
     [set]=53
     [scan]=445
     [steps]=9

@@ -82,6 +82,25 @@ fn walk_somewhere(scan_of: impl Fn((Bound<&[u8]>, Bound<&[u8]>)) -> Scan, model:
     walk(scan_of(range), rest, dice);
 }
 
+/// A merge keeps all that some snapshot sees, and nothing else: it knows by its steps alone where the versions of a key end.
+fn merge_with_snapshots_and_without(db: &Db, model: &Model, past: Vec<(Snapshot, Model)>) {
+    db.compact(..).unwrap();
+    for (snapshot, then) in &past {
+        walk_all(snapshot.scan(..), then);
+    }
+    drop(past);
+    db.compact(..).unwrap();
+    walk_all(db.scan(..), model);
+    let entries: u64 = db.stats().levels.iter().map(|level| level.entries).sum();
+    assert_eq!(entries, model.len() as u64);
+}
+
+fn walk_all(scan: Scan, model: &Model) {
+    let found = scan.map(|item| item.unwrap());
+    let found = found.map(|item| (item.key().to_vec(), item.value().unwrap().to_vec()));
+    assert!(found.eq(model.iter().map(|(key, value)| (key.clone(), value.clone()))));
+}
+
 #[test]
 fn walks_over_many_runs_see_what_a_model_sees() {
     for seed in 0..60 {
@@ -104,5 +123,6 @@ fn walks_over_many_runs_see_what_a_model_sees() {
                 walk_somewhere(|range| snapshot.scan(range), then, &mut dice);
             }
         }
+        merge_with_snapshots_and_without(&db, &model, past);
     }
 }
