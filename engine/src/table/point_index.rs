@@ -25,7 +25,7 @@
 //! newest version: the key is one of the entries from there up to the next restart.
 
 use crate::coding::Decoder;
-use crate::prefetch::prefetch_at;
+use crate::prefetch::prefetch;
 
 const BUCKET_BYTES: usize = 64;
 const HEADER: usize = 64;
@@ -111,10 +111,10 @@ impl PointIndexBuilder {
 }
 
 fn prefetch_bucket(buckets: &[[u8; BUCKET_BYTES]], hash: u64) {
-    let bucket = buckets.get(bucket_of(hash, buckets.len() as u32) as usize);
-    // Where these buckets are made they may lie across two lines.
-    for byte in bucket.into_iter().flat_map(|bucket| bucket.first().into_iter().chain(bucket.last())) {
-        prefetch_at(byte);
+    if let Some(bucket) = buckets.get(bucket_of(hash, buckets.len() as u32) as usize) {
+        // Where these buckets are made they may lie across two lines.
+        prefetch(bucket, 0);
+        prefetch(bucket, BUCKET_BYTES - 1);
     }
 }
 
