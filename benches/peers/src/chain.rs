@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::crew::{Crew, Outcome, Pace};
+use crate::disk_watch::DiskWatch;
 use crate::failed::Done;
 use crate::figures::{Cost, Figures, micros_per_op};
 use crate::job::{Job, Message};
@@ -64,6 +65,7 @@ impl Run<'_> {
     fn step(&mut self, workload: Workload, pace: Pace) -> Done<Figures> {
         self.site.step += 1;
         let crew = Crew::new(self.store, &self.site, workload, matches!(pace, Pace::Open { .. }))?;
+        let watch = workload.writes().then(|| DiskWatch::of(&self.job.dir));
         let (before, engine_before) = (Usage::now(), self.store.written_bytes());
         let mut outcome = crew.run(pace)?;
         if workload == Workload::FillDurable {
@@ -87,6 +89,7 @@ impl Run<'_> {
             written_bytes: settled.written_since(before),
             engine_written_bytes: engine_written,
             disk_bytes: measure::disk_bytes(&self.job.dir),
+            most_disk_bytes: watch.and_then(DiskWatch::most),
             anonymous_bytes: measure::anonymous_bytes(),
         };
         Ok(Figures::of(self.job.engine, workload, self.job.round, &outcome, cost))

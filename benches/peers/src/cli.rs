@@ -137,6 +137,9 @@ struct SettingsArgs {
     /// From this size on rocksdb-blob and fjall-kv do; as --separation without
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     peer_separation: Option<u64>,
+    /// The most disk for each live byte, in Bettong: the others have no such bound. Its default without
+    #[arg(long, value_name = "TIMES")]
+    space_amplification: Option<f64>,
     /// Threads for flushes and compactions
     #[arg(long, default_value_t = 2, value_name = "N")]
     background_threads: u32,
@@ -232,6 +235,7 @@ impl SettingsArgs {
             peer_separation_bytes: self.peer_separation.unwrap_or(self.separation),
             background_threads: self.background_threads,
             durability: Durability::System,
+            space_amplification: self.space_amplification,
         }
     }
 }

@@ -51,6 +51,9 @@ pub(crate) struct Cost {
     /// The same by the engine's own account, if it keeps one.
     pub(crate) engine_written_bytes: Option<u64>,
     pub(crate) disk_bytes: u64,
+    /// The most that the disk held of it from the beginning of the step until the engine had settled.
+    #[serde(default)]
+    pub(crate) most_disk_bytes: Option<u64>,
     /// Anonymous resident memory of the process when the step has ended and settled.
     pub(crate) anonymous_bytes: Option<u64>,
 }

@@ -21,6 +21,7 @@ mod values;
 mod walk;
 mod settings;
 mod measure;
+mod disk_watch;
 mod recorder;
 mod store;
 mod stores;

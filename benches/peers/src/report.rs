@@ -42,7 +42,7 @@ pub(crate) fn tables(record: &Record) -> String {
 
 type Figure = fn(&Figures) -> Option<f64>;
 
-const MEDIANS: [(&str, Figure); 6] = [
+const MEDIANS: [(&str, Figure); 7] = [
     ("Processor time of all threads in µs per operation, until settled", |figures| {
         Some(figures.cost.settled_cpu_micros_per_op)
     }),
@@ -51,6 +51,9 @@ const MEDIANS: [(&str, Figure); 6] = [
     }),
     ("Time to settle in s", |figures| figures.workload.writes().then_some(figures.cost.settle_seconds)),
     ("Disk in MiB, when settled", |figures| Some(figures.cost.disk_bytes as f64 / 1_048_576.0)),
+    ("Disk in MiB, at its most until settled", |figures| {
+        Some(figures.cost.most_disk_bytes? as f64 / 1_048_576.0)
+    }),
     ("Anonymous memory in MiB, when settled", |figures| {
         Some(figures.cost.anonymous_bytes? as f64 / 1_048_576.0)
     }),
@@ -91,6 +94,9 @@ fn head(record: &Record) -> String {
         settings.background_threads,
         if shape.consume { ", every cache line of them touched" } else { "" }
     );
+    if let Some(most) = settings.space_amplification {
+        let _ = writeln!(text, "\nBettong may take {most} times the disk that is live.");
+    }
     if let Some(rate) = record.rate {
         let _ = writeln!(
             text,

@@ -38,6 +38,9 @@ pub(crate) struct Settings {
     /// Threads for flushes and compactions together.
     pub(crate) background_threads: u32,
     pub(crate) durability: Durability,
+    /// The most disk for each live byte, in Bettong alone: the others have no such bound.
+    #[serde(default)]
+    pub(crate) space_amplification: Option<f64>,
 }
 
 impl Settings {
@@ -58,6 +61,7 @@ impl Default for Settings {
             peer_separation_bytes: 4 << 10,
             background_threads: 2,
             durability: Durability::System,
+            space_amplification: None,
         }
     }
 }

@@ -26,7 +26,12 @@ pub(crate) fn open(dir: &Path, settings: &Settings) -> Done<Box<dyn Store>> {
         settings::Durability::System => Durability::Os,
         settings::Durability::Disk => Durability::Sync,
     };
-    let options = Options::default()
+    let base = Options::default();
+    let options = match settings.space_amplification {
+        Some(most) => base.max_space_amplification(most),
+        None => base,
+    };
+    let options = options
         .memtable_bytes(settings.write_buffer_bytes as usize)
         .cache_bytes(settings.cache_bytes as usize)
         .filter_bits_per_key(settings.filter_bits as usize)
