@@ -159,6 +159,12 @@ impl Version {
         })
     }
 
+    /// Whether all tables are in one level below L0.
+    #[inline]
+    pub(crate) fn is_one_run(&self) -> bool {
+        self.occupied.is_power_of_two() && self.occupied > 1
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.levels.iter().map(|level| level.bytes).sum()
     }

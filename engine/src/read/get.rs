@@ -15,6 +15,7 @@ use crate::key::{self, InternalKey, Kind, SeqNo, Trailer};
 use crate::levels::table_file::TableFile;
 use crate::memtable::Memtable;
 use crate::metric::{HIT, ReadOrigin, ValuePurpose};
+use crate::options::LEVELS;
 use crate::read::point::ReadPoint;
 use crate::report::{ReportGet, Untimed, UntimedStop};
 use crate::table::point_index::Candidates;
@@ -266,6 +267,28 @@ impl<'a> Search<'a> {
         })
     }
 
+    /// The table of each level below L0 that may have the key, from level `from` on. What they and those of L0 will be asked for is on its
+    /// way into the cache then: a get mostly waits for memory, and for all of them together no longer than for one.
+    #[inline(never)]
+    fn foresee(self, from: usize) -> [Option<&'a Arc<TableFile>>; LEVELS] {
+        let mut tables = [None; LEVELS];
+        for (at, level) in self.view.version.levels_with_tables(from) {
+            if at == 0 {
+                let open = level.tables.iter().filter_map(|table| table.open_reader());
+                open.for_each(|reader| reader.foresee(self.hash));
+                continue;
+            }
+            let Some(table) = level.table_for(self.user) else { continue };
+            if let Some(reader) = table.open_reader() {
+                reader.foresee(self.hash);
+            }
+            if let Some(place) = tables.get_mut(at) {
+                *place = Some(table);
+            }
+        }
+        tables
+    }
+
     /// Searches the levels from `from` on.
     #[expect(
         clippy::inline_always,
@@ -277,10 +300,13 @@ impl<'a> Search<'a> {
         from: Progress,
         report: R,
     ) -> std::result::Result<Option<InTable<'a>>, Stopped<R::Stop>> {
+        let foreseen = if self.view.version.is_one_run() { [None; LEVELS] } else { self.foresee(from.level) };
         for (at, level) in self.view.version.levels_with_tables(from.level) {
             let found = if at == 0 {
                 self.look_at_l0(&level.tables, from, report)?
-            } else if let Some(table) = level.table_for(self.user) {
+            } else if let Some(table) =
+                foreseen.get(at).copied().flatten().or_else(|| level.table_for(self.user))
+            {
                 self.look(table, &mut Progress { level: at, ..Progress::default() }, report)?
             } else {
                 continue;

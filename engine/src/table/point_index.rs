@@ -162,6 +162,12 @@ impl PointIndex {
         self.blocks as usize - 1
     }
 
+    /// Has the processor fetch the bucket of a key with this hash.
+    #[inline]
+    pub(crate) fn foresee(self, bytes: &[u8], hash: u64) {
+        prefetch(bytes, HEADER + bucket_of(hash, self.buckets) as usize * BUCKET_BYTES);
+    }
+
     /// Where a key with this hash may be. That it is nowhere is certain.
     #[inline]
     pub(crate) fn candidates(self, bytes: &[u8], hash: u64) -> Candidates {

@@ -198,6 +198,14 @@ impl TableReader {
         }
     }
 
+    /// Has the processor fetch what [`candidates`](TableReader::candidates) will look at.
+    #[inline]
+    pub(crate) fn foresee(&self, hash: u64) {
+        if let Some((points, bytes)) = &self.points {
+            points.foresee(bytes, hash);
+        }
+    }
+
     /// The first entry at or after `key`, if it has the same user key. Its hash is `hash`, and it is at one of the candidates for
     /// that.
     #[inline(never)]
