@@ -267,7 +267,7 @@ impl Options {
             .verify_at_open(true)
     }
 
-    /// Default options within about 24 MiB of memory.
+    /// Default options within about 32 MiB of memory, of which 2 MiB are for each table that is being written.
     pub fn low_memory() -> Options {
         Options::default()
             .memtable_bytes(4 << 20)

@@ -30,6 +30,8 @@ pub(crate) struct Process {
     /// Processor time of all threads, user and system.
     pub(crate) cpu_nanos: Option<u64>,
     pub(crate) resident_bytes: Option<u64>,
+    /// What of these are pages of files, which the system takes back when it needs room.
+    pub(crate) file_bytes: Option<u64>,
     pub(crate) virtual_bytes: Option<u64>,
     /// In Unix seconds.
     pub(crate) started: Option<f64>,
@@ -55,6 +57,7 @@ impl Process {
         Self {
             cpu_nanos: parse_cpu_ticks(&stat).map(|ticks| ticks.saturating_mul(NANOS_PER_TICK)),
             resident_bytes: parse_kib(&status, "VmRSS:"),
+            file_bytes: parse_kib(&status, "RssFile:"),
             virtual_bytes: parse_kib(&status, "VmSize:"),
             started: started(&stat),
             open_fds: open_fds(),

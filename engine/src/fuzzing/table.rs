@@ -86,6 +86,7 @@ fn build(choice: u8) -> Built {
         point_index: choice & 9 != 1,
         compression: if choice & 16 == 0 { Compression::None } else { Compression::Lz4 },
         keyspace: 0,
+        piece_bytes: 512,
     };
     let disk = SimDisk::new(1);
     let dir = rig::context(&disk, false).dir;

@@ -159,10 +159,11 @@ impl Version {
         })
     }
 
-    /// Whether all tables are in one level below L0.
+    /// Whether a key can be in more than one table.
     #[inline]
-    pub(crate) fn is_one_run(&self) -> bool {
-        self.occupied.is_power_of_two() && self.occupied > 1
+    pub(crate) fn has_several_runs(&self) -> bool {
+        let several_levels = self.occupied & self.occupied.wrapping_sub(1) != 0;
+        several_levels || self.levels.first().is_some_and(|l0| l0.tables.len() > 1)
     }
 
     pub(crate) fn bytes(&self) -> u64 {

@@ -24,6 +24,9 @@ use crate::value::Value;
 use crate::values::stored::{EXPIRY_BYTES, Place, Stored};
 use crate::view::View;
 
+/// Tables of L0 that are asked at once: a processor fetches a dozen lines together.
+const FORESEEN_OF_L0: usize = 8;
+
 /// What is looked for, and where.
 #[derive(Clone, Copy)]
 struct Search<'a> {
@@ -274,8 +277,9 @@ impl<'a> Search<'a> {
         let mut tables = [None; LEVELS];
         for (at, level) in self.view.version.levels_with_tables(from) {
             if at == 0 {
-                let open = level.tables.iter().filter_map(|table| table.open_reader());
-                open.for_each(|reader| reader.foresee(self.hash));
+                let tables =
+                    level.tables.iter().filter(|table| table.meta.covers(self.user)).take(FORESEEN_OF_L0);
+                tables.filter_map(|table| table.open_reader()).for_each(|reader| reader.foresee(self.hash));
                 continue;
             }
             let Some(table) = level.table_for(self.user) else { continue };
@@ -300,16 +304,17 @@ impl<'a> Search<'a> {
         from: Progress,
         report: R,
     ) -> std::result::Result<Option<InTable<'a>>, Stopped<R::Stop>> {
-        let foreseen = if self.view.version.is_one_run() { [None; LEVELS] } else { self.foresee(from.level) };
+        let foreseen = self.view.version.has_several_runs().then(|| self.foresee(from.level));
         for (at, level) in self.view.version.levels_with_tables(from.level) {
             let found = if at == 0 {
                 self.look_at_l0(&level.tables, from, report)?
-            } else if let Some(table) =
-                foreseen.get(at).copied().flatten().or_else(|| level.table_for(self.user))
-            {
-                self.look(table, &mut Progress { level: at, ..Progress::default() }, report)?
             } else {
-                continue;
+                let table = match &foreseen {
+                    Some(tables) => tables.get(at).copied().flatten(),
+                    None => level.table_for(self.user),
+                };
+                let Some(table) = table else { continue };
+                self.look(table, &mut Progress { level: at, ..Progress::default() }, report)?
             };
             if let Some((trailer, stored)) = found {
                 return Ok(Some(InTable { trailer, stored, level: at }));

@@ -20,10 +20,14 @@ use crate::options::{Compression, Options};
 use crate::values::stored::{Place, Stored};
 use crate::values::usage::UsageByFile;
 
-/// Bytes gathered before they are handed to the operating system, each time at a multiple of this in the file. Linux keeps what comes so
-/// in one huge page of its cache, where the file system has large folios (ext4 since Linux 6.16, XFS), and maps it by one entry: who
-/// reads here and there in a table then does not wait for page tables besides, and a merge has one fault in place of thirty-two.
-const WRITE_BYTES: usize = 2 << 20;
+/// A table is handed to the operating system in so many pieces, at least,
+const PIECES: u64 = 16;
+/// each a power of two of bytes at a multiple of it in the file, no less than this,
+const PIECE_BYTES_MIN: u64 = 16 << 10;
+/// and no more than a huge page. Linux keeps what comes so in one page of its cache, where its pages are of 4 KiB and the file system
+/// has large folios (ext4 since Linux 6.16, XFS), and maps it by one entry: who reads here and there in a table then does not wait for
+/// page tables besides, and a merge has one fault in place of thirty-two.
+const PIECE_BYTES_MAX: u64 = 2 << 20;
 /// Filter and point index begin at a multiple of this, so that each of their lines is one cache line of a mapped table.
 const LINE_ALIGN: u64 = 64;
 
@@ -36,6 +40,8 @@ pub(crate) struct TableShape {
     pub(crate) point_index: bool,
     pub(crate) compression: Compression,
     pub(crate) keyspace: u32,
+    /// Bytes that are handed to the operating system together.
+    pub(crate) piece_bytes: usize,
 }
 
 impl TableShape {
@@ -48,8 +54,13 @@ impl TableShape {
             point_index: options.point_index,
             compression: options.compression.get(level).copied().unwrap_or(Compression::None),
             keyspace,
+            piece_bytes: piece_bytes(options.table_bytes),
         }
     }
+}
+
+fn piece_bytes(table_bytes: u64) -> usize {
+    (table_bytes / PIECES).next_power_of_two().clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize
 }
 
 /// A finished table.
@@ -207,13 +218,13 @@ impl TableBuilder {
         self.properties.largest = std::mem::take(&mut self.last_user);
         let blocks_end = self.offset();
         let filter_bytes = filter::build(&self.hashes, self.shape.filter_bits_per_key);
-        let filter = self.put_lines(&filter_bytes);
+        let filter = self.put_lines(&filter_bytes)?;
         let points = self.points.take().map(|points| points.finish(&self.hashes, blocks_end));
-        let point_index = self.put_lines(&points.unwrap_or_default());
+        let point_index = self.put_lines(&points.unwrap_or_default())?;
         let index_bytes = std::mem::take(&mut self.index).finish();
-        let index = self.put_section(&index_bytes);
+        let index = self.put_section(&index_bytes)?;
         let properties_bytes = self.properties.encode();
-        let properties = self.put_section(&properties_bytes);
+        let properties = self.put_section(&properties_bytes)?;
         let footer = Footer { properties, index, filter, point_index };
         let encoded = footer.encode(self.id, FORMAT_VERSION, self.offset());
         self.buffer.extend_from_slice(&encoded);
@@ -274,26 +285,32 @@ impl TableBuilder {
         }
         self.block.clear();
         self.properties.data_blocks += 1;
-        let whole = self.buffer.len() - self.buffer.len() % WRITE_BYTES;
-        if whole > 0 { self.hand_over(whole) } else { Ok(()) }
+        self.hand_over_pieces()
     }
 
     /// Puts a section of lines; without bytes there is none.
-    fn put_lines(&mut self, bytes: &[u8]) -> BlockHandle {
+    fn put_lines(&mut self, bytes: &[u8]) -> Result<BlockHandle> {
         if bytes.is_empty() {
-            return BlockHandle::default();
+            return Ok(BlockHandle::default());
         }
         let padding = self.offset().next_multiple_of(LINE_ALIGN) - self.offset();
         self.buffer.resize(self.buffer.len() + padding as usize, 0);
         self.put_section(bytes)
     }
 
-    fn put_section(&mut self, bytes: &[u8]) -> BlockHandle {
+    fn put_section(&mut self, bytes: &[u8]) -> Result<BlockHandle> {
         let handle = BlockHandle { offset: self.offset(), len: bytes.len() as u32 };
         let start = self.buffer.len();
         self.buffer.extend_from_slice(bytes);
         format::put_block_trailer(&mut self.buffer, start, format::STORED, self.id, handle.offset);
-        handle
+        self.hand_over_pieces()?;
+        Ok(handle)
+    }
+
+    /// Hands over all pieces that are complete.
+    fn hand_over_pieces(&mut self) -> Result<()> {
+        let whole = self.buffer.len() - self.buffer.len() % self.shape.piece_bytes;
+        if whole > 0 { self.hand_over(whole) } else { Ok(()) }
     }
 
     /// Hands the first `len` bytes over.

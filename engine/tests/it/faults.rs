@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bettong::env::Env;
 use bettong::env::sim::{Fault, IoOp, Rule, SimDisk};
-use bettong::{Db, Durability, Error, ErrorKind, Options, WriteOptions};
+use bettong::{Compression, Db, Durability, Error, ErrorKind, LEVELS, Options, WriteOptions};
 
 use crate::support::{contents, sim_db, small_options};
 
@@ -250,6 +250,39 @@ fn f55_an_edit_that_finds_no_room_is_written_later() {
         assert_eq!(contents(&sim_db(&cut, small_options()).unwrap()).len(), 40);
         db.close().unwrap();
         assert!(sim_db(&disk, small_options()).unwrap().verify().unwrap().is_sound());
+    }
+}
+
+/// F54: whichever piece of a table finds no room, the flush fails, is made again when there is room, and the table is whole: with values
+/// longer than a piece, with pieces that are written by halves, and compressed.
+#[test]
+fn f54_a_table_is_whole_whichever_of_its_pieces_found_no_room() {
+    for compression in [Compression::None, Compression::Lz4] {
+        let disk = SimDisk::new(13);
+        // Pieces of 16 KiB.
+        let options = Options::default().memtable_bytes(4 << 20).table_bytes(64 << 10);
+        let options = options.separation_threshold(usize::MAX).compression([compression; LEVELS]);
+        let db = sim_db(&disk, options.clone()).unwrap();
+        let value = |n: u32| -> Vec<u8> {
+            let len = if n == 100 { 100_000 } else { n * 37 % 5_000 };
+            (0..len).map(|at| ((at * n) >> 5) as u8).collect()
+        };
+        (0..200u32).for_each(|n| db.set(n.to_be_bytes(), value(n)).unwrap());
+        let to_tables = |fault| Rule::new(fault).on(IoOp::Write).path(".sst");
+        let fails = |piece: &u64| {
+            disk.inject(to_tables(Fault::Short).nth(1));
+            disk.inject(to_tables(Fault::Errno(28)).nth(*piece));
+            let flushed = db.flush();
+            disk.heal();
+            flushed.is_err_and(|error| error.is_retryable())
+        };
+        let failed = (0..100).take_while(fails).count();
+        assert!((4..100).contains(&failed), "{failed} pieces");
+        db.compact(..).unwrap();
+        assert!(db.verify().unwrap().is_sound());
+        db.close().unwrap();
+        let db = sim_db(&disk, options).unwrap();
+        assert!((0..200u32).all(|n| db.get(n.to_be_bytes()).unwrap().unwrap() == value(n)));
     }
 }
 

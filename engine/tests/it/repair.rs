@@ -298,7 +298,8 @@ fn f79_a_repair_can_be_interrupted_anywhere() {
 
 /// Options under which many writes stay in the log alone.
 fn roomy() -> Options {
-    Options::default().memtable_bytes(12 << 20)
+    // Tables of this size are written in pieces of 256 KiB.
+    Options::default().memtable_bytes(4 << 20).table_bytes(4 << 20)
 }
 
 /// So many synced keys of so many bytes, in the log alone; the process was killed.
@@ -346,7 +347,7 @@ fn killed_at(disk: &SimDisk, rule: Rule, what: impl FnOnce()) {
 /// above let it pass: its tables were written in one piece, and any key could be missing once one loss had no range.
 #[test]
 fn f79_a_repair_of_a_long_log_can_be_interrupted_anywhere() {
-    let (disk, model) = in_the_log(3_000, 1_000);
+    let (disk, model) = in_the_log(3_000, 200);
     lose_the_manifest(&disk);
     assert_eq!(repaired(&disk, &roomy()).0, model);
     interrupt_everywhere(&disk, &roomy(), 5, |_, _| {});
@@ -356,7 +357,7 @@ fn f79_a_repair_of_a_long_log_can_be_interrupted_anywhere() {
 /// It never belonged to the database, so it is neither damage nor a loss.
 #[test]
 fn f79_an_unfinished_table_hides_nothing_of_the_log_and_is_no_loss() {
-    let (disk, model) = in_the_log(5_000, 1_200);
+    let (disk, model) = in_the_log(5_000, 200);
     killed_at(&disk, Rule::new(Fault::PowerCut).on(IoOp::Write).path(".sst").nth(2), || {
         sim_db(&disk, roomy()).unwrap_err();
     });
