@@ -10,6 +10,7 @@ use std::time::Instant;
 use bettong::{Compression, Db, LEVELS, Options};
 use bettong_benches::key;
 use bettong_metrics::Counter;
+use bettong_paired::median;
 
 const ROUNDS: usize = 7;
 const VALUE_BYTES: usize = 100;
@@ -55,10 +56,8 @@ fn merge(entries: u64, shares: &[u64]) -> Cost {
     Cost { cpu_nanos, seconds }
 }
 
-fn median(costs: &[Cost], figure: impl Fn(&Cost) -> f64) -> f64 {
-    let mut all: Vec<f64> = costs.iter().map(figure).collect();
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().expect("a round")
+fn median_of(costs: &[Cost], figure: impl Fn(&Cost) -> f64) -> f64 {
+    median(&mut costs.iter().map(figure).collect::<Vec<_>>()).expect("a round")
 }
 
 fn main() {
@@ -71,8 +70,8 @@ fn main() {
         let bytes = entries as f64 * (16 + VALUE_BYTES) as f64;
         println!(
             "{name:<32} {:>12.0} {least:>12.0} {:>10.0}",
-            median(&costs, |cost| cost.cpu_nanos),
-            median(&costs, |cost| bytes / 1e6 / cost.seconds),
+            median_of(&costs, |cost| cost.cpu_nanos),
+            median_of(&costs, |cost| bytes / 1e6 / cost.seconds),
         );
     }
 }

@@ -20,7 +20,7 @@ use crate::options::{Compression, Options};
 use crate::values::stored::{Place, Stored};
 use crate::values::usage::UsageByFile;
 
-/// A table is handed to the operating system in so many pieces, at least,
+/// A table is handed to the operating system in about so many pieces,
 const PIECES: u64 = 16;
 /// each a power of two of bytes at a multiple of it in the file, no less than this,
 const PIECE_BYTES_MIN: u64 = 16 << 10;
