@@ -591,3 +591,6 @@ fn owned<'k>(range: &impl RangeBounds<&'k [u8]>) -> ScanRange {
     let copy = |bound: Bound<&&'k [u8]>| bound.map(|key| key.to_vec());
     ScanRange { lower: copy(range.start_bound()), upper: copy(range.end_bound()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -293,11 +293,9 @@ impl Engine {
     pub(crate) fn bury_files(&self, before: impl Fn()) {
         let _turn = self.files.graveyard.turn();
         let graveyard = &self.files.graveyard;
-        let mut shown = false;
         // As many as there are now: one that cannot be removed comes back.
         for name in (0..graveyard.len()).map_while(|_| graveyard.take()) {
             before();
-            shown |= matches!(name, FileName::Value(_));
             let bytes = self.dir.length_of(name);
             let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
             let removed = self.dir.remove(name);
@@ -319,9 +317,11 @@ impl Engine {
                 Err(_) if self.gate.is_closed() => {}
                 Err(_) => self.files.graveyard.keep(name),
             }
-        }
-        if shown {
-            self.announce();
+            if matches!(name, FileName::Value(_)) {
+                // Writers may wait for the room, or did for room that will not come.
+                self.announce();
+                self.work.ring();
+            }
         }
     }
 
@@ -401,7 +401,8 @@ impl Engine {
         let mut announced = self.announcing.lock();
         let view = self.view.load();
         let shape = Shape::of(&view.version, &self.options);
-        let space = Space::of(&view.version, self.log_bytes(&view), &self.options);
+        let space = Space::of(&view.version, self.log_bytes(&view), &self.options)
+            .with_leaving(self.files.graveyard.value_bytes());
         let debt = shape.debt_bytes(&view.version, &self.options);
         // Where nobody writes, nothing holds writers back, and nothing is due.
         let is_read = self.env.for_reading.is_some();

@@ -9,23 +9,34 @@ use crate::sync::{Condvar, Mutex, MutexGuard};
 /// whoever passes.
 #[derive(Debug, Default)]
 pub(crate) struct Graveyard {
-    waiting: Mutex<VecDeque<FileName>>,
+    waiting: Mutex<VecDeque<Waiting>>,
     rings: Mutex<u64>,
     bell: Condvar,
     held: Mutex<BTreeMap<FileName, u64>>,
     removing: Mutex<()>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    file: FileName,
+    /// What its removal will give back, where that is known and can be expected.
+    bytes: u64,
+}
+
 impl Graveyard {
     /// Nobody holds the file: it can be removed.
     pub(crate) fn bury(&self, file: FileName) {
-        self.waiting.lock().push_back(file);
+        self.lay_down(file, 0);
+    }
+
+    fn lay_down(&self, file: FileName, bytes: u64) {
+        self.waiting.lock().push_back(Waiting { file, bytes });
         self.ring();
     }
 
-    /// The file could not be removed: whoever passes next tries again.
+    /// The file could not be removed: whoever passes next tries again, but nobody waits for its room.
     pub(crate) fn keep(&self, file: FileName) {
-        self.waiting.lock().push_back(file);
+        self.waiting.lock().push_back(Waiting { file, bytes: 0 });
     }
 
     /// Wakes the keeper, who removes files and makes ready what writers will want.
@@ -54,7 +65,14 @@ impl Graveyard {
 
     /// The files that wait to be removed.
     pub(crate) fn waiting(&self) -> Vec<FileName> {
-        self.waiting.lock().iter().copied().collect()
+        self.waiting.lock().iter().map(|waiting| waiting.file).collect()
+    }
+
+    /// What the value files that nobody holds any more still take of the disk, and will give back.
+    pub(crate) fn value_bytes(&self) -> u64 {
+        let waiting = self.waiting.lock();
+        let values = waiting.iter().filter(|waiting| matches!(waiting.file, FileName::Value(_)));
+        values.map(|waiting| waiting.bytes).sum()
     }
 
     /// How many files wait to be removed.
@@ -64,7 +82,7 @@ impl Graveyard {
 
     /// The file that waits longest.
     pub(crate) fn take(&self) -> Option<FileName> {
-        self.waiting.lock().pop_front()
+        self.waiting.lock().pop_front().map(|waiting| waiting.file)
     }
 
     /// Files that no version needs and a reader holds, with their sizes in bytes.
@@ -79,7 +97,7 @@ impl Graveyard {
 
     /// The last reader of a file is gone that was held as `file` and is called `now` today.
     pub(crate) fn let_go(&self, file: FileName, now: FileName) {
-        self.held.lock().remove(&file);
-        self.bury(now);
+        let bytes = self.held.lock().remove(&file).unwrap_or(0);
+        self.lay_down(now, bytes);
     }
 }

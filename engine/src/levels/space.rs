@@ -49,6 +49,8 @@ pub(crate) struct Space {
     pub(crate) hidden: u64,
     /// What nothing uses, in files worth collecting.
     pub(crate) garbage: u64,
+    /// Value files that nothing needs any more and that have not been removed yet: most have gone at once, and on some disks they queue.
+    leaving: u64,
     /// What does not count: a few segments of a small database, which has them on the disk whatever is done.
     slack: u64,
     /// Less than this is not worth any work.
@@ -69,26 +71,34 @@ impl Space {
             live,
             hidden: used - last + deleted,
             garbage,
+            leaving: 0,
             slack: (SLACK_SEGMENTS * least).saturating_sub(live / SLACK_SEGMENTS),
             least,
         }
     }
 
-    fn amplification(&self) -> f64 {
-        self.total.saturating_sub(self.slack) as f64 / self.live.max(1) as f64
+    /// With the value files that wait to be removed.
+    pub(crate) fn with_leaving(self, leaving: u64) -> Space {
+        Space { leaving, ..self }
     }
 
-    /// Whether something should be done.
+    fn amplification(&self, leaving: u64) -> f64 {
+        (self.total + leaving).saturating_sub(self.slack) as f64 / self.live.max(1) as f64
+    }
+
+    /// Whether something should be done. What leaves does so by itself.
     pub(crate) fn is_due(&self, options: &Options) -> bool {
         self.garbage + self.hidden >= self.least
-            && self.amplification() >= at_share(options.max_space_amplification, COLLECT_AT)
+            && self.amplification(0) >= at_share(options.max_space_amplification, COLLECT_AT)
     }
 
     /// How near the ceiling is: the amplification, where writes slow down, and where they stop.
     pub(crate) fn pressure(&self, options: &Options) -> (f64, f64, f64) {
         let most = options.max_space_amplification;
-        let relevant = self.garbage + self.hidden >= self.least;
-        let value = if relevant { self.amplification() } else { 0.0 };
+        // One file is always being removed.
+        let leaving = self.leaving.saturating_sub(self.least);
+        let relevant = leaving > 0 || self.garbage + self.hidden >= self.least;
+        let value = if relevant { self.amplification(leaving) } else { 0.0 };
         (value, at_share(most, SLOWDOWN_AT), at_share(most, STOP_AT))
     }
 }

@@ -355,3 +355,26 @@ fn f36_a_crash_at_every_change_of_a_collection_loses_nothing() {
         }
     }
 }
+
+/// Room that will not come is not waited for: a file that cannot be removed stays, and writes go on.
+#[test]
+fn dead_value_files_that_cannot_be_removed_hold_nobody_back() {
+    let disk = SimDisk::new(1);
+    let db = sim_db(&disk, options()).unwrap();
+    fill(&db, 200, 0, 2000);
+    disk.inject(Rule::new(Fault::Errno(13)).on(IoOp::Remove).path(".val").forever());
+    let mut model = Model::new();
+    for round in 1..10 {
+        model = fill(&db, 200, round, 2000);
+        while db.step().unwrap() {}
+    }
+    let left: usize = value_files(&disk).iter().map(|path| disk.read(path).unwrap().len()).sum();
+    assert!(left > 2 * 200 * 2000, "{left} bytes could not be removed");
+    assert_eq!(contents(&db), model);
+    disk.heal();
+    fill(&db, 200, 10, 2000);
+    while db.step().unwrap() {}
+    let left: usize = value_files(&disk).iter().map(|path| disk.read(path).unwrap().len()).sum();
+    assert!(left < 2 * 200 * 2000, "{left} bytes were not removed");
+    is_sound(&db);
+}
