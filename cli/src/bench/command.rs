@@ -16,7 +16,7 @@ use super::live::LiveBytes;
 use super::pace::Pace;
 use super::phase::{self, Phase};
 use super::plan::{Plan, wrong};
-use super::report::{self, Report};
+use super::report::{self, Files, Report};
 use super::sizes::ValueSizes;
 use super::workload::Workload;
 use crate::fault::{Fault, Result};
@@ -142,6 +142,9 @@ pub(crate) struct BenchArgs {
     /// Bytes of a memtable, as in 64MiB [default: the engine's]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     memtable_bytes: Option<u64>,
+    /// Bytes of a table, as in 64MiB [default: the engine's]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    table_bytes: Option<u64>,
     /// Bytes of the block cache, as in 256MiB [default: the engine's]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     cache_bytes: Option<u64>,
@@ -229,6 +232,9 @@ impl BenchArgs {
         }
         if let Some(bytes) = self.memtable_bytes {
             options = options.memtable_bytes(bytes as usize);
+        }
+        if let Some(bytes) = self.table_bytes {
+            options = options.table_bytes(bytes);
         }
         if let Some(bytes) = self.cache_bytes {
             options = options.cache_bytes(bytes as usize);
@@ -364,6 +370,7 @@ fn measure(args: &BenchArgs, plan: &Plan, out: &Out) -> Result<Report> {
         peak_rss_anon_bytes: peak,
         stalls: counted.then_some(stalled),
         settle_seconds: if plan.workload.writes() { settled.as_secs_f64() } else { 0.0 },
+        files: Files::of(&plan.db),
         values_verified: report.values_verified + sampled,
         overhead,
         ..report
@@ -432,6 +439,7 @@ impl BenchArgs {
             peak_rss_anon_bytes: 0,
             stalls: None,
             settle_seconds: 0.0,
+            files: Files::default(),
             verified: true,
             values_verified: tally.verified,
             overhead: None,

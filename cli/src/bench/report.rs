@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bettong::{Db, LevelStats};
 use serde::Serialize;
 
 use super::compare::Overhead;
@@ -57,6 +58,9 @@ pub(super) struct Report {
     pub(super) stalls: Option<u64>,
     /// From the end of the measured phase until no compaction was due, if it wrote.
     pub(super) settle_seconds: f64,
+    /// In how many files the data lies then.
+    #[serde(flatten)]
+    pub(super) files: Files,
     /// Whether every value that was read was right. (A run with a wrong one fails instead.)
     pub(super) verified: bool,
     /// How many values and absences were checked.
@@ -64,6 +68,27 @@ pub(super) struct Report {
     /// What the instrumentation cost, where that was measured; its members are members of the run.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) overhead: Option<Overhead>,
+}
+
+/// The files of a settled database.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Files {
+    pub(super) tables: u64,
+    /// Each level with tables is one, and each table of L0.
+    pub(super) sorted_runs: u64,
+    pub(super) value_files: u64,
+}
+
+impl Files {
+    pub(super) fn of(db: &Db) -> Files {
+        let stats = db.stats();
+        let of_level = |level: &LevelStats| if level.level == 0 { level.tables } else { level.tables.min(1) };
+        Files {
+            tables: stats.levels.iter().map(|level| level.tables).sum(),
+            sorted_runs: stats.levels.iter().map(of_level).sum(),
+            value_files: db.metrics().published().value_files.len() as u64,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -132,6 +157,8 @@ pub(super) fn print(out: &mut Out, report: &Report) -> Result<()> {
         sizes.show(report.peak_rss_anon_bytes),
         report.settle_seconds
     ))?;
+    let Files { tables, sorted_runs, value_files } = report.files;
+    out.line(format_args!("  tables {tables}  sorted runs {sorted_runs}  value files {value_files}"))?;
     if let Some(overhead) = &report.overhead {
         out.line(of_overhead(overhead))?;
     }

@@ -185,3 +185,18 @@ fn the_metrics_of_a_run_can_be_watched_meanwhile() {
     let refused = run(["bench", "-w", "readrandom", "-k", "2000", "--listen", "192.0.2.1:1"]).expect(3);
     assert!(refused.stderr.contains("192.0.2.1:1"), "{refused:?}");
 }
+
+#[test]
+fn a_report_tells_in_how_many_files_the_data_lies() {
+    let run = |options: &[&str]| {
+        let args = ["bench", "-w", "readrandom", "--json", "--memtable-bytes", "256KiB"];
+        run(args.iter().chain(options)).expect(0).json()
+    };
+    let count = |report: &serde_json::Value, what: &str| report[what].as_u64().unwrap();
+    let (few, many) = (run(&["-k", "8000"]), run(&["-k", "8000", "--table-bytes", "64KiB"]));
+    assert!(count(&many, "tables") > 2 * count(&few, "tables"), "{few} {many}");
+    assert!((1..=count(&many, "tables")).contains(&count(&many, "sorted_runs")), "{many}");
+    assert_eq!(count(&many, "value_files"), 0);
+    let large = run(&["-k", "200", "--value-size", "8KiB"]);
+    assert!(count(&large, "value_files") > 1, "{large}");
+}
