@@ -127,10 +127,6 @@ impl Background {
         }
         let plan = engine.work.change(|state| next_plan(engine, state));
         let Some(plan) = plan else {
-            if engine.files.graveyard.value_bytes() > 0 {
-                engine.bury_files(|| {});
-                return Ok(true);
-            }
             if engine.work.change(|state| forget_trouble(engine, Origin::Compaction, state)) {
                 engine.announce();
             }
@@ -345,7 +341,6 @@ fn no_way_out(engine: &Engine, state: &WorkState) -> Result<()> {
     let stopped = matches!(engine.pressure.get(), Pressure::Stop { .. });
     let helpless = || {
         state.compacting == 0
-            && engine.files.graveyard.value_bytes() == 0
             && pick(&view.version, &engine.options, &state.busy, engine.circumstances(&view)).is_none()
     };
     if stopped && helpless() { Err(Error::ReadOnly(damage.clone())) } else { Ok(()) }

@@ -293,9 +293,12 @@ impl Engine {
     pub(crate) fn bury_files(&self, before: impl Fn()) {
         let _turn = self.files.graveyard.turn();
         let graveyard = &self.files.graveyard;
+        let mut shown = false;
         // As many as there are now: one that cannot be removed comes back.
-        for name in (0..graveyard.len()).map_while(|_| graveyard.take()) {
+        for waiting in (0..graveyard.len()).map_while(|_| graveyard.take()) {
+            let name = waiting.file;
             before();
+            shown |= matches!(name, FileName::Value(_));
             let bytes = self.dir.length_of(name);
             let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
             let removed = self.dir.remove(name);
@@ -317,11 +320,13 @@ impl Engine {
                 Err(_) if self.gate.is_closed() => {}
                 Err(_) => self.files.graveyard.keep(name),
             }
-            if matches!(name, FileName::Value(_)) {
-                // Writers may wait for the room, or did for room that will not come.
+            if waiting.value_bytes > 0 {
+                // Writers may be slowed down for its room, or were for room that will not come.
                 self.announce();
-                self.work.ring();
             }
+        }
+        if shown {
+            self.announce();
         }
     }
 

@@ -16,11 +16,12 @@ pub(crate) struct Graveyard {
     removing: Mutex<()>,
 }
 
+/// A file that waits to be removed.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
-    file: FileName,
-    /// What its removal will give back, where that is known and can be expected.
-    bytes: u64,
+pub(crate) struct Waiting {
+    pub(crate) file: FileName,
+    /// What the removal of a value file will give back, where that is known and can be expected.
+    pub(crate) value_bytes: u64,
 }
 
 impl Graveyard {
@@ -29,14 +30,14 @@ impl Graveyard {
         self.lay_down(file, 0);
     }
 
-    fn lay_down(&self, file: FileName, bytes: u64) {
-        self.waiting.lock().push_back(Waiting { file, bytes });
+    fn lay_down(&self, file: FileName, value_bytes: u64) {
+        self.waiting.lock().push_back(Waiting { file, value_bytes });
         self.ring();
     }
 
     /// The file could not be removed: whoever passes next tries again, but nobody waits for its room.
     pub(crate) fn keep(&self, file: FileName) {
-        self.waiting.lock().push_back(Waiting { file, bytes: 0 });
+        self.waiting.lock().push_back(Waiting { file, value_bytes: 0 });
     }
 
     /// Wakes the keeper, who removes files and makes ready what writers will want.
@@ -70,9 +71,7 @@ impl Graveyard {
 
     /// What the value files that nobody holds any more still take of the disk, and will give back.
     pub(crate) fn value_bytes(&self) -> u64 {
-        let waiting = self.waiting.lock();
-        let values = waiting.iter().filter(|waiting| matches!(waiting.file, FileName::Value(_)));
-        values.map(|waiting| waiting.bytes).sum()
+        self.waiting.lock().iter().map(|waiting| waiting.value_bytes).sum()
     }
 
     /// How many files wait to be removed.
@@ -81,8 +80,8 @@ impl Graveyard {
     }
 
     /// The file that waits longest.
-    pub(crate) fn take(&self) -> Option<FileName> {
-        self.waiting.lock().pop_front().map(|waiting| waiting.file)
+    pub(crate) fn take(&self) -> Option<Waiting> {
+        self.waiting.lock().pop_front()
     }
 
     /// Files that no version needs and a reader holds, with their sizes in bytes.
@@ -98,6 +97,6 @@ impl Graveyard {
     /// The last reader of a file is gone that was held as `file` and is called `now` today.
     pub(crate) fn let_go(&self, file: FileName, now: FileName) {
         let bytes = self.held.lock().remove(&file).unwrap_or(0);
-        self.lay_down(now, bytes);
+        self.lay_down(now, if matches!(now, FileName::Value(_)) { bytes } else { 0 });
     }
 }

@@ -183,8 +183,8 @@ setters! {
     separation_threshold: usize;
     /// The most disk that may be used for each byte that is live, where separated values are what takes it. Default 1.5,
     /// from 1.1 to 100. Garbage in value files is collected in time to stay below (from 0.65 of the way on), and writes slow down
-    /// (0.8) and wait (0.9) where collection cannot keep up, or the removal of files that collection emptied. Files that a reader
-    /// holds do not count, nor those that cannot be removed. A database of less than four log segments may take up to two
+    /// (0.8) and wait (0.9) where collection cannot keep up. Where it is the removal of files that cannot, writes only slow down; files
+    /// that a reader holds do not count, nor those that cannot be removed. A database of less than four log segments may take up to two
     /// segments more, and garbage of less than a segment is left alone.
     /// Smaller: less disk; larger: fewer values are moved.
     max_space_amplification: f64;

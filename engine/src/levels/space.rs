@@ -95,11 +95,15 @@ impl Space {
     /// How near the ceiling is: the amplification, where writes slow down, and where they stop.
     pub(crate) fn pressure(&self, options: &Options) -> (f64, f64, f64) {
         let most = options.max_space_amplification;
+        let value = |leaving| {
+            let relevant = leaving + self.garbage + self.hidden >= self.least;
+            if relevant { self.amplification(leaving) } else { 0.0 }
+        };
         // One file is always being removed.
-        let leaving = self.leaving.saturating_sub(self.least);
-        let relevant = leaving > 0 || self.garbage + self.hidden >= self.least;
-        let value = if relevant { self.amplification(leaving) } else { 0.0 };
-        (value, at_share(most, SLOWDOWN_AT), at_share(most, STOP_AT))
+        let with_leaving = value(self.leaving.saturating_sub(self.least));
+        let (slowdown, stop) = (at_share(most, SLOWDOWN_AT), at_share(most, STOP_AT));
+        // What leaves takes disk, but less and less of it: nobody is stopped for its sake, as when a scan of hours lets go of all it held.
+        (value(0).max(with_leaving.min(stop.next_down())), slowdown, stop)
     }
 }
 
