@@ -9,6 +9,13 @@ pub(crate) fn salted(bytes: &[u8], file_id: u64, offset: u64) -> u32 {
     crc32fast::hash(bytes).wrapping_add(salt(file_id, offset))
 }
 
+/// The same, of bytes that do not lie together.
+pub(crate) fn salted_of(parts: [&[u8]; 2], file_id: u64, offset: u64) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize().wrapping_add(salt(file_id, offset))
+}
+
 /// How many of `bytes` are followed by their checksum, if any are: for what lies at `offset` and has lost its length.
 pub(crate) fn find_end(bytes: &[u8], file_id: u64, offset: u64) -> Option<usize> {
     let salt = salt(file_id, offset);
@@ -46,5 +53,6 @@ mod tests {
         assert_ne!(here, salted(b"block", 8, 4096), "another file");
         assert_ne!(here, salted(b"blocl", 7, 4096), "other bytes");
         assert_eq!(here, salted(b"block", 7, 4096));
+        assert_eq!(here, salted_of([b"blo", b"ck"], 7, 4096));
     }
 }

@@ -6,11 +6,12 @@ use super::block_builder::BlockBuilder;
 use super::filter;
 use super::format::{self, BlockHandle, Footer};
 use super::index::IndexBuilder;
+use super::pieces::PieceWriter;
 use super::point_index::PointIndexBuilder;
 use super::properties::Properties;
 use super::thrift::Thrift;
+use crate::env::Dir;
 use crate::env::names::{FileName, FileNumber};
-use crate::env::{DataFile, Dir};
 use crate::error::{Error, Result};
 use crate::expiry::Expiring;
 use crate::header::{Birth, FORMAT_VERSION, FileHeader, FileKind, HEADER_BYTES};
@@ -78,13 +79,10 @@ pub(crate) struct BuiltTable {
 /// A table in the making.
 #[derive(Debug)]
 pub(crate) struct TableBuilder {
-    file: DataFile,
+    bytes: PieceWriter,
     number: FileNumber,
     id: u64,
     shape: TableShape,
-    /// Bytes not yet handed over, and where the first of them belongs.
-    buffer: Vec<u8>,
-    buffer_offset: u64,
     block: BlockBuilder,
     index: IndexBuilder,
     points: Option<PointIndexBuilder>,
@@ -108,16 +106,15 @@ impl TableBuilder {
         shape: TableShape,
         birth: Birth,
     ) -> Result<TableBuilder> {
-        let file = dir.create(FileName::Table(number))?;
+        let mut bytes = PieceWriter::new(dir.create(FileName::Table(number))?, shape.piece_bytes);
         let id = dir.unique_id();
         let header = FileHeader { kind: FileKind::Table, number, id, recycled: false, birth };
+        bytes.put(&header.encode())?;
         Ok(TableBuilder {
-            file,
+            bytes,
             number,
             id,
             shape,
-            buffer: header.encode().to_vec(),
-            buffer_offset: 0,
             block: BlockBuilder::new(shape.restart_interval),
             index: IndexBuilder::default(),
             points: shape.point_index.then(|| PointIndexBuilder::new(shape.block_bytes)),
@@ -145,7 +142,7 @@ impl TableBuilder {
         if !new_user && (order.is_gt() || self.last_trailer <= key.trailer) {
             // Sources are sorted, so one of them is not what it was: F30, never merged silently.
             let what = "keys arrive out of order: a source is damaged";
-            return Err(Error::corruption(self.file.path(), self.offset(), what));
+            return Err(Error::corruption(self.bytes.file().path(), self.bytes.offset(), what));
         }
         if first {
             self.properties.smallest = key.user.to_vec();
@@ -207,7 +204,7 @@ impl TableBuilder {
 
     /// The bytes of the file so far, without filter and index.
     pub(crate) fn bytes(&self) -> u64 {
-        self.offset() + self.block.len() as u64
+        self.bytes.offset() + self.block.len() as u64
     }
 
     /// Completes the table. It is durable when this returns; its name is once the directory is synced.
@@ -216,7 +213,7 @@ impl TableBuilder {
             self.end_block()?;
         }
         self.properties.largest = std::mem::take(&mut self.last_user);
-        let blocks_end = self.offset();
+        let blocks_end = self.bytes.offset();
         let filter_bytes = filter::build(&self.hashes, self.shape.filter_bits_per_key);
         let filter = self.put_lines(&filter_bytes)?;
         let points = self.points.take().map(|points| points.finish(&self.hashes, blocks_end));
@@ -226,15 +223,14 @@ impl TableBuilder {
         let properties_bytes = self.properties.encode();
         let properties = self.put_section(&properties_bytes)?;
         let footer = Footer { properties, index, filter, point_index };
-        let encoded = footer.encode(self.id, FORMAT_VERSION, self.offset());
-        self.buffer.extend_from_slice(&encoded);
-        self.hand_over(self.buffer.len())?;
-        self.file.sync()?;
+        self.bytes.put(&footer.encode(self.id, FORMAT_VERSION, self.bytes.offset()))?;
+        self.bytes.hand_over()?;
+        self.bytes.file().sync()?;
         self.count_compression();
         Ok(BuiltTable {
             number: self.number,
             id: self.id,
-            bytes: self.buffer_offset,
+            bytes: self.bytes.offset(),
             properties: self.properties,
             usage: self.usage,
             expiring: self.expiring,
@@ -246,23 +242,18 @@ impl TableBuilder {
             Compression::None => 0,
             Compression::Lz4 => 1,
         };
-        let recorder = self.file.recorder();
+        let recorder = self.bytes.file().recorder();
         recorder.add(Counter::CompressionInputBytes.at(algorithm), self.plain_bytes);
         recorder.add(Counter::CompressionOutputBytes.at(algorithm), self.packed_bytes);
     }
 
-    fn offset(&self) -> u64 {
-        self.buffer_offset + self.buffer.len() as u64
-    }
-
     fn end_block(&mut self) -> Result<()> {
-        let offset = self.offset();
-        let start = self.buffer.len();
+        let offset = self.bytes.offset();
         let plain = self.block.finish();
         self.plain_bytes += plain.len() as u64;
         let packed = match self.shape.compression {
             Compression::Lz4 if self.thrift.tries_next() => {
-                let recorder = self.file.recorder();
+                let recorder = self.bytes.file().recorder();
                 let began = recorder.now();
                 let packed = format::compress(plain);
                 recorder.add(Counter::CompressionNanos.at(COMPRESS), recorder.nanos_since(began));
@@ -277,15 +268,15 @@ impl TableBuilder {
         };
         let handle = BlockHandle { offset, len: bytes.len() as u32 };
         self.packed_bytes += bytes.len() as u64;
-        self.buffer.extend_from_slice(bytes);
-        format::put_block_trailer(&mut self.buffer, start, compression, self.id, offset);
+        self.bytes.put(bytes)?;
+        self.bytes.put(&format::block_trailer(bytes, compression, self.id, offset))?;
         self.index.add(InternalKey::new(&self.last_user, self.last_trailer), handle);
         if let Some(points) = &mut self.points {
             points.end_block(offset, compression != format::STORED);
         }
         self.block.clear();
         self.properties.data_blocks += 1;
-        self.hand_over_pieces()
+        Ok(())
     }
 
     /// Puts a section of lines; without bytes there is none.
@@ -293,34 +284,17 @@ impl TableBuilder {
         if bytes.is_empty() {
             return Ok(BlockHandle::default());
         }
-        let padding = self.offset().next_multiple_of(LINE_ALIGN) - self.offset();
-        self.buffer.resize(self.buffer.len() + padding as usize, 0);
+        let offset = self.bytes.offset();
+        let padding = offset.next_multiple_of(LINE_ALIGN) - offset;
+        self.bytes.put([0; LINE_ALIGN as usize].get(..padding as usize).unwrap_or_default())?;
         self.put_section(bytes)
     }
 
     fn put_section(&mut self, bytes: &[u8]) -> Result<BlockHandle> {
-        let handle = BlockHandle { offset: self.offset(), len: bytes.len() as u32 };
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(bytes);
-        format::put_block_trailer(&mut self.buffer, start, format::STORED, self.id, handle.offset);
-        self.hand_over_pieces()?;
+        let handle = BlockHandle { offset: self.bytes.offset(), len: bytes.len() as u32 };
+        self.bytes.put(bytes)?;
+        self.bytes.put(&format::block_trailer(bytes, format::STORED, self.id, handle.offset))?;
         Ok(handle)
-    }
-
-    /// Hands over all pieces that are complete.
-    fn hand_over_pieces(&mut self) -> Result<()> {
-        let whole = self.buffer.len() - self.buffer.len() % self.shape.piece_bytes;
-        if whole > 0 { self.hand_over(whole) } else { Ok(()) }
-    }
-
-    /// Hands the first `len` bytes over.
-    fn hand_over(&mut self, len: usize) -> Result<()> {
-        self.file.write_at(self.buffer_offset, self.buffer.get(..len).unwrap_or_default())?;
-        // What is written at once by the sync at the end makes everybody else's sync wait.
-        self.file.start_write_back(self.buffer_offset, len as u64);
-        self.buffer_offset += len as u64;
-        self.buffer.drain(..len);
-        Ok(())
     }
 }
 

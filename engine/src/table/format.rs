@@ -44,17 +44,15 @@ impl BlockHandle {
     }
 }
 
-/// Appends the trailer of the block that `bytes` holds from `start` on and that will lie at `offset`.
-pub(crate) fn put_block_trailer(
-    bytes: &mut Vec<u8>,
-    start: usize,
+/// The trailer of the block of these bytes that will lie at `offset`.
+pub(crate) fn block_trailer(
+    bytes: &[u8],
     compression: u8,
     file_id: u64,
     offset: u64,
-) {
-    bytes.push(compression);
-    let checksum = checksum::salted(bytes.get(start..).unwrap_or_default(), file_id, offset);
-    bytes.extend_from_slice(&checksum.to_le_bytes());
+) -> [u8; BLOCK_TRAILER_BYTES as usize] {
+    let [a, b, c, d] = checksum::salted_of([bytes, &[compression]], file_id, offset).to_le_bytes();
+    [compression, a, b, c, d]
 }
 
 /// Checks the trailer of `stored` (block and trailer) and returns the block's bytes and compression.

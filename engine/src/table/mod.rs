@@ -13,6 +13,7 @@ pub(crate) mod block_builder;
 pub(crate) mod index;
 pub(crate) mod fences;
 mod thrift;
+mod pieces;
 pub(crate) mod builder;
 pub(crate) mod reader;
 mod ahead;
