@@ -16,7 +16,7 @@ use super::live::LiveBytes;
 use super::pace::Pace;
 use super::phase::{self, Phase};
 use super::plan::{Plan, wrong};
-use super::report::{self, Files, Report};
+use super::report::{self, Report, Shape};
 use super::sizes::ValueSizes;
 use super::workload::Workload;
 use crate::fault::{Fault, Result};
@@ -370,7 +370,7 @@ fn measure(args: &BenchArgs, plan: &Plan, out: &Out) -> Result<Report> {
         peak_rss_anon_bytes: peak,
         stalls: counted.then_some(stalled),
         settle_seconds: if plan.workload.writes() { settled.as_secs_f64() } else { 0.0 },
-        files: Files::of(&plan.db),
+        shape: Shape::of(&plan.db),
         values_verified: report.values_verified + sampled,
         overhead,
         ..report
@@ -439,7 +439,7 @@ impl BenchArgs {
             peak_rss_anon_bytes: 0,
             stalls: None,
             settle_seconds: 0.0,
-            files: Files::default(),
+            shape: Shape::default(),
             verified: true,
             values_verified: tally.verified,
             overhead: None,

@@ -60,7 +60,7 @@ pub(super) struct Report {
     pub(super) settle_seconds: f64,
     /// In how many files the data lies then.
     #[serde(flatten)]
-    pub(super) files: Files,
+    pub(super) shape: Shape,
     /// Whether every value that was read was right. (A run with a wrong one fails instead.)
     pub(super) verified: bool,
     /// How many values and absences were checked.
@@ -70,20 +70,20 @@ pub(super) struct Report {
     pub(super) overhead: Option<Overhead>,
 }
 
-/// The files of a settled database.
+/// In how many files a settled database lies.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Files {
+pub(super) struct Shape {
     pub(super) tables: u64,
     /// Each level with tables is one, and each table of L0.
     pub(super) sorted_runs: u64,
     pub(super) value_files: u64,
 }
 
-impl Files {
-    pub(super) fn of(db: &Db) -> Files {
+impl Shape {
+    pub(super) fn of(db: &Db) -> Shape {
         let stats = db.stats();
         let of_level = |level: &LevelStats| if level.level == 0 { level.tables } else { level.tables.min(1) };
-        Files {
+        Shape {
             tables: stats.levels.iter().map(|level| level.tables).sum(),
             sorted_runs: stats.levels.iter().map(of_level).sum(),
             value_files: db.metrics().published().value_files.len() as u64,
@@ -157,7 +157,7 @@ pub(super) fn print(out: &mut Out, report: &Report) -> Result<()> {
         sizes.show(report.peak_rss_anon_bytes),
         report.settle_seconds
     ))?;
-    let Files { tables, sorted_runs, value_files } = report.files;
+    let Shape { tables, sorted_runs, value_files } = report.shape;
     out.line(format_args!("  tables {tables}  sorted runs {sorted_runs}  value files {value_files}"))?;
     if let Some(overhead) = &report.overhead {
         out.line(of_overhead(overhead))?;
