@@ -293,12 +293,11 @@ impl Engine {
     pub(crate) fn bury_files(&self, before: impl Fn()) {
         let _turn = self.files.graveyard.turn();
         let graveyard = &self.files.graveyard;
-        let mut shown = false;
+        let are_shown = graveyard.waiting().iter().any(|name| matches!(name, FileName::Value(_)));
         // As many as there are now: one that cannot be removed comes back.
         for waiting in (0..graveyard.len()).map_while(|_| graveyard.take()) {
             let name = waiting.file;
             before();
-            shown |= matches!(name, FileName::Value(_));
             let bytes = self.dir.length_of(name);
             let timer = self.recorder.timer(Histogram::SpaceReclaimDuration);
             let removed = self.dir.remove(name);
@@ -320,12 +319,13 @@ impl Engine {
                 Err(_) if self.gate.is_closed() => {}
                 Err(_) => self.files.graveyard.keep(name),
             }
-            if waiting.value_bytes > 0 {
-                // Writers may be slowed down for its room, or were for room that will not come.
+            if waiting.value_bytes > 0 && !self.pressure.is_none() {
+                // Writers wait for its room, or for room that will not come.
                 self.announce();
+                self.work.ring();
             }
         }
-        if shown {
+        if are_shown {
             self.announce();
         }
     }

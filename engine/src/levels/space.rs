@@ -99,7 +99,7 @@ impl Space {
             let relevant = leaving + self.garbage + self.hidden >= self.least;
             if relevant { self.amplification(leaving) } else { 0.0 }
         };
-        // One file is always being removed.
+        // Some wait at any time.
         let with_leaving = value(self.leaving.saturating_sub(self.least));
         let (slowdown, stop) = (at_share(most, SLOWDOWN_AT), at_share(most, STOP_AT));
         // What leaves takes disk, but less and less of it: nobody is stopped for its sake, as when a scan of hours lets go of all it held.

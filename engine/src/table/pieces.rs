@@ -29,6 +29,7 @@ impl PieceWriter {
         self.offset + self.filled as u64
     }
 
+    /// After an error some of the bytes may be missing: the table is to be given up.
     pub(super) fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
         while let Some(room) = self.piece.get_mut(self.filled..) {
             let (head, rest) = bytes.split_at(bytes.len().min(room.len()));
