@@ -237,7 +237,7 @@ async function pictures(page) {
   await page.setViewportSize({ width: 1500, height: 6000 });
 }
 
-const demo = (scene, port) => run(BETTONG, 'demo', '--headless', '--seconds', '100', '--scene', scene, '--listen', `127.0.0.1:${port}`,
+const demo = (scene, port) => run(BETTONG, 'demo', '--headless', '--seconds', '600', '--scene', scene, '--listen', `127.0.0.1:${port}`,
   ...(scene === 'steady' || scene === 'skew' ? ['--rate', '20000'] : scene === 'churn' ? ['--rate', '8000'] : []));
 
 /** Figures of a scene come when they come: they are looked at three times before one that is not there is a failure. */
