@@ -24,8 +24,8 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | words | `sync error coding prefetch checksum key metric report timed_mutex waiter header` |
-//! | ground | `value env options meter expiry graveyard` |
+//! | words | `sync error coding prefetch pages checksum key metric report timed_mutex waiter header` |
+//! | ground | `value env pieces options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
 //! | state | `levels merge job snapshot_list work scan_loss view publish condition state` |
@@ -42,6 +42,7 @@ mod sync;
 pub mod error;
 mod coding;
 mod prefetch;
+mod pages;
 mod checksum;
 mod key;
 mod metric;
@@ -50,6 +51,7 @@ mod timed_mutex;
 mod waiter;
 mod value;
 pub mod env;
+mod pieces;
 mod header;
 mod options;
 mod meter;

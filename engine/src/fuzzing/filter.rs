@@ -3,6 +3,7 @@
 use super::script::Script;
 use crate::key;
 use crate::table::filter::{self, Filter};
+use crate::table::hashes::Hashes;
 
 /// A filter of keys that the input names, then the same with damage, then the input as a filter.
 pub fn filter(input: &[u8]) {
@@ -12,11 +13,11 @@ pub fn filter(input: &[u8]) {
         let key = script.bytes(usize::from(len % 9) + 1);
         (!key.is_empty()).then(|| key::hash(key))
     };
-    let hashes: Vec<u64> = std::iter::from_fn(|| keys(&mut script)).take(count).collect();
-    let mut built = filter::build(&hashes, bits);
+    let hashes: Hashes = std::iter::from_fn(|| keys(&mut script)).take(count).collect();
+    let mut built = filter::build(&hashes, bits).to_vec();
     match Filter::decode(&built) {
         Some(filter) => {
-            let denied = hashes.iter().any(|hash| !filter.may_contain(&built, *hash));
+            let denied = hashes.iter().any(|hash| !filter.may_contain(&built, hash));
             assert!(!denied, "a filter denies a key that it was built from");
         }
         None => assert!(bits == 0 || hashes.is_empty(), "a filter does not read back"),
@@ -26,8 +27,8 @@ pub fn filter(input: &[u8]) {
     }
     for bytes in [built.as_slice(), input] {
         if let Some(filter) = Filter::decode(bytes) {
-            let asked = hashes.iter().chain([&0, &u64::MAX]);
-            asked.for_each(|hash| _ = filter.may_contain(bytes, *hash));
+            let asked = hashes.iter().chain([0, u64::MAX]);
+            asked.for_each(|hash| _ = filter.may_contain(bytes, hash));
             // The bytes may be shorter than at the decoding, in a file that was cut: nothing is denied then.
             assert!(filter.may_contain(&[], 1));
         }

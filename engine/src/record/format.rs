@@ -22,6 +22,9 @@
 //! promise is corruption, above all of them it is the torn tail of an interrupted write. In a log a promise other than 0 also
 //! says that every earlier log is sealed and durable.
 
+use crate::checksum;
+use crate::coding::Decoder;
+
 /// The bytes of a group before its entries.
 pub(crate) const GROUP_HEADER_BYTES: usize = 24;
 /// The bytes that mark a group, so that one can be found behind damage.
@@ -49,5 +52,47 @@ impl GroupType {
             3 => Some(GroupType::Edit),
             _ => None,
         }
+    }
+}
+
+/// What a group begins with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupHeader {
+    pub(crate) kind: GroupType,
+    pub(crate) entries: u32,
+    /// Of the entries.
+    pub(crate) bytes: u32,
+    pub(crate) promise: u64,
+}
+
+impl GroupHeader {
+    /// For a group that will lie at `offset` of the file with unique id `file_id`.
+    pub(crate) fn encode(self, file_id: u64, offset: u64) -> [u8; GROUP_HEADER_BYTES] {
+        let mut header = [0; GROUP_HEADER_BYTES];
+        header[4..6].copy_from_slice(&GROUP_MAGIC);
+        header[6] = self.kind as u8;
+        header[8..12].copy_from_slice(&self.entries.to_le_bytes());
+        header[12..16].copy_from_slice(&self.bytes.to_le_bytes());
+        header[16..].copy_from_slice(&self.promise.to_le_bytes());
+        let checksum = checksum::salted(&header[4..], file_id, offset);
+        header[..4].copy_from_slice(&checksum.to_le_bytes());
+        header
+    }
+
+    /// The header at the front of `bytes`, which lie at `offset` of the file with `file_id`; `None` if there is none, or it is damaged.
+    pub(crate) fn decode(bytes: &[u8], file_id: u64, offset: u64) -> Option<GroupHeader> {
+        let (stored, covered) = bytes.get(..GROUP_HEADER_BYTES)?.split_first_chunk::<4>()?;
+        let mut fields = Decoder::new(covered);
+        if fields.bytes(2)? != GROUP_MAGIC {
+            return None;
+        }
+        if u32::from_le_bytes(*stored) != checksum::salted(covered, file_id, offset) {
+            return None;
+        }
+        let kind = GroupType::from_u8(fields.u8()?)?;
+        if fields.u8()? != 0 {
+            return None;
+        }
+        Some(GroupHeader { kind, entries: fields.u32()?, bytes: fields.u32()?, promise: fields.u64()? })
     }
 }

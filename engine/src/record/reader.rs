@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bettong_metrics::planted;
 
-use super::format::{ENTRY_FIXED_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC, GroupType};
+use super::format::{ENTRY_FIXED_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC, GroupHeader, GroupType};
 use crate::checksum;
 use crate::coding::Decoder;
 use crate::error::{Error, Result};
@@ -56,13 +56,6 @@ pub(crate) struct GroupReader<'a> {
     end: Option<End>,
     /// Remains of an earlier life may follow the end: not everything there was torn.
     recycled: bool,
-}
-
-struct GroupHeader {
-    kind: GroupType,
-    entries: u32,
-    len: u32,
-    promise: u64,
 }
 
 impl<'a> GroupReader<'a> {
@@ -173,7 +166,7 @@ impl<'a> GroupReader<'a> {
         let room = self.bytes.len() as u64 - self.position;
         let ends = self.headers_behind(self.position);
         let ends =
-            ends.map(|(at, header)| at + GROUP_HEADER_BYTES as u64 + u64::from(header.len) - self.position);
+            ends.map(|(at, header)| at + GROUP_HEADER_BYTES as u64 + u64::from(header.bytes) - self.position);
         ends.max().unwrap_or(0).min(room)
     }
 
@@ -200,7 +193,7 @@ impl<'a> GroupReader<'a> {
     fn group_at(&self, offset: u64) -> Option<(Group<'a>, u64)> {
         let header = self.header_at(offset)?;
         let start = offset + GROUP_HEADER_BYTES as u64;
-        let body = self.bytes.get(start as usize..)?.get(..header.len as usize)?;
+        let body = self.bytes.get(start as usize..)?.get(..header.bytes as usize)?;
         let mut at = 0;
         // The count is checked by decoding; it must not size an allocation before.
         let mut entries =
@@ -210,26 +203,13 @@ impl<'a> GroupReader<'a> {
             at += entry.len as usize;
             entries.push(entry);
         }
-        let len = GROUP_HEADER_BYTES as u64 + u64::from(header.len);
+        let len = GROUP_HEADER_BYTES as u64 + u64::from(header.bytes);
         let whole = entries.len() == header.entries as usize;
         whole.then_some((Group { kind: header.kind, promise: header.promise, entries }, len))
     }
 
     fn header_at(&self, offset: u64) -> Option<GroupHeader> {
-        let bytes = self.bytes.get(offset as usize..)?.get(..GROUP_HEADER_BYTES)?;
-        let (stored, covered) = bytes.split_first_chunk::<4>()?;
-        let mut fields = Decoder::new(covered);
-        if fields.bytes(2)? != GROUP_MAGIC {
-            return None;
-        }
-        if u32::from_le_bytes(*stored) != checksum::salted(covered, self.file_id, offset) {
-            return None;
-        }
-        let kind = GroupType::from_u8(fields.u8()?)?;
-        if fields.u8()? != 0 {
-            return None;
-        }
-        Some(GroupHeader { kind, entries: fields.u32()?, len: fields.u32()?, promise: fields.u64()? })
+        GroupHeader::decode(self.bytes.get(offset as usize..)?, self.file_id, offset)
     }
 }
 

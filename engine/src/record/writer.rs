@@ -1,6 +1,6 @@
 //! Encodes groups.
 
-use super::format::{ENTRY_FIXED_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC, GroupType};
+use super::format::{ENTRY_FIXED_BYTES, GROUP_HEADER_BYTES, GroupHeader, GroupType};
 use crate::checksum;
 use crate::coding::{put_varint, varint_len};
 use crate::key::{Kind, SeqNo};
@@ -55,14 +55,38 @@ impl<'a> GroupWriter<'a> {
     pub(crate) fn finish(mut self, kind: GroupType, promise: u64) -> u64 {
         let group = self.out.get_mut(self.start..).unwrap_or_default();
         let len = group.len() as u64;
-        put_group_header(group, kind, self.entries, promise, (self.file_id, self.offset));
+        let bytes = len.saturating_sub(GROUP_HEADER_BYTES as u64) as u32;
+        let header = GroupHeader { kind, entries: self.entries, bytes, promise };
+        if let Some(room) = group.first_chunk_mut() {
+            *room = header.encode(self.file_id, self.offset);
+        }
         self.finished = true;
         len
     }
 }
 
 /// Appends an entry that will lie at `offset` of the file with unique id `file_id`.
-pub(crate) fn put_entry(out: &mut Vec<u8>, entry: NewEntry<'_>, file_id: u64, offset: u64) {
+fn put_entry(out: &mut Vec<u8>, entry: NewEntry<'_>, file_id: u64, offset: u64) {
+    let start = out.len();
+    put_head(out, entry);
+    out.extend_from_slice(entry.value);
+    debug_assert_eq!(out.len() - start, entry.len());
+    if let Some((checksum, covered)) = out.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut) {
+        *checksum = checksum::salted(covered, file_id, offset).to_le_bytes();
+    }
+}
+
+/// Appends what an entry that will lie at `offset` of the file with unique id `file_id` begins with: all but its value.
+pub(crate) fn put_entry_head(out: &mut Vec<u8>, entry: NewEntry<'_>, file_id: u64, offset: u64) {
+    let start = out.len();
+    put_head(out, entry);
+    if let Some((checksum, covered)) = out.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut) {
+        *checksum = checksum::salted_of([covered, entry.value], file_id, offset).to_le_bytes();
+    }
+}
+
+/// Appends an entry up to its value, without its checksum.
+fn put_head(out: &mut Vec<u8>, entry: NewEntry<'_>) {
     let start = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, entry.kind as u8]);
     debug_assert_eq!(out.len() - start, ENTRY_FIXED_BYTES);
@@ -72,34 +96,6 @@ pub(crate) fn put_entry(out: &mut Vec<u8>, entry: NewEntry<'_>, file_id: u64, of
     put_varint(out, entry.seq.0);
     out.extend_from_slice(entry.key);
     out.extend_from_slice(entry.head);
-    out.extend_from_slice(entry.value);
-    debug_assert_eq!(out.len() - start, entry.len());
-    stamp(out.get_mut(start..).unwrap_or_default(), file_id, offset);
-}
-
-/// Fills in the header of `group`, whose entries are complete, and which will lie at a place: file id and offset.
-pub(crate) fn put_group_header(
-    group: &mut [u8],
-    kind: GroupType,
-    entries: u32,
-    promise: u64,
-    (file_id, offset): (u64, u64),
-) {
-    let Some((header, body)) = group.split_first_chunk_mut::<GROUP_HEADER_BYTES>() else { return };
-    header[4..6].copy_from_slice(&GROUP_MAGIC);
-    header[6] = kind as u8;
-    header[7] = 0;
-    header[8..12].copy_from_slice(&entries.to_le_bytes());
-    header[12..16].copy_from_slice(&(body.len() as u32).to_le_bytes());
-    header[16..].copy_from_slice(&promise.to_le_bytes());
-    stamp(header, file_id, offset);
-}
-
-/// Fills in the checksum at the front of `bytes`, which will lie at `offset`.
-fn stamp(bytes: &mut [u8], file_id: u64, offset: u64) {
-    if let Some((place, covered)) = bytes.split_first_chunk_mut::<4>() {
-        *place = checksum::salted(covered, file_id, offset).to_le_bytes();
-    }
 }
 
 impl Drop for GroupWriter<'_> {

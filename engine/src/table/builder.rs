@@ -5,8 +5,8 @@ use bettong_metrics::Counter;
 use super::block_builder::BlockBuilder;
 use super::filter;
 use super::format::{self, BlockHandle, Footer};
+use super::hashes::Hashes;
 use super::index::IndexBuilder;
-use super::pieces::PieceWriter;
 use super::point_index::PointIndexBuilder;
 use super::properties::Properties;
 use super::thrift::Thrift;
@@ -18,6 +18,7 @@ use crate::header::{Birth, FORMAT_VERSION, FileHeader, FileKind, HEADER_BYTES};
 use crate::key::{self, InternalKey, Kind, Trailer};
 use crate::metric::COMPRESS;
 use crate::options::{Compression, Options};
+use crate::pieces::PieceWriter;
 use crate::values::stored::{Place, Stored};
 use crate::values::usage::UsageByFile;
 
@@ -87,7 +88,7 @@ pub(crate) struct TableBuilder {
     index: IndexBuilder,
     points: Option<PointIndexBuilder>,
     /// Of the user keys, for filter and point index.
-    hashes: Vec<u64>,
+    hashes: Hashes,
     last_user: Vec<u8>,
     last_trailer: Trailer,
     properties: Properties,
@@ -118,7 +119,7 @@ impl TableBuilder {
             block: BlockBuilder::new(shape.restart_interval),
             index: IndexBuilder::default(),
             points: shape.point_index.then(|| PointIndexBuilder::new(shape.block_bytes)),
-            hashes: Vec::new(),
+            hashes: Hashes::default(),
             last_user: Vec::new(),
             last_trailer: Trailer(0),
             properties: Properties {

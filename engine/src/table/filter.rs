@@ -12,7 +12,9 @@
 //! 64  lines    64 each
 //! ```
 
+use super::hashes::Hashes;
 use crate::coding::Decoder;
+use crate::pages::PageVec;
 use crate::prefetch::prefetch;
 
 const LINE_BYTES: usize = 64;
@@ -24,27 +26,28 @@ const PROBES_MAX: u32 = 16;
 const BUILD_AHEAD: usize = 16;
 
 /// Builds the filter of a table from the hashes of its user keys; empty when `bits_per_key` is 0.
-pub(crate) fn build(hashes: &[u64], bits_per_key: usize) -> Vec<u8> {
+pub(crate) fn build(hashes: &Hashes, bits_per_key: usize) -> PageVec {
     if hashes.is_empty() || bits_per_key == 0 {
-        return Vec::new();
+        return PageVec::default();
     }
     let lines = (hashes.len() * bits_per_key).div_ceil(LINE_BYTES * 8);
     // Bits a key times ln 2 is best for a plain Bloom filter; a blocked one wants slightly fewer.
     let probes = (bits_per_key * 69 / 100).clamp(1, PROBES_MAX as usize);
-    let mut bytes = Vec::with_capacity(HEADER + lines * LINE_BYTES);
-    bytes.extend_from_slice(&[KIND_BLOCKED_BLOOM, probes as u8, 0, 0]);
-    bytes.extend_from_slice(&(lines as u32).to_le_bytes());
-    bytes.resize(HEADER + lines * LINE_BYTES, 0);
+    let mut bytes = PageVec::zeros(HEADER + lines * LINE_BYTES);
+    let [a, b, c, d] = (lines as u32).to_le_bytes();
+    if let Some(layout) = bytes.first_chunk_mut() {
+        *layout = [KIND_BLOCKED_BLOOM, probes as u8, 0, 0, a, b, c, d];
+    }
     let start_of = |hash: u64| HEADER + line_of(hash, lines as u32) * LINE_BYTES;
     for (at, hash) in hashes.iter().enumerate() {
         if let Some(soon) = hashes.get(at + BUILD_AHEAD) {
             // Where these lines are made they may lie across two of the processor's.
-            prefetch(&bytes, start_of(*soon));
-            prefetch(&bytes, start_of(*soon) + LINE_BYTES - 1);
+            prefetch(&bytes, start_of(soon));
+            prefetch(&bytes, start_of(soon) + LINE_BYTES - 1);
         }
-        let start = start_of(*hash);
+        let start = start_of(hash);
         if let Some(line) = bytes.get_mut(start..start + LINE_BYTES) {
-            for bit in bits(*hash, probes as u32) {
+            for bit in bits(hash, probes as u32) {
                 if let Some(byte) = line.get_mut(bit / 8) {
                     *byte |= 1 << (bit % 8);
                 }
@@ -119,7 +122,7 @@ mod tests {
     }
     use crate::key;
 
-    fn hashes(range: std::ops::Range<u64>) -> Vec<u64> {
+    fn hashes(range: std::ops::Range<u64>) -> Hashes {
         range.map(|i| key::hash(&i.to_be_bytes())).collect()
     }
 
@@ -128,12 +131,12 @@ mod tests {
         for n in [1, 2, 100, 10_000, 100_000] {
             let bytes = build(&hashes(0..n), 10);
             let filter = Filter::decode(&bytes).unwrap();
-            assert!(hashes(0..n).iter().all(|hash| filter.may_contain(&bytes, *hash)), "n = {n}");
+            assert!(hashes(0..n).iter().all(|hash| filter.may_contain(&bytes, hash)), "n = {n}");
         }
         let bytes = build(&hashes(0..100_000), 10);
         let filter = Filter::decode(&bytes).unwrap();
         let others = hashes(100_000..300_000);
-        let found = others.iter().filter(|hash| filter.may_contain(&bytes, **hash)).count();
+        let found = others.iter().filter(|hash| filter.may_contain(&bytes, *hash)).count();
         let rate = found as f64 / others.len() as f64;
         assert!(rate < 0.013, "10 bits a key give about 1 % of false positives, not {rate}");
     }
@@ -143,7 +146,7 @@ mod tests {
         let bytes = build(&hashes(0..100), 10);
         assert!(Filter::decode(&bytes[..bytes.len() - 1]).is_none());
         for (at, value) in [(0, 9), (1, 0), (1, 200), (4, 0), (7, 0x7f)] {
-            let mut damaged = bytes.clone();
+            let mut damaged = bytes.to_vec();
             damaged[at] = value;
             assert!(Filter::decode(&damaged).is_none(), "byte {at}");
         }

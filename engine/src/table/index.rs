@@ -14,26 +14,31 @@ use std::ops::Range;
 use super::format::BlockHandle;
 use crate::coding::{Decoder, put_slice, put_varint};
 use crate::key::{self, InternalKey, Trailer};
+use crate::pages::PageVec;
 use crate::prefetch::{LINE_BYTES, prefetch};
 
 /// An index in the making.
 #[derive(Debug, Default)]
 pub(crate) struct IndexBuilder {
-    bytes: Vec<u8>,
+    bytes: PageVec,
     offsets: Vec<u32>,
+    /// The entry being added.
+    entry: Vec<u8>,
 }
 
 impl IndexBuilder {
     /// Adds a data block whose last key is `last`.
     pub(crate) fn add(&mut self, last: InternalKey<'_>, handle: BlockHandle) {
         self.offsets.push(self.bytes.len() as u32);
-        put_slice(&mut self.bytes, last.user);
-        put_varint(&mut self.bytes, last.trailer.0);
-        put_varint(&mut self.bytes, handle.offset);
-        put_varint(&mut self.bytes, u64::from(handle.len));
+        self.entry.clear();
+        put_slice(&mut self.entry, last.user);
+        put_varint(&mut self.entry, last.trailer.0);
+        put_varint(&mut self.entry, handle.offset);
+        put_varint(&mut self.entry, u64::from(handle.len));
+        self.bytes.extend_from_slice(&self.entry);
     }
 
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> PageVec {
         for offset in &self.offsets {
             self.bytes.extend_from_slice(&offset.to_le_bytes());
         }

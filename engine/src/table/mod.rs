@@ -6,6 +6,7 @@
 
 pub(crate) mod format;
 pub(crate) mod properties;
+pub(crate) mod hashes;
 pub(crate) mod filter;
 pub(crate) mod point_index;
 pub(crate) mod block;
@@ -13,7 +14,6 @@ pub(crate) mod block_builder;
 pub(crate) mod index;
 pub(crate) mod fences;
 mod thrift;
-mod pieces;
 pub(crate) mod builder;
 pub(crate) mod reader;
 mod ahead;

@@ -24,7 +24,9 @@
 //! Each user key has one slot, whatever the number of its versions. The position is that of the last restart at or before the
 //! newest version: the key is one of the entries from there up to the next restart.
 
+use super::hashes::Hashes;
 use crate::coding::Decoder;
+use crate::pages::PageVec;
 use crate::prefetch::prefetch;
 
 const BUCKET_BYTES: usize = 64;
@@ -55,7 +57,8 @@ pub(crate) struct Position {
 #[derive(Debug)]
 pub(crate) struct PointIndexBuilder {
     offset_bits: u32,
-    positions: Vec<u32>,
+    /// A `u32` each.
+    positions: PageVec,
     blocks: Vec<u32>,
     /// Whether the table turned out too large.
     given_up: bool,
@@ -65,7 +68,7 @@ impl PointIndexBuilder {
     /// For a table whose entries begin before `block_bytes` of their block.
     pub(crate) fn new(block_bytes: usize) -> PointIndexBuilder {
         let offset_bits = block_bytes.next_power_of_two().ilog2().min(POSITION_BITS);
-        PointIndexBuilder { offset_bits, positions: Vec::new(), blocks: Vec::new(), given_up: false }
+        PointIndexBuilder { offset_bits, positions: PageVec::default(), blocks: Vec::new(), given_up: false }
     }
 
     /// Adds the next user key, the `restart` before whose entry lies in the block that is not complete yet.
@@ -76,7 +79,7 @@ impl PointIndexBuilder {
             self.given_up = true;
         }
         if !self.given_up {
-            self.positions.push(position as u32);
+            self.positions.extend_from_slice(&(position as u32).to_le_bytes());
         }
     }
 
@@ -88,26 +91,33 @@ impl PointIndexBuilder {
 
     /// The index of the keys with these hashes, one for each that was added; `end` is where the last block and its trailer end. Empty
     /// if there is no key, or the table is too large for it.
-    pub(crate) fn finish(mut self, hashes: &[u64], end: u64) -> Vec<u8> {
+    pub(crate) fn finish(mut self, hashes: &Hashes, end: u64) -> PageVec {
         self.end_block(end, false);
         if self.given_up || hashes.is_empty() {
-            return Vec::new();
+            return PageVec::default();
         }
         let buckets = (hashes.len() * 10).div_ceil(KEYS_PER_TEN_BUCKETS);
-        let mut bytes = vec![KIND_TAGGED_BUCKETS, self.offset_bits as u8, 0, 0];
-        bytes.extend_from_slice(&(buckets as u32).to_le_bytes());
-        bytes.extend_from_slice(&(self.blocks.len() as u32).to_le_bytes());
-        bytes.resize(HEADER + buckets * BUCKET_BYTES, 0);
-        let (all, _) = bytes.split_at_mut(HEADER).1.as_chunks_mut::<BUCKET_BYTES>();
-        for (at, (hash, position)) in hashes.iter().zip(&self.positions).enumerate() {
+        let mut bytes = PageVec::zeros(HEADER + buckets * BUCKET_BYTES + self.blocks.len() * 4);
+        let (layout, rest) = bytes.split_at_mut(HEADER);
+        let (all, places) = rest.split_at_mut(buckets * BUCKET_BYTES);
+        let numbers =
+            [u32::from_le_bytes([KIND_TAGGED_BUCKETS, self.offset_bits as u8, 0, 0]), buckets as u32];
+        put_numbers(layout, numbers.iter().chain(&[self.blocks.len() as u32]));
+        put_numbers(places, &self.blocks);
+        let (all, _) = all.as_chunks_mut();
+        let positions = self.positions.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+        for (at, (hash, position)) in hashes.iter().zip(positions).enumerate() {
             if let Some(soon) = hashes.get(at + PUT_AHEAD) {
-                prefetch_bucket(all, *soon);
+                prefetch_bucket(all, soon);
             }
-            put(all, *hash, *position);
+            put(all, hash, position);
         }
-        self.blocks.iter().for_each(|block| bytes.extend_from_slice(&block.to_le_bytes()));
         bytes
     }
+}
+
+fn put_numbers<'a>(room: &mut [u8], numbers: impl IntoIterator<Item = &'a u32>) {
+    room.as_chunks_mut().0.iter_mut().zip(numbers).for_each(|(room, number)| *room = number.to_le_bytes());
 }
 
 fn prefetch_bucket(buckets: &[[u8; BUCKET_BYTES]], hash: u64) {
@@ -354,12 +364,12 @@ mod tests {
     use super::*;
     use crate::key;
 
-    fn hashes(range: std::ops::Range<u64>) -> Vec<u64> {
+    fn hashes(range: std::ops::Range<u64>) -> Hashes {
         range.map(|i| key::hash(&i.to_be_bytes())).collect()
     }
 
     /// The index of keys that lie at 0, 10, 20, … of blocks of 100 bytes.
-    fn index_of(hashes: &[u64]) -> (PointIndex, Vec<u8>) {
+    fn index_of(hashes: &Hashes) -> (PointIndex, PageVec) {
         let mut builder = PointIndexBuilder::new(100);
         for at in 0..hashes.len() {
             builder.add(at % 10 * 10);
@@ -401,19 +411,19 @@ mod tests {
             let (index, bytes) = index_of(&keys);
             for (at, hash) in keys.iter().enumerate() {
                 let there = Position { block: at / 10, offset: at % 10 * 10 };
-                assert!(positions(index, &bytes, *hash).contains(&there), "{at} of {n}");
+                assert!(positions(index, &bytes, hash).contains(&there), "{at} of {n}");
             }
         }
         let (index, bytes) = index_of(&hashes(0..100_000));
         let others = hashes(100_000..300_000);
-        let found = others.iter().filter(|hash| !index.candidates(&bytes, **hash).is_empty()).count();
+        let found = others.iter().filter(|hash| !index.candidates(&bytes, *hash).is_empty()).count();
         let rate = found as f64 / others.len() as f64;
         assert!(rate < 0.004, "twelve bits of hash give one of 400 in a bucket of nine, not {rate}");
     }
 
     #[test]
     fn keys_that_all_hash_to_one_bucket_spill_over_the_end() {
-        let (index, bytes) = index_of(&vec![u64::MAX; 50]);
+        let (index, bytes) = index_of(&[u64::MAX; 50].into_iter().collect());
         assert_eq!(positions(index, &bytes, u64::MAX).len(), 50);
         assert!(positions(index, &bytes, u64::MAX - 1).is_empty(), "another tag");
     }
@@ -432,12 +442,12 @@ mod tests {
     fn a_table_that_is_too_large_has_none() {
         let mut builder = PointIndexBuilder::new(1 << 20);
         builder.add(0);
-        assert!(builder.finish(&[7], BLOCK_OFFSET_END).is_empty(), "a block too far");
+        assert!(builder.finish(&[7].into_iter().collect(), BLOCK_OFFSET_END).is_empty(), "a block too far");
         let mut builder = PointIndexBuilder::new(1 << 20);
         (0..257).for_each(|at| builder.end_block(64 + at, false));
         builder.add(0);
-        assert!(builder.finish(&[7], 1 << 20).is_empty(), "too many blocks");
-        assert!(PointIndexBuilder::new(4096).finish(&[], 64).is_empty(), "no key");
+        assert!(builder.finish(&[7].into_iter().collect(), 1 << 20).is_empty(), "too many blocks");
+        assert!(PointIndexBuilder::new(4096).finish(&Hashes::default(), 64).is_empty(), "no key");
     }
 
     #[test]
@@ -446,13 +456,13 @@ mod tests {
         let (_, bytes) = index_of(&keys);
         assert!(PointIndex::decode(&bytes[..bytes.len() - 1]).is_none());
         for (at, value) in [(0, 9), (1, 29), (4, 0), (7, 0x7f), (8, 0)] {
-            let mut damaged = bytes.clone();
+            let mut damaged = bytes.to_vec();
             damaged[at] = value;
             assert!(PointIndex::decode(&damaged).is_none(), "byte {at}");
         }
         let mut damaged = bytes;
         damaged[HEADER..].fill(1);
         let index = PointIndex::decode(&damaged).unwrap();
-        keys.iter().for_each(|hash| assert!(positions(index, &damaged, *hash).len() <= 12 * 12));
+        keys.iter().for_each(|hash| assert!(positions(index, &damaged, hash).len() <= 12 * 12));
     }
 }
