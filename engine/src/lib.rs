@@ -24,7 +24,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | words | `sync error coding prefetch pages checksum key metric report timed_mutex waiter header` |
+//! | words | `sync error coding prefetch pages checksum key key_heads metric report timed_mutex waiter header` |
 //! | ground | `value env pieces options meter expiry graveyard` |
 //! | shapes | `record iter batch cache context` |
 //! | structures | `log memtable table values` |
@@ -45,6 +45,7 @@ mod prefetch;
 mod pages;
 mod checksum;
 mod key;
+mod key_heads;
 mod metric;
 mod report;
 mod timed_mutex;

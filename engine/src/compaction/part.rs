@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::iter::InternalIterator;
 use crate::key::{self, InternalKey, SeqNo};
 use crate::levels::level_cursor::LevelCursor;
+use crate::levels::tables::Tables;
 use crate::levels::version::Version;
 use crate::merge::{MergeIter, Source};
 use crate::metric::{ReadOrigin, ValuePurpose, WriteOrigin};
@@ -205,7 +206,7 @@ fn sources(plan: &Plan) -> Result<Vec<Source>> {
                 sources.push(Source::Table(TableCursor::new(table.reader()?.clone(), context)));
             }
         } else {
-            sources.push(Source::Level(LevelCursor::new(tables.as_slice().into(), context)));
+            sources.push(Source::Level(LevelCursor::new(Tables::new(tables.clone()), context)));
         }
     }
     Ok(sources)

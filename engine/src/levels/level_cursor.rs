@@ -1,8 +1,6 @@
 //! Walks the tables of a level one after the other.
 
-use std::sync::Arc;
-
-use super::table_file::TableFile;
+use super::tables::Tables;
 use crate::error::Result;
 use crate::iter::{Entry, InternalIterator};
 use crate::key::InternalKey;
@@ -13,13 +11,13 @@ use crate::value::Value;
 /// A cursor over tables whose key ranges ascend without overlap. It opens a table when it gets there.
 #[derive(Debug)]
 pub(crate) struct LevelCursor {
-    tables: Arc<[Arc<TableFile>]>,
+    tables: Tables,
     context: ReadContext,
     open: Option<(usize, TableCursor)>,
 }
 
 impl LevelCursor {
-    pub(crate) fn new(tables: Arc<[Arc<TableFile>]>, context: ReadContext) -> LevelCursor {
+    pub(crate) fn new(tables: Tables, context: ReadContext) -> LevelCursor {
         LevelCursor { tables, context, open: None }
     }
 
@@ -80,11 +78,6 @@ impl LevelCursor {
     pub(crate) fn catch_up(&mut self, left: usize) -> Result<()> {
         self.open.as_mut().map_or(Ok(()), |(_, cursor)| cursor.catch_up(left))
     }
-
-    /// The first table whose largest key is not before `user`.
-    fn table_for(&self, user: &[u8]) -> usize {
-        self.tables.partition_point(|table| table.meta.largest.as_slice() < user)
-    }
 }
 
 // SAFETY: the bytes are those of the table cursor.
@@ -103,12 +96,12 @@ unsafe impl InternalIterator for LevelCursor {
     }
 
     fn seek(&mut self, key: InternalKey<'_>) -> Result<()> {
-        self.enter(self.table_for(key.user), |cursor| cursor.seek(key))?;
+        self.enter(self.tables.position(key.user), |cursor| cursor.seek(key))?;
         self.leave_forwards()
     }
 
     fn seek_before(&mut self, key: InternalKey<'_>) -> Result<()> {
-        let at = self.table_for(key.user);
+        let at = self.tables.position(key.user);
         if at == self.tables.len() {
             return self.seek_to_last();
         }

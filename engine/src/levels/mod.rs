@@ -1,6 +1,7 @@
 //! The tree: which tables are on which level, and how that is made durable. See `docs/formats/manifest.md`.
 
 pub(crate) mod table_file;
+pub(crate) mod tables;
 pub(crate) mod level_cursor;
 pub(crate) mod edit;
 pub(crate) mod manifest;

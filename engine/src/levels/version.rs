@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::edit::VersionEdit;
 use super::manifest::ManifestState;
 use super::table_file::{TableFile, TableMeta};
+use super::tables::Tables;
 use crate::env::names::FileNumber;
 use crate::options::LEVELS;
 use crate::values::file::ValueFile;
@@ -16,8 +17,7 @@ use crate::values::writer::ValueWriter;
 /// The tables of one level.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Level {
-    /// L0: newest first, ranges overlap. Below: ascending, without overlap in user keys.
-    pub(crate) tables: Arc<[Arc<TableFile>]>,
+    pub(crate) tables: Tables,
     pub(crate) bytes: u64,
     pub(crate) entries: u64,
     pub(crate) tombstones: u64,
@@ -39,7 +39,7 @@ impl Level {
             (sum(|meta| meta.bytes), sum(|meta| meta.entries), sum(|meta| meta.tombstones));
         let payload_bytes = sum(|meta| meta.payload_bytes);
         let value_bytes = tables.iter().map(|table| table.meta.usage.bytes()).sum();
-        Level { tables: tables.into(), bytes, entries, tombstones, payload_bytes, value_bytes }
+        Level { tables: Tables::new(tables), bytes, entries, tombstones, payload_bytes, value_bytes }
     }
 
     /// The tables that may hold user keys from `first` to `last`.
@@ -50,7 +50,17 @@ impl Level {
     /// On a level below L0, the one table that may hold `user`.
     #[inline]
     pub(crate) fn table_for(&self, user: &[u8]) -> Option<&Arc<TableFile>> {
-        let at = self.tables.partition_point(|table| table.meta.largest.as_slice() < user);
+        self.table_if_covers(self.tables.position(user), user)
+    }
+
+    /// The same, without a detour where they are few.
+    #[inline]
+    pub(crate) fn table_among_few(&self, user: &[u8]) -> Option<&Arc<TableFile>> {
+        self.table_if_covers(self.tables.position_among_few(user), user)
+    }
+
+    #[inline]
+    fn table_if_covers(&self, at: usize, user: &[u8]) -> Option<&Arc<TableFile>> {
         self.tables.get(at).filter(|table| table.meta.smallest.as_slice() <= user)
     }
 }
@@ -81,6 +91,8 @@ pub(crate) struct Version {
     pub(crate) values: Arc<BTreeMap<FileNumber, ValuesInUse>>,
     /// A bit for each level that has tables: what gets come by first.
     occupied: u8,
+    /// See [`Version::foresees`].
+    foresees: bool,
 }
 
 impl Version {
@@ -112,6 +124,7 @@ impl Version {
             *level = Level::new(kept, at);
             next.occupied = next.occupied & !(1 << at) | u8::from(!level.tables.is_empty()) << at;
         }
+        next.foresees = next.sorted_runs() > 1 || next.levels.iter().any(|level| level.tables.are_many());
         (next, taken)
     }
 
@@ -159,11 +172,10 @@ impl Version {
         })
     }
 
-    /// Whether a key can be in more than one table.
+    /// Whether gets look for the tables that may have their key before they ask any: there are several, or many to choose from.
     #[inline]
-    pub(crate) fn has_several_runs(&self) -> bool {
-        let several_levels = self.occupied & self.occupied.wrapping_sub(1) != 0;
-        several_levels || self.levels.first().is_some_and(|l0| l0.tables.len() > 1)
+    pub(crate) fn foresees(&self) -> bool {
+        self.foresees
     }
 
     pub(crate) fn bytes(&self) -> u64 {

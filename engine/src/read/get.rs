@@ -304,14 +304,14 @@ impl<'a> Search<'a> {
         from: Progress,
         report: R,
     ) -> std::result::Result<Option<InTable<'a>>, Stopped<R::Stop>> {
-        let foreseen = self.view.version.has_several_runs().then(|| self.foresee(from.level));
+        let foreseen = self.view.version.foresees().then(|| self.foresee(from.level));
         for (at, level) in self.view.version.levels_with_tables(from.level) {
             let found = if at == 0 {
                 self.look_at_l0(&level.tables, from, report)?
             } else {
                 let table = match &foreseen {
                     Some(tables) => tables.get(at).copied().flatten(),
-                    None => level.table_for(self.user),
+                    None => level.table_among_few(self.user),
                 };
                 let Some(table) = table else { continue };
                 self.look(table, &mut Progress { level: at, ..Progress::default() }, report)?

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::index::Index;
-use crate::key::common_prefix;
+use crate::key_heads::KeyHeads;
 
 /// Blocks from one fence to the next.
 const STEP: usize = 16;
@@ -12,10 +12,8 @@ const STEP: usize = 16;
 /// The beginnings of some last keys of blocks.
 #[derive(Debug, Default)]
 pub(crate) struct Fences {
-    /// What all keys of the index begin with.
-    prefix: Box<[u8]>,
-    /// Of every last block of a group of blocks: the bytes of its last key behind the prefix, as a number.
-    heads: Box<[u64]>,
+    /// Of every last block of a group of blocks.
+    ends: KeyHeads,
     /// Where the index has the first block of a group.
     starts: Box<[u32]>,
 }
@@ -24,49 +22,29 @@ impl Fences {
     /// `None` for a damaged index.
     pub(crate) fn of(index: Index<'_>) -> Option<Fences> {
         let Some(last) = index.len().checked_sub(1) else { return Some(Fences::default()) };
-        let (first, last) = (index.get(0)?.0.user, index.get(last)?.0.user);
-        let prefix = first.get(..common_prefix(first, last))?;
-        let ends = (STEP - 1..index.len()).step_by(STEP);
-        // An index out of order is noticed when it is verified; here it must only not lead out of bounds.
-        let head = |at| Some(head_of(index.get(at)?.0.user.get(prefix.len()..).unwrap_or_default()));
+        let user = |at| Some(index.get(at)?.0.user);
+        let ends = (STEP - 1..index.len()).step_by(STEP).map(user).collect::<Option<Vec<_>>>()?;
         let starts = (0..index.len()).step_by(STEP).map(|at| index.start_of(at));
         Some(Fences {
-            prefix: prefix.into(),
-            heads: ends.map(head).collect::<Option<_>>()?,
+            ends: KeyHeads::new(user(0)?, user(last)?, ends),
             starts: starts.collect::<Option<_>>()?,
         })
     }
 
     /// Bytes of memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.prefix.len() + self.heads.len() * size_of::<u64>() + self.starts.len() * size_of::<u32>()
+        self.ends.bytes() + size_of_val(&*self.starts)
     }
 
     /// The blocks of the index among which is the first whose last key is at or behind `user`, if there is one.
     #[inline]
     pub(crate) fn blocks(&self, user: &[u8], index: Index<'_>) -> Range<usize> {
-        let Some(rest) = user.strip_prefix(&*self.prefix) else { return 0..index.len() };
-        let head = head_of(rest);
-        let first = self.heads.partition_point(|fence| *fence < head);
-        // Keys with the same head can be in any order.
-        let behind = self.heads.get(first..).unwrap_or_default();
-        let last = first + behind.partition_point(|fence| *fence == head);
-        if let Some(start) = self.starts.get(first) {
-            index.prefetch(first * STEP, *start, STEP);
+        let Some(groups) = self.ends.alike(user) else { return 0..index.len() };
+        if let Some(start) = self.starts.get(groups.start) {
+            index.prefetch(groups.start * STEP, *start, STEP);
         }
-        first * STEP..((last + 1) * STEP).min(index.len())
+        groups.start * STEP..((groups.end + 1) * STEP).min(index.len())
     }
-}
-
-/// The first eight bytes of a key as a number in the order of keys; what is missing is zero.
-#[inline]
-fn head_of(key: &[u8]) -> u64 {
-    if let Some(head) = key.first_chunk::<8>() {
-        return u64::from_be_bytes(*head);
-    }
-    let mut head = [0; 8];
-    head.iter_mut().zip(key).for_each(|(byte, known)| *byte = *known);
-    u64::from_be_bytes(head)
 }
 
 #[cfg(test)]
