@@ -17,7 +17,7 @@ use crate::record::writer::{NewEntry, put_entry_head};
 /// make nobody faster who reads values.)
 const PIECE_BYTES: usize = 1 << 20;
 
-/// A value file in the making. A group has the entries that begin in a piece: its header can be completed for as long as that waits.
+/// A value file in the making. A group ends with the entry that fills the piece in which it began: its header can be completed for as long as that waits.
 #[derive(Debug)]
 pub(crate) struct ValueWriter {
     bytes: PieceWriter,
@@ -48,7 +48,7 @@ impl ValueWriter {
 
     /// No less than the bytes, beside entries, of a file of this length.
     pub(crate) fn framing_bytes(bytes: u64) -> u64 {
-        // Each group but the open one and the seal reaches into another piece.
+        // Each group but the open one and the seal fills a piece.
         let groups = bytes / PIECE_BYTES as u64 + 2;
         HEADER_BYTES + groups * GROUP_HEADER_BYTES as u64
     }
@@ -126,6 +126,7 @@ mod tests {
     use crate::env::sim::SimDisk;
     use crate::key::{Kind, SeqNo};
     use crate::record::reader::{End, Entry, GroupReader};
+    use crate::values::stored::EXPIRY_BYTES;
 
     /// Writes values of these lengths, and hands the entries that read back to `check`, with the pointers that were returned.
     fn written(lens: &[usize], check: impl Fn(&[ValuePointer], &[Entry<'_>])) -> ValueFileMeta {
@@ -136,9 +137,11 @@ mod tests {
         let (number, origin) = (FileNumber(1), WriteOrigin::Flush);
         let mut writer = ValueWriter::create(&dir, number, Birth::default(), origin).unwrap();
         let add = |(at, len): (usize, &usize)| {
-            let value = vec![at as u8; *len];
-            let (kind, seq) = (Kind::Value, SeqNo(1));
-            writer.add(NewEntry { kind, keyspace: 0, seq, key: b"key", head: b"", value: &value }).unwrap()
+            let (bytes, seq) = (vec![at as u8; *len], SeqNo(1));
+            // Every other one has its time in front.
+            let (head, value) = bytes.split_at(if at % 2 == 1 { EXPIRY_BYTES.min(*len) } else { 0 });
+            let kind = if head.is_empty() { Kind::Value } else { Kind::ExpiringValue };
+            writer.add(NewEntry { kind, keyspace: 0, seq, key: b"key", head, value }).unwrap()
         };
         let pointers: Vec<ValuePointer> = lens.iter().enumerate().map(add).collect();
         let meta = writer.finish().unwrap();
