@@ -17,7 +17,8 @@ use crate::record::writer::{NewEntry, put_entry_head};
 /// make nobody faster who reads values.)
 const PIECE_BYTES: usize = 1 << 20;
 
-/// A value file in the making. A group ends with the entry that fills the piece in which it began: its header can be completed for as long as that waits.
+/// A value file in the making. A group ends with the entry that fills the piece in which it began: its header can be completed for as
+/// long as that waits.
 #[derive(Debug)]
 pub(crate) struct ValueWriter {
     bytes: PieceWriter,
