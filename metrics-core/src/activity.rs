@@ -16,5 +16,5 @@ pub struct Activity {
     /// The newest operations over the slow threshold, oldest first.
     pub slow_operations: Vec<Arc<SlowOperation>>,
     /// The newest events, oldest first.
-    pub events: Vec<Arc<Event>>,
+    pub events: Arc<[Arc<Event>]>,
 }

@@ -12,6 +12,7 @@
 //! | landmarks | opened, closed, recovered, refusing writes, measuring otherwise | 64 |
 //!
 //! An event is at most 0.7 KiB, with a message of 512 bytes, so all shelves take 0.75 MiB at the very most; events of work have no message.
+//! The list that was last made of them keeps as many until somebody asks again.
 //!
 //! A lasting fault (a damaged block that is read again and again) would push out whatever stands with it: the kinds it can bring about
 //! have a shelf of their own, and of each of them some are kept each second and the others only counted. So failed jobs and stalls stay
@@ -25,6 +26,7 @@
 use crate::catalog::{Counter, EventKind, Severity};
 use crate::events::{Event, EventsSince, unix_seconds};
 use crate::ring::Ring;
+use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -60,6 +62,10 @@ pub(crate) struct EventLog {
     shelves: [Ring<Event>; PLACES.len()],
     /// Events that were given a number.
     numbered: AtomicU64,
+    /// Events that are in their places, or were.
+    placed: AtomicU64,
+    /// The list that was made last.
+    list: ArcSwapOption<List>,
     /// One more than the largest number that is no longer kept.
     forgotten: AtomicU64,
     counts: [AtomicU64; KINDS],
@@ -68,11 +74,21 @@ pub(crate) struct EventLog {
     withheld: AtomicU64,
 }
 
+/// All events that are kept, oldest first.
+#[derive(Debug)]
+struct List {
+    /// Those placed before the list was made: while there are no more, it is not made again.
+    placed: u64,
+    events: Arc<[Arc<Event>]>,
+}
+
 impl Default for EventLog {
     fn default() -> Self {
         Self {
             shelves: PLACES.map(Ring::with_places),
             numbered: AtomicU64::new(0),
+            placed: AtomicU64::new(0),
+            list: ArcSwapOption::empty(),
             forgotten: AtomicU64::new(0),
             counts: [const { AtomicU64::new(0) }; KINDS],
             bursts: [const { AtomicU64::new(0) }; KINDS],
@@ -103,6 +119,8 @@ impl EventLog {
             // number are of two counters, so one with a smaller number may stand in a later place and still be kept.
             self.forgotten.fetch_max(gone.number + 1, Ordering::Release);
         }
+        // Release: whoever sees this finds the event in its place.
+        self.placed.fetch_add(1, Ordering::Release);
     }
 
     fn admits(&self, kind: EventKind, second: u64) -> bool {
@@ -116,11 +134,19 @@ impl EventLog {
             .is_some_and(|burst| burst.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok())
     }
 
-    /// All that are kept, oldest first.
-    pub(crate) fn values(&self) -> Vec<Arc<Event>> {
-        let mut found: Vec<_> = self.shelves.iter().flat_map(Ring::values).collect();
-        found.sort_by_key(|event| event.number);
-        found
+    /// All that are kept, oldest first. Made anew only after an event: a thousand places take as long to look through as all
+    /// the rest of a snapshot.
+    pub(crate) fn values(&self) -> Arc<[Arc<Event>]> {
+        let placed = self.placed.load(Ordering::Acquire);
+        let list = self.list.load();
+        if let Some(list) = list.as_ref().filter(|list| list.placed == placed) {
+            return Arc::clone(&list.events);
+        }
+        let mut events: Vec<_> = self.shelves.iter().flat_map(Ring::values).collect();
+        events.sort_by_key(|event| event.number);
+        let events: Arc<[_]> = events.into();
+        self.list.store(Some(Arc::new(List { placed, events: Arc::clone(&events) })));
+        events
     }
 
     /// Those from this number on.
@@ -133,12 +159,12 @@ impl EventLog {
             since.lost += lost;
             since.next += lost;
         };
-        for event in self.values().into_iter().filter(|event| event.number >= number) {
+        for event in self.values().iter().filter(|event| event.number >= number) {
             pass(&mut since, event.number);
             if event.number > since.next {
                 return since;
             }
-            since.events.push(event);
+            since.events.push(Arc::clone(event));
             since.next += 1;
         }
         pass(&mut since, u64::MAX);
@@ -170,6 +196,21 @@ mod tests {
 
     fn numbers(since: &EventsSince) -> Vec<u64> {
         since.events.iter().map(|event| event.number).collect()
+    }
+
+    #[test]
+    fn the_list_is_made_anew_after_an_event_and_not_otherwise() {
+        let log = EventLog::default();
+        assert!(log.values().is_empty());
+        for n in 1..=3 {
+            log.emit(Event::new(EventKind::TableCreated).file(n));
+            let list = log.values();
+            assert_eq!(
+                list.iter().filter_map(|event| event.file).collect::<Vec<_>>(),
+                (1..=n).collect::<Vec<_>>()
+            );
+            assert!(Arc::ptr_eq(&list, &log.values()));
+        }
     }
 
     #[test]
@@ -224,7 +265,7 @@ mod tests {
         assert_eq!(told, story.map(|event| event.kind));
         assert_eq!(kept.len(), PLACES[WORK] + 7);
         let since = log.since(0);
-        assert_eq!(since.events, kept);
+        assert_eq!(since.events, kept.to_vec());
         assert_eq!(since.lost + since.events.len() as u64, since.next);
         assert_eq!(counted(&log)[Counter::EventsDropped.at(0).position()], since.lost);
     }
@@ -242,8 +283,8 @@ mod tests {
         for (shelf, places) in PLACES.into_iter().enumerate() {
             // One each second, so that none is withheld.
             (0..3 * places).for_each(|second| log.emit_at(of(shelf), second as f64));
-            let on = |event: &Arc<Event>| shelf_of(event) == shelf;
-            assert_eq!(log.values().into_iter().filter(on).count(), places);
+            let on = |event: &&Arc<Event>| shelf_of(event) == shelf;
+            assert_eq!(log.values().iter().filter(on).count(), places);
         }
         assert_eq!(log.values().len(), PLACES.iter().sum::<usize>());
         assert_eq!(LANDMARKS, PLACES.len() - 1);

@@ -14,7 +14,7 @@ use crate::cost::{Costs, FIRST_INTERVAL};
 use crate::custom::CustomTable;
 use crate::event_log::EventLog;
 use crate::events::{Event, EventsSince};
-use crate::histogram::LazyHistogram;
+use crate::histogram::{LazyHistogram, Tally};
 use crate::holders::{HolderTable, Holders};
 use crate::instrumentation::Instrumentation;
 use crate::io::IoTable;
@@ -52,6 +52,8 @@ pub struct Registry {
     gauges: [AtomicU64; Gauge::CELLS],
     /// The histograms that live once per database.
     histograms: [LazyHistogram; Histogram::SHARED_CELLS],
+    /// Memory of one reader after the other. Nobody waits for it: who finds it in use makes its own.
+    tallies: Mutex<Option<[Tally; 2]>>,
     published: ArcSwap<PublishedState>,
     /// Locked to take it out or to put it in, never while it is asked.
     probe: Mutex<Option<Arc<dyn Probe>>>,
@@ -85,6 +87,7 @@ impl Registry {
             slow_threshold_nanos: AtomicU64::new(nanos(SLOW_THRESHOLD)),
             gauges: [const { AtomicU64::new(0) }; Gauge::CELLS],
             histograms: std::array::from_fn(|_| LazyHistogram::default()),
+            tallies: Mutex::new(None),
             published: ArcSwap::default(),
             probe: Mutex::new(None),
             slow: Ring::with_places(SLOW_OPERATIONS),
@@ -116,6 +119,19 @@ impl Registry {
     /// Where the level is stored: whoever changes it makes everybody look again.
     pub(crate) fn level_cell(&self) -> &AtomicU64 {
         &self.level
+    }
+
+    /// Two tallies, to be given back.
+    pub(crate) fn take_tallies(&self) -> [Tally; 2] {
+        let spare = self.tallies.try_lock().ok().and_then(|mut spare| spare.take());
+        spare.unwrap_or_else(|| [Tally::new(), Tally::new()])
+    }
+
+    /// Keeps them for the next reader.
+    pub(crate) fn give_back_tallies(&self, tallies: [Tally; 2]) {
+        if let Ok(mut spare) = self.tallies.try_lock() {
+            *spare = Some(tallies);
+        }
     }
 
     /// Makes every thread look at level and intervals at its next operation.
@@ -181,7 +197,7 @@ impl Registry {
     /// assert_eq!((events[0].kind.as_str(), events[0].file), ("table_created", Some(7)));
     /// ```
     pub fn events(&self) -> Vec<Arc<Event>> {
-        self.events.values()
+        self.events.values().to_vec()
     }
 
     /// The events from a number on, for a reader who comes again and again: it begins with 0, and goes on with
@@ -239,7 +255,7 @@ impl Registry {
             jobs: self.jobs(),
             holders: self.holders(),
             slow_operations: self.slow_operations(),
-            events: self.events(),
+            events: self.events.values(),
         }
     }
 

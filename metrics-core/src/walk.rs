@@ -30,7 +30,7 @@ impl Registry {
         let shards = || self.pool().shards().counting.iter();
         let finished: Vec<Finished> = shards().map(read_finished).collect();
         let mut strata = sum_finished(&finished);
-        let mut tallies = [Tally::new(), Tally::new()];
+        let mut tallies = self.take_tallies();
         let latencies: Vec<_> = Operation::ALL
             .into_iter()
             .zip(&mut strata)
@@ -38,6 +38,7 @@ impl Registry {
                 read_latencies(operation, shards().zip(&finished), strata, &mut tallies)
             })
             .collect();
+        self.give_back_tallies(tallies);
         let mut counters = vec![0; Counter::CELLS];
         shards().for_each(|shard| add_counters(shard, &mut counters));
         let mut flows = strata.map(|strata| Flow { entered: 0, exited: strata.finished() });
@@ -49,8 +50,7 @@ impl Registry {
         count_operations(&mut counters, &strata);
         self.custom().count_rejections(&mut counters);
         self.event_log().count(&mut counters);
-        let [scratch, _] = &mut tallies;
-        let shared = self.histograms().iter().map(|histogram| read_shared(histogram, scratch));
+        let shared = self.histograms().iter().map(HistogramSnapshot::of);
         let histograms = latencies.into_iter().chain(shared).collect();
         let ended = clock.now();
         let span_nanos = clock.nanos_between(self.created(), ended);
@@ -104,6 +104,7 @@ impl Registry {
         let shard_bytes: usize = shards.all().map(Shard::bytes).sum();
         let histogram_bytes: usize = self.histograms().iter().map(LazyHistogram::heap_bytes).sum();
         let bytes = size_of::<Self>()
+            + 2 * Tally::BYTES
             + shard_bytes
             + histogram_bytes
             + self.custom().heap_bytes()
@@ -153,12 +154,6 @@ fn read_latencies<'a>(
     fast.derive_sum();
     fast.merge(slow);
     HistogramSnapshot::from_tally(fast)
-}
-
-fn read_shared(histogram: &LazyHistogram, scratch: &mut Tally) -> HistogramSnapshot {
-    scratch.clear();
-    histogram.add_to(scratch);
-    HistogramSnapshot::from_tally(scratch)
 }
 
 /// Adds the counters of a shard, how its gets ended, and what they learnt from tables.

@@ -5,6 +5,8 @@
 
 mod buckets;
 mod epoch;
+mod few;
+mod totals;
 mod tally;
 mod recording;
 mod reading;

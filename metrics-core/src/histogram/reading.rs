@@ -3,7 +3,10 @@
 use super::buckets::{
     BUCKETS_PER_OCTAVE, Bucket, HIGHEST_VALUE, SIGNIFICANT_DIGITS, highest_of, index_of, lowest_of,
 };
+use super::few::FewCounts;
+use super::recording::LazyHistogram;
 use super::tally::Tally;
+use super::totals::Totals;
 
 /// The largest relative difference between a reported quantile and the observation it stands for: half a bucket.
 #[expect(clippy::cast_precision_loss, reason = "128 is a floating-point number")]
@@ -15,8 +18,8 @@ pub const RELATIVE_ERROR: f64 = 0.5 / BUCKETS_PER_OCTAVE as f64;
 /// the buckets by the observations under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistogramSnapshot {
-    /// Index and count of each non-empty bucket, by index.
-    counts: Vec<(usize, u64)>,
+    /// Each few buckets of which one is not empty, by place.
+    counts: Vec<FewCounts>,
     count: u64,
     sum: u64,
     min: u64,
@@ -30,19 +33,26 @@ impl HistogramSnapshot {
     pub const EMPTY: Self =
         Self { counts: Vec::new(), count: 0, sum: 0, min: 0, max: 0, overflows: 0, recent_max: None };
 
+    pub(crate) fn of(histogram: &LazyHistogram) -> Self {
+        let (counts, totals) = histogram.read();
+        Self::new(counts, totals)
+    }
+
     pub(crate) fn from_tally(tally: &Tally) -> Self {
-        // There are too many of them to let each list grow to its size.
-        let mut counts = Vec::with_capacity(tally.filled_at_most());
-        tally.for_each_filled(|bucket, count| counts.push((bucket, count)));
-        counts.shrink_to_fit();
+        Self::new(tally.filled(), tally.totals)
+    }
+
+    fn new(counts: Vec<FewCounts>, totals: Totals) -> Self {
+        let Totals { sum, min, max, overflows, recent_max } = totals;
+        // Until its first observation has stored a minimum, a histogram has none.
+        let min = if min == u64::MAX { 0 } else { min };
         Self {
-            count: counts.iter().map(|(_, count)| count).sum(),
-            sum: tally.sum,
-            // Until its first observation has stored a minimum, a histogram has none.
-            min: if tally.min == u64::MAX { 0 } else { tally.min },
-            max: tally.max,
-            overflows: tally.overflows,
-            recent_max: tally.recent_max,
+            count: counts.iter().map(FewCounts::total).sum(),
+            sum,
+            min,
+            max,
+            overflows,
+            recent_max,
             counts,
         }
     }
@@ -103,7 +113,7 @@ impl HistogramSnapshot {
 
     /// The non-empty buckets, lowest first.
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
-        self.counts.iter().map(|&(index, count)| Bucket {
+        self.counts.iter().flat_map(FewCounts::filled).map(|(index, count)| Bucket {
             lowest: lowest_of(index),
             highest: highest_of(index),
             count,
@@ -117,11 +127,11 @@ impl HistogramSnapshot {
         let mut counts = self.counts.iter().peekable();
         let mut seen = 0;
         let mut upto = |edge: u64| {
-            let last = index_of(edge);
-            while let Some((_, count)) = counts.next_if(|(index, _)| *index <= last) {
-                seen += count;
+            let end = index_of(edge) + 1;
+            while let Some(few) = counts.next_if(|few| few.end() <= end) {
+                seen += few.total();
             }
-            seen
+            seen + counts.peek().map_or(0, |few| few.total_before(end))
         };
         edges.iter().map(|edge| upto(*edge)).collect()
     }
@@ -132,19 +142,21 @@ impl HistogramSnapshot {
     pub fn since(&self, previous: &Self) -> Self {
         let mut old = previous.counts.iter().peekable();
         let mut counts = Vec::new();
-        for &(index, count) in &self.counts {
-            while old.next_if(|(old_index, _)| *old_index < index).is_some() {}
-            let before = old.next_if(|(old_index, _)| *old_index == index).map_or(0, |(_, count)| *count);
-            if count > before {
-                counts.push((index, count - before));
+        for few in &self.counts {
+            while old.next_if(|old| old.place < few.place).is_some() {}
+            let more = old.next_if(|old| old.place == few.place).map_or(*few, |old| few.since(old));
+            if more.total() > 0 {
+                counts.push(more);
             }
         }
-        let lowest = counts.first().map_or(0, |(index, _)| lowest_of(*index));
-        let highest = counts.last().map_or(0, |(index, _)| highest_of(*index));
+        let first = counts.first().and_then(|few| few.filled().next());
+        let last = counts.last().and_then(|few| few.filled().next_back());
+        let lowest = first.map_or(0, |(index, _)| lowest_of(index));
+        let highest = last.map_or(0, |(index, _)| highest_of(index));
         let fell = previous.count == 0 || self.min < previous.min;
         let rose = previous.count == 0 || self.max > previous.max;
         Self {
-            count: counts.iter().map(|(_, count)| count).sum(),
+            count: counts.iter().map(FewCounts::total).sum(),
             sum: self.sum.wrapping_sub(previous.sum),
             min: if fell { self.min } else { lowest.max(self.min) },
             max: if rose { self.max } else { highest.min(self.max) },

@@ -1,18 +1,26 @@
 //! The recording side of a histogram: an array of atomic cells, allocated by the first observation.
 
-use super::buckets::{BUCKETS, BUCKETS_PER_OCTAVE, HIGHEST_VALUE, index_of};
+use super::buckets::{HIGHEST_VALUE, index_of};
 use super::epoch::EpochMaxima;
-use super::tally::{FEW, Tally, ones};
+use super::few::{FEW, FewCounts, Filled, PLACES, WORDS, bit_of, for_each_place, places};
+use super::tally::Tally;
+use super::totals::Totals;
 use crate::cell::{self, Writers};
 use crate::sync::{AtomicU64, OnceLock};
+
+/// A few buckets that lie in one line of the cache.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Few([AtomicU64; FEW]);
 
 /// The cells of one histogram: 36 KiB.
 #[derive(Debug)]
 struct Cells {
-    counts: Box<[AtomicU64]>,
-    /// One bit per octave with a non-empty bucket. Set before the count it announces, so that a reader which loads the
+    counts: Box<[Few]>,
+    /// One bit for each few buckets of which one is not empty: a reader fetches no other lines, which are far away from it
+    /// in the caches of those who write them. Set before the count it announces, so that a reader which loads the
     /// map after an `exited` counter misses none of the observations that counter stands for.
-    octaves: AtomicU64,
+    filled: [AtomicU64; WORDS],
     sum: AtomicU64,
     min: AtomicU64,
     max: AtomicU64,
@@ -64,12 +72,12 @@ impl LazyHistogram {
 
     /// Observations in one bucket.
     pub(crate) fn count(&self, bucket: usize) -> u64 {
-        self.0.get().and_then(|cells| cells.counts.get(bucket)).map_or(0, cell::read)
+        self.0.get().and_then(|cells| cells.count(bucket)).map_or(0, cell::read)
     }
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.get().map_or(0, |cells| size_of_val::<[AtomicU64]>(&cells.counts))
+        self.0.get().map_or(0, |cells| size_of_val::<[Few]>(&cells.counts))
     }
 
     /// Adds what was recorded to `tally`.
@@ -79,7 +87,30 @@ impl LazyHistogram {
 
     /// Adds what was recorded to `tally`, and says how much that was, in all and in one bucket.
     pub(crate) fn add_to_watching(&self, tally: &mut Tally, bucket: Option<usize>) -> Seen {
-        self.0.get().map(|cells| cells.add_to(tally, bucket)).unwrap_or_default()
+        let mut seen = Seen::default();
+        let Some(cells) = self.0.get() else { return seen };
+        cells.for_each_few(&cells.filled(), |few| {
+            tally.add(&few);
+            seen.total += few.total();
+            seen.watched += bucket.map_or(0, |bucket| few.count_of(bucket));
+        });
+        tally.totals.merge(&cells.totals());
+        seen
+    }
+
+    /// What was recorded: each few buckets of which one is not empty, by place, and the rest.
+    pub(super) fn read(&self) -> (Vec<FewCounts>, Totals) {
+        let Some(cells) = self.0.get() else { return Default::default() };
+        let filled = cells.filled();
+        // There are too many lists to let each grow to its size.
+        let mut counts = Vec::with_capacity(places(&filled));
+        cells.for_each_few(&filled, |few| {
+            // The bit of a place is set a moment before its first count.
+            if few.total() > 0 {
+                counts.push(few);
+            }
+        });
+        (counts, cells.totals())
     }
 
     #[inline]
@@ -99,8 +130,8 @@ impl LazyHistogram {
 impl Cells {
     fn new() -> Self {
         Self {
-            counts: std::iter::repeat_with(AtomicU64::default).take(BUCKETS).collect(),
-            octaves: AtomicU64::new(0),
+            counts: std::iter::repeat_with(Few::default).take(PLACES).collect(),
+            filled: Default::default(),
             sum: AtomicU64::new(0),
             min: AtomicU64::new(u64::MAX),
             max: AtomicU64::new(0),
@@ -109,10 +140,17 @@ impl Cells {
         }
     }
 
+    fn count(&self, bucket: usize) -> Option<&AtomicU64> {
+        self.counts.get(bucket / FEW).and_then(|few| few.0.get(bucket % FEW))
+    }
+
     #[inline]
     fn raise(&self, bucket: usize, n: u64, writers: Writers) {
-        cell::set_bits(&self.octaves, 1 << (bucket / BUCKETS_PER_OCTAVE), writers);
-        if let Some(count) = self.counts.get(bucket) {
+        let (word, bit) = bit_of(bucket / FEW);
+        if let Some(word) = self.filled.get(word) {
+            cell::set_bits(word, bit, writers);
+        }
+        if let Some(count) = self.count(bucket) {
             cell::raise(count, n, writers);
         }
     }
@@ -127,30 +165,26 @@ impl Cells {
         }
     }
 
-    fn add_to(&self, tally: &mut Tally, watched: Option<usize>) -> Seen {
-        let octaves = cell::read(&self.octaves);
-        let mut seen = Seen::default();
-        for octave in ones(octaves) {
-            let first = octave * BUCKETS_PER_OCTAVE;
-            let cells = self.counts.get(first..first + BUCKETS_PER_OCTAVE).unwrap_or_default();
-            for (cells, first) in cells.as_chunks::<FEW>().0.iter().zip((first..).step_by(FEW)) {
-                let counts = cells.each_ref().map(cell::read);
-                // Even in octaves in use most are empty, and a few together are looked at in the time of one.
-                if counts.iter().fold(0, |any, count| any | count) == 0 {
-                    continue;
-                }
-                tally.add(first, counts);
-                seen.total += counts.iter().sum::<u64>();
-                if let Some(count) = watched.and_then(|bucket| counts.get(bucket.wrapping_sub(first))) {
-                    seen.watched = *count;
-                }
+    /// Each few buckets of which one is not empty, by place.
+    fn for_each_few(&self, filled: &Filled, mut see: impl FnMut(FewCounts)) {
+        for_each_place(filled, |place| {
+            if let Some(Few(few)) = self.counts.get(place) {
+                see(FewCounts { place, counts: few.each_ref().map(cell::read) });
             }
+        });
+    }
+
+    fn filled(&self) -> Filled {
+        self.filled.each_ref().map(cell::read)
+    }
+
+    fn totals(&self) -> Totals {
+        Totals {
+            sum: cell::read(&self.sum),
+            min: cell::read(&self.min),
+            max: cell::read(&self.max),
+            overflows: cell::read(&self.overflows),
+            recent_max: self.maxima.recent(),
         }
-        tally.sum = tally.sum.wrapping_add(cell::read(&self.sum));
-        tally.min = tally.min.min(cell::read(&self.min));
-        tally.max = tally.max.max(cell::read(&self.max));
-        tally.recent_max = tally.recent_max.max(self.maxima.recent());
-        tally.overflows += cell::read(&self.overflows);
-        seen
     }
 }

@@ -12,9 +12,7 @@ fn filled(values: impl IntoIterator<Item = u64>) -> HistogramSnapshot {
     for value in values {
         histogram.record(value, Writers::One);
     }
-    let mut tally = Tally::new();
-    histogram.add_to(&mut tally);
-    HistogramSnapshot::from_tally(&tally)
+    HistogramSnapshot::of(&histogram)
 }
 
 #[test]
@@ -114,6 +112,32 @@ proptest! {
         let two = filled([value, HIGHEST_VALUE]);
         let found = two.quantile(0.5).unwrap();
         prop_assert!(found.abs_diff(value) as f64 <= value as f64 * RELATIVE_ERROR);
+    }
+
+    #[test]
+    fn cumulative_counts_are_those_of_the_buckets_that_begin_at_or_below_an_edge(
+        values in prop::collection::vec((0..64_u32, any::<u64>()).prop_map(|(s, v)| v >> s), 0..200),
+        mut edges in prop::collection::vec((22..64_u32, any::<u64>()).prop_map(|(s, v)| v >> s), 0..50),
+    ) {
+        edges.sort_unstable();
+        let histogram = filled(values);
+        let upto = |edge: &u64| {
+            histogram.buckets().filter(|bucket| bucket.lowest <= *edge).map(|bucket| bucket.count).sum::<u64>()
+        };
+        prop_assert_eq!(histogram.cumulative(&edges), edges.iter().map(upto).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_sum_of_histograms_is_the_histogram_of_all_observations(
+        parts in prop::collection::vec(prop::collection::vec(any::<u64>(), 0..50), 0..4),
+    ) {
+        let mut tally = Tally::new();
+        for values in &parts {
+            let histogram = LazyHistogram::default();
+            values.iter().for_each(|value| histogram.record(*value, Writers::Many));
+            histogram.add_to(&mut tally);
+        }
+        prop_assert_eq!(HistogramSnapshot::from_tally(&tally), filled(parts.into_iter().flatten()));
     }
 
     #[test]

@@ -2,10 +2,14 @@
 
 mod buckets;
 mod epoch;
+#[path = "../../../src/histogram/few.rs"]
+mod few;
 #[path = "../../../src/histogram/recording.rs"]
 mod recording;
 #[path = "../../../src/histogram/tally.rs"]
 mod tally;
+#[path = "../../../src/histogram/totals.rs"]
+mod totals;
 
 pub(crate) use buckets::index_of as bucket_of;
 pub(crate) use recording::LazyHistogram;
@@ -14,6 +18,8 @@ pub(crate) use tally::Tally;
 impl Tally {
     /// Observations in each bucket.
     pub(crate) fn buckets(&self) -> [u64; buckets::BUCKETS] {
-        std::array::from_fn(|bucket| self.counts[bucket])
+        let mut counts = [0; buckets::BUCKETS];
+        self.filled().iter().for_each(|few| counts[few.place] = few.total());
+        counts
     }
 }
