@@ -207,7 +207,7 @@ impl Db {
         let Some(begun) = begun else {
             return self.one_timed(engine.recorder.start(operation), operation, op, terms);
         };
-        match self.commit_one(op, terms, Untimed(&begun)) {
+        match self.commit_one(op, terms, Untimed(begun.counting())) {
             Ok(_) => {
                 begun.end(operation);
                 Ok(())

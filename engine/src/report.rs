@@ -10,7 +10,9 @@
 //! | `&OperationTimer` | those whose turn it is to be timed, and what is left of one that left the fast path | the timer takes a stamp |
 //! | `&Recorder` | what is no operation of its own: block reads of scans, compactions, checks | nothing happens |
 
-use bettong_metrics::{Begun, CounterCell, GetSource, Lookup, NeedsTimer, OperationTimer, Recorder, Stage};
+use bettong_metrics::{
+    CounterCell, Counting, GetSource, Lookup, NeedsTimer, OperationTimer, Recorder, Stage,
+};
 
 use crate::error::Error;
 
@@ -59,7 +61,7 @@ pub(crate) trait ReportGet: Report {
 
 /// An operation that began and is not timed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Untimed<'a>(pub(crate) &'a Begun<'a>);
+pub(crate) struct Untimed<'a>(pub(crate) Counting<'a>);
 
 /// Why an untimed operation stops.
 #[derive(Debug)]

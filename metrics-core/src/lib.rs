@@ -122,7 +122,8 @@ pub use published::{
     LevelState, OptionState, PublishedState, TableState, TreeChange, ValueFileStanding, ValueFileState,
 };
 pub use recorder::{
-    Begun, Held, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,
+    Begun, Counting, Held, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session,
+    Stopwatch,
 };
 pub use registry::Registry;
 pub use shape::Shape;

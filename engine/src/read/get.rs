@@ -17,7 +17,7 @@ use crate::memtable::Memtable;
 use crate::metric::{HIT, ReadOrigin, ValuePurpose};
 use crate::options::LEVELS;
 use crate::read::point::ReadPoint;
-use crate::report::{ReportGet, Untimed, UntimedStop};
+use crate::report::{Report, ReportGet, Untimed, UntimedStop};
 use crate::table::point_index::Candidates;
 use crate::table::reader::{ReadContext, TableReader};
 use crate::value::Value;
@@ -158,17 +158,18 @@ fn get_beyond(
     if let Some(hit) = search.immutables() {
         return end_begun(engine, search, point, &hit, begun);
     }
-    match search.levels(Progress::default(), Untimed(&begun)) {
+    let report = Untimed(begun.counting());
+    match search.levels(Progress::default(), report) {
         // Most gets end here or in the active memtable.
         Ok(Some(InTable { trailer, stored, level })) if trailer.kind() == Some(Kind::Value) => {
-            begun.served(GetSource::Level(level), false);
-            begun.add(Counter::UserReadBytes, stored.len() as u64);
+            report.served(GetSource::Level(level), false);
+            report.add(Counter::UserReadBytes, stored.len() as u64);
             begun.end(Operation::Get);
             Ok(Some(stored.lend()))
         }
         Ok(Some(found)) => end_begun(engine, search, point, &found.into(), begun),
         Ok(None) => {
-            begun.served(GetSource::Miss, false);
+            report.served(GetSource::Miss, false);
             begun.end(Operation::Get);
             Ok(None)
         }
@@ -209,7 +210,7 @@ fn end_begun(
     hit: &Hit<'_>,
     begun: Begun<'_>,
 ) -> Result<Option<Value>> {
-    match resolve(engine, search, point, hit, Untimed(&begun)) {
+    match resolve(engine, search, point, hit, Untimed(begun.counting())) {
         Ok(value) => {
             begun.end(Operation::Get);
             Ok(value)

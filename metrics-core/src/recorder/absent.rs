@@ -183,27 +183,12 @@ impl RunningJob {
 #[must_use = "as what really began"]
 pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 
-impl Begun<'_> {
-    /// It goes everywhere as it is.
-    ///
-    /// # Errors
-    /// None.
+impl<'a> Begun<'a> {
+    /// Nothing.
     #[inline]
-    pub fn leave_fast_path(&self) -> Result<(), NeedsTimer> {
-        Ok(())
+    pub fn counting(&self) -> Counting<'a> {
+        Counting(PhantomData)
     }
-
-    /// Nothing.
-    #[inline]
-    pub fn add(&self, _cell: impl Into<CounterCell>, _n: u64) {}
-
-    /// Nothing.
-    #[inline]
-    pub fn served(&self, _source: GetSource, _tombstone: bool) {}
-
-    /// Nothing.
-    #[inline]
-    pub fn looked_up(&self, _level: usize, _lookup: Lookup) {}
 
     /// Nothing.
     #[inline]
@@ -212,6 +197,33 @@ impl Begun<'_> {
     /// Nothing.
     #[inline]
     pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
+}
+
+/// Nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Counting<'a>(PhantomData<(&'a (), *const ())>);
+
+impl Counting<'_> {
+    /// It goes everywhere as it is.
+    ///
+    /// # Errors
+    /// None.
+    #[inline]
+    pub fn leave_fast_path(self) -> Result<(), NeedsTimer> {
+        Ok(())
+    }
+
+    /// Nothing.
+    #[inline]
+    pub fn add(self, _cell: impl Into<CounterCell>, _n: u64) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn served(self, _source: GetSource, _tombstone: bool) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn looked_up(self, _level: usize, _lookup: Lookup) {}
 }
 
 /// What there is none of.

@@ -255,32 +255,11 @@ pub struct Begun<'a> {
     one_thread: PhantomData<*const ()>,
 }
 
-impl Begun<'_> {
-    /// The operation is about to wait, or to open or read a file.
-    ///
-    /// # Errors
-    /// It is to do so with a timer ([`Recorder::resume`]).
+impl<'a> Begun<'a> {
+    /// Whom the operation tells what it does.
     #[inline]
-    pub fn leave_fast_path(&self) -> Result<(), NeedsTimer> {
-        Err(NeedsTimer(()))
-    }
-
-    /// As [`OperationTimer::add`].
-    #[inline]
-    pub fn add(&self, cell: impl Into<CounterCell>, n: u64) {
-        self.shard.add(cell.into(), n);
-    }
-
-    /// As [`OperationTimer::served`].
-    #[inline]
-    pub fn served(&self, source: GetSource, tombstone: bool) {
-        self.shard.add_get(source, tombstone);
-    }
-
-    /// As [`OperationTimer::looked_up`].
-    #[inline]
-    pub fn looked_up(&self, level: usize, lookup: Lookup) {
-        self.shard.add_lookup(level, lookup);
+    pub fn counting(&self) -> Counting<'a> {
+        Counting { shard: self.shard, one_thread: PhantomData }
     }
 
     /// Ends a get that found a value of so many bytes in the memtable, or a tombstone (`None`). Counts where it was served.
@@ -293,6 +272,43 @@ impl Begun<'_> {
     #[inline]
     pub fn end(self, operation: Operation) {
         self.shard.operation(operation).finish_fast();
+    }
+}
+
+/// What an operation does that was counted as entered and is not timed. It travels by value: behind a reference, every counter
+/// would be looked for through the stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Counting<'a> {
+    shard: &'a Shard,
+    one_thread: PhantomData<*const ()>,
+}
+
+impl Counting<'_> {
+    /// The operation is about to wait, or to open or read a file.
+    ///
+    /// # Errors
+    /// It is to do so with a timer ([`Recorder::resume`]).
+    #[inline]
+    pub fn leave_fast_path(self) -> Result<(), NeedsTimer> {
+        Err(NeedsTimer(()))
+    }
+
+    /// As [`OperationTimer::add`].
+    #[inline]
+    pub fn add(self, cell: impl Into<CounterCell>, n: u64) {
+        self.shard.add(cell.into(), n);
+    }
+
+    /// As [`OperationTimer::served`].
+    #[inline]
+    pub fn served(self, source: GetSource, tombstone: bool) {
+        self.shard.add_get(source, tombstone);
+    }
+
+    /// As [`OperationTimer::looked_up`].
+    #[inline]
+    pub fn looked_up(self, level: usize, lookup: Lookup) {
+        self.shard.add_lookup(level, lookup);
     }
 }
 

@@ -12,7 +12,7 @@ mod state;
 #[cfg(not(feature = "off"))]
 pub use io_timer::IoTimer;
 #[cfg(not(feature = "off"))]
-pub use live::{Begun, NeedsTimer, OperationTimer, Queued, Recorder, Session, Stopwatch};
+pub use live::{Begun, Counting, NeedsTimer, OperationTimer, Queued, Recorder, Session, Stopwatch};
 #[cfg(not(feature = "off"))]
 pub use state::{Held, Hold, RunningJob};
 
@@ -20,5 +20,6 @@ pub use state::{Held, Hold, RunningJob};
 mod absent;
 #[cfg(feature = "off")]
 pub use absent::{
-    Begun, Held, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session, Stopwatch,
+    Begun, Counting, Held, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session,
+    Stopwatch,
 };
