@@ -19,8 +19,8 @@ cd "$(dirname "$0")/.."
 # What counting may cost, in instructions per operation: the most that was measured in several runs, and 5 % more.
 declare -A BOUND=(
     [get_memtable]=14
-    [get_table]=65
-    [get_missing]=35
+    [get_table]=68
+    [get_missing]=30
     [set]=53
     [scan]=445
     [steps]=9

@@ -1,6 +1,7 @@
 //! Part of a mapping, with the mapping.
 
 use std::ops::{Deref, Range};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::file::Mapping;
@@ -44,33 +45,31 @@ impl Part {
         Part { bytes, ..self }
     }
 
-    /// Some of the bytes as a handle that outlives the part.
-    pub(crate) fn lend(&self, range: Range<usize>) -> Value {
-        let bytes = self.get(range).unwrap_or_default();
-        // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
-        unsafe { Value::lent(bytes, || self.owner.clone()) }
-    }
-
     /// Some of these bytes as a handle that keeps this part: with a count that no other walk over the file shares, which is cheaper than a
     /// copy. `None` if they lie elsewhere.
     #[inline]
     pub(crate) fn lend_shared(self: &Arc<Self>, bytes: &[u8]) -> Option<Value> {
         let start = bytes.as_ptr().addr().checked_sub(self.as_ptr().addr())?;
         let bytes = self.get(start..)?.get(..bytes.len())?;
-        // SAFETY: as above.
+        // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps with the part.
         Some(unsafe { Value::borrowed(bytes, || self.clone()) })
     }
 }
 
-/// Bytes that were found in a file, not copied yet: a get moves them from hand to hand and makes a [`Value`] of them at its end.
+/// Bytes that were found in a file, not copied yet: a get moves them from hand to hand and makes a [`Value`] of them at its end. They are
+/// four words that the compiler may keep in registers, which it does not do with the variants of an enum.
 #[derive(Debug)]
-pub(crate) struct Bytes<'a>(Place<'a>);
+pub(crate) struct Bytes<'a> {
+    bytes: NonNull<[u8]>,
+    home: Home<'a>,
+}
 
+/// Where bytes lie.
 #[derive(Debug)]
-enum Place<'a> {
-    /// They lie in this mapping.
-    Mapped(&'a [u8], &'a SharedMapping),
-    Part(Part),
+enum Home<'a> {
+    /// In what outlives the search.
+    Shared(&'a SharedMapping),
+    Own(Arc<Mapping>),
 }
 
 impl<'a> Bytes<'a> {
@@ -78,22 +77,24 @@ impl<'a> Bytes<'a> {
     #[inline]
     pub(crate) fn mapped(map: &'a SharedMapping, start: usize, range: Range<usize>) -> Self {
         let bytes = map.get(start..).and_then(|rest| rest.get(range)).unwrap_or_default();
-        Bytes(Place::Mapped(bytes, map))
+        Bytes { bytes: NonNull::from(bytes), home: Home::Shared(map) }
     }
 
     /// The bytes of a part.
+    #[inline]
     pub(crate) fn part(part: Part) -> Self {
-        Bytes(Place::Part(part))
+        Bytes { bytes: NonNull::from(&*part), home: Home::Own(part.owner) }
     }
 
     /// The bytes as a handle that outlives what was searched.
     #[inline]
     pub(crate) fn lend(&self) -> Value {
-        match &self.0 {
-            // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
-            Place::Mapped(bytes, map) => unsafe { Value::lent(bytes, || map.owner()) },
-            Place::Part(part) => part.lend(0..part.len()),
-        }
+        let owner = || match &self.home {
+            Home::Shared(map) => map.owner(),
+            Home::Own(owner) => owner.clone(),
+        };
+        // SAFETY: the bytes lie in the mapping, which nobody changes and which the handle keeps.
+        unsafe { Value::lent(self, owner) }
     }
 }
 
@@ -102,10 +103,8 @@ impl Deref for Bytes<'_> {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        match &self.0 {
-            Place::Mapped(bytes, _) => bytes,
-            Place::Part(part) => part,
-        }
+        // SAFETY: they lie in a mapping that is borrowed or held for as long as `self`, and that nobody writes to.
+        unsafe { self.bytes.as_ref() }
     }
 }
 

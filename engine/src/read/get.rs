@@ -159,7 +159,8 @@ fn get_beyond(
         return end_begun(engine, search, point, &hit, begun);
     }
     let report = Untimed(begun.counting());
-    match search.levels(Progress::default(), report) {
+    let mut stopped = Progress::default();
+    match search.levels(Progress::default(), &mut stopped, report) {
         // Most gets end here or in the active memtable.
         Ok(Some(InTable { trailer, stored, level })) if trailer.kind() == Some(Kind::Value) => {
             report.served(GetSource::Level(level), false);
@@ -173,10 +174,10 @@ fn get_beyond(
             begun.end(Operation::Get);
             Ok(None)
         }
-        Err(Stopped(UntimedStop::LeavesFastPath(token), from)) => {
-            go_on_timed(engine, search, point, from, &engine.recorder.resume(begun, Operation::Get, token))
+        Err(UntimedStop::LeavesFastPath(token)) => {
+            go_on_timed(engine, search, point, stopped, &engine.recorder.resume(begun, Operation::Get, token))
         }
-        Err(Stopped(UntimedStop::Failed(error), _)) => {
+        Err(UntimedStop::Failed(error)) => {
             begun.end(Operation::Get);
             noting(engine, Err(error))
         }
@@ -236,7 +237,7 @@ fn go_on_timed(
     from: Progress,
     timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
-    let found = search.levels(from, timer).map_err(|Stopped(error, _)| error);
+    let found = search.levels(from, &mut Progress::default(), timer);
     noting(engine, found.and_then(|found| conclude(engine, search, point, found.map(Hit::from), timer)))
 }
 
@@ -258,7 +259,7 @@ impl<'a> Search<'a> {
             return Ok(Some(hit));
         }
         timer.mark(Stage::Memtable);
-        let found = self.levels(Progress::default(), timer).map_err(|Stopped(error, _)| error)?;
+        let found = self.levels(Progress::default(), &mut Progress::default(), timer)?;
         Ok(found.map(Hit::from))
     }
 
@@ -303,22 +304,34 @@ impl<'a> Search<'a> {
     fn levels<R: ReportGet>(
         self,
         from: Progress,
+        stopped: &mut Progress,
         report: R,
-    ) -> std::result::Result<Option<InTable<'a>>, Stopped<R::Stop>> {
-        let foreseen = self.view.version.foresees().then(|| self.foresee(from.level));
-        for (at, level) in self.view.version.levels_with_tables(from.level) {
-            let found = if at == 0 {
-                self.look_at_l0(&level.tables, from, report)?
-            } else {
-                let table = match &foreseen {
-                    Some(tables) => tables.get(at).copied().flatten(),
-                    None => level.table_among_few(self.user),
-                };
-                let Some(table) = table else { continue };
-                self.look(table, &mut Progress { level: at, ..Progress::default() }, report)?
+    ) -> std::result::Result<Option<InTable<'a>>, R::Stop> {
+        let version = &self.view.version;
+        let foreseen = version.foresees().then(|| self.foresee(from.level));
+        for (at, level) in version.levels_with_tables(from.level) {
+            if at == 0 {
+                match self.look_at_l0(&level.tables, (from.tables, from.probed), report) {
+                    Ok(None) => continue,
+                    Ok(Some((trailer, stored))) => return Ok(Some(InTable { trailer, stored, level: 0 })),
+                    Err(Stopped(stop, at)) => {
+                        *stopped = at;
+                        return Err(stop);
+                    }
+                }
+            }
+            let table = match &foreseen {
+                Some(tables) => tables.get(at).copied().flatten(),
+                None => level.table_among_few(self.user),
             };
-            if let Some((trailer, stored)) = found {
-                return Ok(Some(InTable { trailer, stored, level: at }));
+            let Some(table) = table else { continue };
+            match self.look(table, at, false, report) {
+                Ok(None | Some(None)) => {}
+                Ok(Some(Some((trailer, stored)))) => return Ok(Some(InTable { trailer, stored, level: at })),
+                Err(stop) => {
+                    *stopped = Progress { level: at, ..Progress::default() };
+                    return Err(stop);
+                }
             }
         }
         Ok(None)
@@ -329,23 +342,24 @@ impl<'a> Search<'a> {
     fn look_at_l0<R: ReportGet>(
         self,
         tables: &'a [Arc<TableFile>],
-        from: Progress,
+        (done, mut probed): (usize, bool),
         report: R,
     ) -> std::result::Result<Found<'a>, Stopped<R::Stop>> {
-        let mut at = from;
-        for table in tables.get(from.tables..).unwrap_or_default() {
-            if table.meta.covers(self.user) {
-                let found = self.look(table, &mut at, report)?;
-                if found.is_some() {
-                    return Ok(found);
-                }
+        for (tables, table) in tables.iter().enumerate().skip(done) {
+            if !table.meta.covers(self.user) {
+                continue;
             }
-            at.tables += 1;
+            let looked = self.look(table, 0, probed, report);
+            match looked.map_err(|stop| Stopped(stop, Progress { level: 0, tables, probed }))? {
+                None => {}
+                Some(None) => probed = true,
+                Some(found) => return Ok(found),
+            }
         }
         Ok(None)
     }
 
-    /// Asks a table, and counts that.
+    /// Asks a table, and counts that. `None` if it denies that it has the key.
     #[expect(
         clippy::inline_always,
         reason = "the way of most gets is one function: its parts would hand each other errors through memory"
@@ -354,63 +368,46 @@ impl<'a> Search<'a> {
     fn look<R: ReportGet>(
         self,
         table: &'a TableFile,
-        at: &mut Progress,
+        level: usize,
+        probed: bool,
         report: R,
-    ) -> std::result::Result<Found<'a>, Stopped<R::Stop>> {
-        let Some(reader) = table.open_reader() else { return self.open_and_look(table, at, report) };
+    ) -> std::result::Result<Option<Found<'a>>, R::Stop> {
+        let (reader, was_open) = if let Some(reader) = table.open_reader() {
+            (reader, true)
+        } else {
+            report.leave_fast_path()?;
+            (open(table)?, false)
+        };
         let candidates = reader.candidates(self.hash);
         report.mark(Stage::Filter);
         if candidates.is_empty() {
-            report.looked_up(at.level, Lookup::Denied);
+            if was_open {
+                report.looked_up(level, Lookup::Denied);
+            } else {
+                count_apart(level, Lookup::Denied, (was_open, reader.can_deny()), report);
+            }
             return Ok(None);
         }
-        let found = self.look_into(reader, candidates, at.level, report).map_err(|stop| {
-            if !R::starts_over(&stop) {
-                count_unasked(at.level, Lookup::into_table(false, at.probed), report);
+        let found = self.look_into(reader, candidates, level, report).inspect_err(|stop| {
+            if !R::starts_over(stop) {
+                count_apart(level, Lookup::into_table(false, probed), (was_open, false), report);
             }
-            Stopped(stop, *at)
         })?;
-        // A key whose only versions are newer than the snapshot counts as absent: the filter cannot know better.
-        let lookup = Lookup::into_table(found.is_some(), at.probed);
-        if reader.can_deny() {
-            report.looked_up(at.level, lookup);
-        } else {
-            count_unasked(at.level, lookup, report);
-        }
-        at.probed = true;
-        Ok(found)
-    }
-
-    /// As [`Search::look`], for a table that nobody has looked into yet: whoever opens it counts the request.
-    #[cold]
-    #[inline(never)]
-    fn open_and_look<R: ReportGet>(
-        self,
-        table: &'a TableFile,
-        at: &mut Progress,
-        report: R,
-    ) -> std::result::Result<Found<'a>, Stopped<R::Stop>> {
-        report.leave_fast_path().map_err(|stop| Stopped(stop, *at))?;
-        let reader = table.reader().map_err(|error| Stopped(error.into(), *at))?;
-        let candidates = reader.candidates(self.hash);
-        report.mark(Stage::Filter);
-        let count_check = |lookup: Lookup| {
-            if reader.can_deny() {
-                report.add(Counter::FilterChecks.at2(at.level, lookup.filter_result()), 1);
+        let count = |lookup| {
+            if was_open && reader.can_deny() {
+                report.looked_up(level, lookup);
+            } else {
+                count_apart(level, lookup, (was_open, reader.can_deny()), report);
             }
         };
-        if candidates.is_empty() {
-            count_check(Lookup::Denied);
-            return Ok(None);
+        // In branches, so that it is known here which cell counts it.
+        if found.is_some() {
+            count(Lookup::into_table(true, probed));
+        } else {
+            // A key whose only versions are newer than the snapshot, too: the filter cannot know better.
+            count(Lookup::into_table(false, probed));
         }
-        let found = self.look_into(reader, candidates, at.level, report);
-        let lookup = Lookup::into_table(matches!(found, Ok(Some(_))), at.probed);
-        count_probe(at.level, lookup, report);
-        if found.is_ok() {
-            count_check(lookup);
-        }
-        at.probed = true;
-        found.map_err(|stop| Stopped(stop, *at))
+        Ok(Some(found))
     }
 
     #[inline]
@@ -427,15 +424,24 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Counts a look into an open table that said nothing beforehand, or that cannot be read: what [`Lookup`] does not stand for.
+/// Opens a table that nobody has looked into yet, and counts the request.
 #[cold]
 #[inline(never)]
-fn count_unasked(level: usize, lookup: Lookup, report: impl ReportGet) {
-    report.add(Counter::TableCacheRequests.at(HIT), 1);
-    count_probe(level, lookup, report);
+fn open(table: &TableFile) -> Result<&Arc<TableReader>> {
+    table.reader()
 }
 
-fn count_probe(level: usize, lookup: Lookup, report: impl ReportGet) {
+/// Counts a look into a table that was not open, said nothing beforehand, or cannot be read: what [`Lookup`] does not stand for.
+/// The request for one that was not open is counted already.
+#[cold]
+#[inline(never)]
+fn count_apart(level: usize, lookup: Lookup, (was_open, was_asked): (bool, bool), report: impl ReportGet) {
+    if was_open {
+        report.add(Counter::TableCacheRequests.at(HIT), 1);
+    }
+    if was_asked {
+        report.add(Counter::FilterChecks.at2(level, lookup.filter_result()), 1);
+    }
     if lookup.is_first_probe() {
         report.add(Counter::LevelProbes.at(level), 1);
     }

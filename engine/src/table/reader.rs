@@ -1,5 +1,6 @@
 //! Reads a table: a key, a block, or all of it.
 
+mod get;
 mod verify;
 
 use std::ops::Range;
@@ -9,12 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bettong_metrics::{Counter, Event, EventKind, Histogram, Recorder, Stage, Stopwatch, planted};
 
-use super::block::{self, Block, BlockCursor, Damaged};
+use super::block::{Block, BlockCursor, Damaged};
 use super::fences::Fences;
 use super::filter::Filter;
 use super::format::{self, BLOCK_TRAILER_BYTES, BlockHandle, FOOTER_BYTES, Footer};
 use super::index::Index;
-use super::point_index::{Candidates, PointIndex, Position};
+use super::point_index::{Candidates, PointIndex};
 use super::properties::Properties;
 use crate::cache::BlockKey;
 use crate::context::FileContext;
@@ -206,59 +207,6 @@ impl TableReader {
         }
     }
 
-    /// The first entry at or after `key`, if it has the same user key. Its hash is `hash`, and it is at one of the candidates for
-    /// that.
-    #[inline(never)]
-    pub(crate) fn get<R: Report>(
-        &self,
-        key: InternalKey<'_>,
-        (hash, mut candidates): (u64, Candidates),
-        context: ReadContext,
-        report: R,
-    ) -> std::result::Result<Option<(Trailer, Bytes<'_>)>, R::Stop> {
-        let Some((points, bytes)) = &self.points else { return self.search(key, context, report) };
-        while let Some(position) = candidates.next(*points, bytes, hash) {
-            let place = points.block(bytes, position.block).ok_or_else(|| self.damaged_index())?;
-            report.mark(Stage::Index);
-            let found = self.find_at(position, place, key.user, context, report)?;
-            report.mark(Stage::Data);
-            match found {
-                // Newer than the read: what came before it lies behind it.
-                Some((trailer, _)) if trailer > key.trailer => return self.search(key, context, report),
-                None => {}
-                found => return Ok(found),
-            }
-        }
-        Ok(None)
-    }
-
-    /// The newest version of a user key in the run at `position` of the block at `place`.
-    #[inline]
-    fn find_at<R: Report>(
-        &self,
-        position: Position,
-        (offset, stored_len, compressed): (u64, u64, bool),
-        user: &[u8],
-        context: ReadContext,
-        report: R,
-    ) -> std::result::Result<Option<(Trailer, Bytes<'_>)>, R::Stop> {
-        let len = stored_len.checked_sub(BLOCK_TRAILER_BYTES).ok_or_else(|| self.damaged_index())?;
-        let handle = BlockHandle { offset, len: len as u32 };
-        if !handle.fits(self.identity.bytes) {
-            return Err(self.damaged_index().into());
-        }
-        if let (Source::Mapped(map), false) = (&self.source, compressed) {
-            let block = self.mapped_block(map, position.block, handle, context, report)?;
-            let found = self.sound(block::find_in_run(block, position.offset, user), position.block)?;
-            let Some((trailer, range)) = found else { return Ok(None) };
-            return Ok(Some((trailer, Bytes::mapped(map, offset as usize, range))));
-        }
-        let stored = || self.source.read(handle.offset, handle.stored_len());
-        let block = self.cached(handle, context, report, stored)?;
-        let found = self.sound(block::find_in_run(&block, position.offset, user), position.block)?;
-        Ok(found.map(|(trailer, range)| (trailer, Bytes::part(block.cut(range)))))
-    }
-
     /// A block that lies in the mapping as it is, checked.
     #[inline]
     fn mapped_block<'a, R: Report>(
@@ -413,6 +361,19 @@ impl TableReader {
         if !self.context.verify_always && word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0) {
             return Ok(());
         }
+        self.verify_first(stored, at, handle, context, report)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn verify_first<R: Report>(
+        &self,
+        stored: &[u8],
+        at: usize,
+        handle: BlockHandle,
+        context: ReadContext,
+        report: R,
+    ) -> std::result::Result<(), R::Stop> {
         // The first touch of a mapped block is what reads it from the disk, if the page cache does not have it.
         let reading = Reading::begin(&self.context.recorder, context, report)?;
         let (_, compression) = self.check(stored, handle, context)?;
@@ -420,12 +381,14 @@ impl TableReader {
             return Err(self.damaged_index().into());
         }
         reading.end(Stage::Verify);
-        if let Some(word) = word {
-            word.fetch_or(bit, Ordering::Relaxed);
+        if let Some(word) = self.verified.get(at / 64) {
+            word.fetch_or(1 << (at % 64), Ordering::Relaxed);
         }
         Ok(())
     }
 
+    #[expect(clippy::inline_always, reason = "as `get_at`")]
+    #[inline(always)]
     fn cached<R: Report>(
         &self,
         handle: BlockHandle,
@@ -445,6 +408,20 @@ impl TableReader {
             report.add(cells.cache_hit, 1);
             return Ok(Part::all(owner));
         }
+        self.read_into_cache(handle, cells, context, report, stored)
+    }
+
+    /// Reads a block that is not in the cache, and puts it there if there are cells to count it in.
+    #[cold]
+    #[inline(never)]
+    fn read_into_cache<R: Report>(
+        &self,
+        handle: BlockHandle,
+        cells: Option<&LevelCells>,
+        context: ReadContext,
+        report: R,
+        stored: impl FnOnce() -> Result<Part>,
+    ) -> std::result::Result<Part, R::Stop> {
         let reading = Reading::begin(&self.context.recorder, context, report)?;
         if let Some(cells) = cells {
             report.add(cells.cache_miss, 1);
@@ -458,6 +435,7 @@ impl TableReader {
         report.mark(Stage::Decompress);
         let owner = Arc::new(Mapping::owned(plain));
         if cells.is_some() {
+            let key = BlockKey { table: self.identity.number, offset: handle.offset };
             self.context.cache.insert(key, owner.clone());
         }
         Ok(Part::all(owner))
