@@ -145,6 +145,8 @@ impl EventLog {
         let mut events: Vec<_> = self.shelves.iter().flat_map(Ring::values).collect();
         events.sort_by_key(|event| event.number);
         let events: Arc<[_]> = events.into();
+        // Two readers may meet here, and the list of the later one lack an event that is about to be counted as placed: it is there
+        // again with the next.
         self.list.store(Some(Arc::new(List { placed, events: Arc::clone(&events) })));
         events
     }

@@ -1,11 +1,11 @@
 //! The walk that reads a registry.
 //!
-//! Every cell is loaded with plain loads: the walk takes no lock, so neither a thread that records nor one that leases its
+//! Every cell is loaded with plain loads: the walk waits for no lock, so neither a thread that records nor one that leases its
 //! first shard can make it wait, nor the other way round.
 //!
 //! An operation stores `entered`, then its results, then its latency, then that it is finished. The walk loads them the other
 //! way round, for all shards before it goes on to the next: finished ≤ latencies ≤ results ≤ entered then holds in every
-//! shard, and so in the sum. Time grows with the number of shards, some 10 µs each.
+//! shard, and so in the sum. Time grows with the number of shards, some microseconds each.
 
 use crate::catalog::{Counter, CounterCell, Gauge, GetSource, Lookup, Operation};
 use crate::cell;

@@ -56,8 +56,8 @@ impl Part {
     }
 }
 
-/// Bytes that were found in a file, not copied yet: a get moves them from hand to hand and makes a [`Value`] of them at its end. They are
-/// four words that the compiler may keep in registers, which it does not do with the variants of an enum.
+/// Bytes that were found in a file, not copied yet: a get moves them from hand to hand and makes a [`Value`] of them at its end. Where
+/// they are stands apart from whose they are: what is in the variants of an enum goes through memory from hand to hand.
 #[derive(Debug)]
 pub(crate) struct Bytes<'a> {
     bytes: NonNull<[u8]>,

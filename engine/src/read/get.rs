@@ -295,7 +295,7 @@ impl<'a> Search<'a> {
         tables
     }
 
-    /// Searches the levels from `from` on.
+    /// Searches the levels from `from` on. If it stops, `stopped` says where; else it is left as it was.
     #[expect(
         clippy::inline_always,
         reason = "the way of most gets is one function: its parts would hand each other errors through memory"
@@ -337,7 +337,7 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    /// Asks the tables of L0 one after the other. Those that `from` says are done with are passed over.
+    /// Asks the tables of L0 one after the other, but for the first ones that are done with.
     #[inline(never)]
     fn look_at_l0<R: ReportGet>(
         self,

@@ -1,7 +1,7 @@
 //! A distribution of the embedding application: a histogram or a summary, which differ in how they are exported alone.
 
 use crate::cell::Writers;
-use crate::histogram::{HistogramSnapshot, LazyHistogram, Tally};
+use crate::histogram::{HistogramSnapshot, LazyHistogram};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +31,9 @@ impl CustomHistogram {
         self.record(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// What was recorded so far, read by way of `scratch`.
-    pub(super) fn read(&self, scratch: &mut Tally) -> HistogramSnapshot {
-        scratch.clear();
-        self.cells.add_to(scratch);
-        HistogramSnapshot::from_tally(scratch)
+    /// What was recorded so far.
+    pub(super) fn read(&self) -> HistogramSnapshot {
+        HistogramSnapshot::of(&self.cells)
     }
 
     /// Bytes of memory.

@@ -1,10 +1,9 @@
 //! The custom families at one moment.
 
-use super::histogram::CustomHistogram;
 use super::kind::CustomKind;
 use super::series::{Cells, OwnedLabels, Series};
 use crate::catalog::Unit;
-use crate::histogram::{HistogramSnapshot, Tally};
+use crate::histogram::HistogramSnapshot;
 use std::sync::Arc;
 
 /// One custom family at one moment, from [`MetricsSnapshot::custom`](crate::MetricsSnapshot::custom).
@@ -90,11 +89,11 @@ impl CustomSeries {
         &self.value
     }
 
-    pub(super) fn read(series: &Series, scratch: &mut Scratch) -> Self {
+    pub(super) fn read(series: &Series) -> Self {
         let value = match &series.cells {
             Cells::Counter(counter) => CustomValue::Counter(counter.value()),
             Cells::Gauge(gauge) => CustomValue::Gauge(gauge.value()),
-            Cells::Histogram(histogram) => CustomValue::Histogram(scratch.read(histogram)),
+            Cells::Histogram(histogram) => CustomValue::Histogram(histogram.read()),
         };
         Self { labels: Arc::clone(&series.labels), value }
     }
@@ -118,16 +117,6 @@ impl CustomValue {
             // A gauge is as it is now.
             _ => self.clone(),
         }
-    }
-}
-
-/// The memory that histograms are read through, allocated with the first of them.
-#[derive(Default)]
-pub(super) struct Scratch(Option<Tally>);
-
-impl Scratch {
-    fn read(&mut self, histogram: &CustomHistogram) -> HistogramSnapshot {
-        histogram.read(self.0.get_or_insert_with(Tally::new))
     }
 }
 

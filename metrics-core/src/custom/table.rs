@@ -7,7 +7,7 @@
 use super::counter::Columns;
 use super::error::{RegisterError, Rejection};
 use super::kind::CustomKind;
-use super::reading::{CustomFamily, CustomSeries, Scratch};
+use super::reading::{CustomFamily, CustomSeries};
 use super::rules;
 use super::series::{Cells, Series, SortedLabels};
 use crate::catalog::Unit;
@@ -104,8 +104,7 @@ impl CustomTable {
 
     /// All values.
     pub(crate) fn read(&self) -> Vec<CustomFamily> {
-        let mut scratch = Scratch::default();
-        self.entries.load_full().0.iter().map(|entry| entry.read(&mut scratch)).collect()
+        self.entries.load_full().0.iter().map(|entry| entry.read()).collect()
     }
 
     /// Bytes of memory on the heap, about.
@@ -302,13 +301,13 @@ impl Entry {
         Err(conflict(&self.name, differs, registered))
     }
 
-    fn read(&self, scratch: &mut Scratch) -> CustomFamily {
+    fn read(&self) -> CustomFamily {
         CustomFamily {
             name: Arc::clone(&self.name),
             help: self.help.clone().unwrap_or_else(|| UNDESCRIBED.into()),
             kind: self.kind,
             unit: self.unit,
-            series: self.series.iter().map(|series| CustomSeries::read(series, scratch)).collect(),
+            series: self.series.iter().map(CustomSeries::read).collect(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) const SIGNIFICANT_DIGITS: u8 = 2;
 /// Bits of a value that choose its bucket.
 const KEPT_BITS: u32 = 8;
 
-/// Buckets in each power of two; also the granularity of the map of touched buckets.
+/// Buckets in each power of two.
 pub(super) const BUCKETS_PER_OCTAVE: usize = 1 << (KEPT_BITS - 1);
 
 /// Number of buckets: 36 × 128.

@@ -219,7 +219,6 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::recording::LazyHistogram;
-    use super::super::tally::Tally;
     use super::*;
     use crate::cell::Writers;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
@@ -229,9 +228,7 @@ mod tests {
     fn filled(values: impl IntoIterator<Item = u64>) -> HistogramSnapshot {
         let histogram = LazyHistogram::default();
         values.into_iter().for_each(|value| histogram.record(value, Writers::One));
-        let mut tally = Tally::new();
-        histogram.add_to(&mut tally);
-        HistogramSnapshot::from_tally(&tally)
+        HistogramSnapshot::of(&histogram)
     }
 
     fn decoded(bytes: &[u8]) -> hdrhistogram::Histogram<u64> {

@@ -10,6 +10,8 @@ pub(super) const FEW: usize = if BUCKETS_PER_OCTAVE.is_multiple_of(8) { 8 } else
 /// Places of a few buckets each.
 pub(super) const PLACES: usize = BUCKETS / FEW;
 
+const _: () = assert!(BUCKETS.is_multiple_of(FEW), "every bucket has a place");
+
 /// Words that have a bit for each place.
 pub(super) const WORDS: usize = PLACES.div_ceil(u64::BITS as usize);
 

@@ -17,7 +17,7 @@ struct Few([AtomicU64; FEW]);
 #[derive(Debug)]
 struct Cells {
     counts: Box<[Few]>,
-    /// One bit for each few buckets of which one is not empty: a reader fetches no other lines, which are far away from it
+    /// One bit for each few buckets of which one may be other than zero: a reader fetches no other lines, which are far away from it
     /// in the caches of those who write them. Set before the count it announces, so that a reader which loads the
     /// map after an `exited` counter misses none of the observations that counter stands for.
     filled: [AtomicU64; WORDS],
@@ -165,7 +165,7 @@ impl Cells {
         }
     }
 
-    /// Each few buckets of which one is not empty, by place.
+    /// Each few buckets of which one may be other than zero, by place.
     fn for_each_few(&self, filled: &Filled, mut see: impl FnMut(FewCounts)) {
         for_each_place(filled, |place| {
             if let Some(Few(few)) = self.counts.get(place) {

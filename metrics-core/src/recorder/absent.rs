@@ -183,10 +183,10 @@ impl RunningJob {
 #[must_use = "as what really began"]
 pub struct Begun<'a>(PhantomData<(&'a (), *const ())>);
 
-impl<'a> Begun<'a> {
+impl Begun<'_> {
     /// Nothing.
     #[inline]
-    pub fn counting(&self) -> Counting<'a> {
+    pub fn counting(&self) -> Counting<'_> {
         Counting(PhantomData)
     }
 

@@ -255,10 +255,10 @@ pub struct Begun<'a> {
     one_thread: PhantomData<*const ()>,
 }
 
-impl<'a> Begun<'a> {
-    /// Whom the operation tells what it does.
+impl Begun<'_> {
+    /// Whom the operation tells what it does, until it ends.
     #[inline]
-    pub fn counting(&self) -> Counting<'a> {
+    pub fn counting(&self) -> Counting<'_> {
         Counting { shard: self.shard, one_thread: PhantomData }
     }
 
