@@ -15,6 +15,6 @@ pub struct Activity {
     pub holders: Holders,
     /// The newest operations over the slow threshold, oldest first.
     pub slow_operations: Vec<Arc<SlowOperation>>,
-    /// The newest events, oldest first.
+    /// The newest events, oldest first. Snapshots between which there was none share the list.
     pub events: Arc<[Arc<Event>]>,
 }
