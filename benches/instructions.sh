@@ -19,10 +19,10 @@ cd "$(dirname "$0")/.."
 # What counting may cost, in instructions per operation: the most that was measured in several runs, and 5 % more.
 declare -A BOUND=(
     [get_memtable]=14
-    [get_table]=68
-    [get_missing]=30
-    [set]=53
-    [scan]=445
+    [get_table]=44
+    [get_missing]=19
+    [set]=46
+    [scan]=300
     [steps]=9
     [steps_borrowed]=9
 )

@@ -218,7 +218,7 @@ impl Db {
             Err(UntimedStop::Failed(error)) => {
                 begun.end(operation);
                 engine.recorder.fail(operation, error.label());
-                Err(error)
+                Err(*error)
             }
         }
     }

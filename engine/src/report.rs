@@ -66,14 +66,15 @@ pub(crate) struct Untimed<'a>(pub(crate) Counting<'a>);
 /// Why an untimed operation stops.
 #[derive(Debug)]
 pub(crate) enum UntimedStop {
-    Failed(Error),
+    /// In a box: an operation that goes well hands on what it found in fewer words.
+    Failed(Box<Error>),
     /// It is to be timed from here on.
     LeavesFastPath(NeedsTimer),
 }
 
 impl From<Error> for UntimedStop {
     fn from(error: Error) -> UntimedStop {
-        UntimedStop::Failed(error)
+        UntimedStop::Failed(Box::new(error))
     }
 }
 

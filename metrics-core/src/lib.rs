@@ -72,6 +72,7 @@ mod cell;
 pub mod catalog;
 pub mod histogram;
 mod cost;
+mod quick;
 mod stratum;
 pub mod strata;
 mod step;
@@ -123,7 +124,7 @@ pub use published::{
 };
 pub use recorder::{
     Begun, Counting, Held, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session,
-    Stopwatch,
+    Stopwatch, TableHit,
 };
 pub use registry::Registry;
 pub use shape::Shape;

@@ -235,12 +235,19 @@ impl ShardPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quick::QuickEnd;
     use std::mem::offset_of;
 
     #[test]
     fn hot_cells_of_operations_do_not_share_lines_and_a_shard_stays_small() {
-        assert_eq!((size_of::<OperationCells>(), align_of::<Shard>()), (128, 128));
+        assert_eq!((size_of::<OperationCells>(), align_of::<Shard>()), (256, 128));
         assert_eq!((offset_of!(Shard, tag), offset_of!(Shard, operations)), (0, 128));
         assert!(size_of::<Shard>() <= 8 << 10, "{} bytes", size_of::<Shard>());
+    }
+
+    #[test]
+    fn levels_have_a_cell_for_each_end() {
+        let hits = QuickEnd::all().filter(|end| matches!(end, QuickEnd::TableValue(_))).count();
+        assert_eq!(hits, 2 * Lookup::CELLS / Lookup::ALL.len());
     }
 }

@@ -27,13 +27,14 @@
 
 use crate::cell::{self, Writers};
 use crate::histogram::{LazyHistogram, Tally, bucket_of};
+use crate::quick::{QuickCells, QuickEnd};
 use crate::sync::{AtomicU64, Ordering};
 
 /// The gap to a look that never comes.
 pub(crate) const NEVER: u64 = 1 << 60;
 
-/// What every operation touches, first and last. A block of its own for each operation: two cache lines, since processors
-/// fetch lines in pairs. What an operation touches that is not timed lies in the first.
+/// What every operation touches, first and last. A block of its own for each operation, in pairs of cache lines, since
+/// processors fetch them so. What an operation touches that is not timed lies in the first pair, in its first line for most.
 ///
 /// The number of operations begun follows from two cells, and a third says whether the two belong together:
 ///
@@ -47,16 +48,12 @@ pub(crate) const NEVER: u64 = 1 << 60;
 pub(crate) struct OperationCells {
     /// Operations until the next look, as a negative number in two's complement.
     position: AtomicU64,
+    /// Operations finished on the fast path, but for those in `quick`.
+    fast: AtomicU64,
+    /// Gets finished on the fast path in one of the usual ways.
+    quick: QuickCells,
     /// See above; the flag is the lowest bit.
     turn: AtomicU64,
-    /// Operations finished on the fast path that found a value in the memtable.
-    quick_values: AtomicU64,
-    /// Operations finished on the fast path that found a tombstone in the memtable.
-    quick_tombstones: AtomicU64,
-    /// Bytes of the values found.
-    quick_bytes: AtomicU64,
-    /// Other operations finished on the fast path.
-    fast: AtomicU64,
     /// Operations finished off the fast path.
     slow: AtomicU64,
     /// The newest sample, see [`Latest`].
@@ -73,14 +70,6 @@ pub(crate) struct OperationCells {
     random: AtomicU64,
     /// See above. A look that is put forward makes `turn` smaller, so `turn` may be again what it was: this never is.
     looks: AtomicU64,
-}
-
-/// What gets found in the memtable, on the shortest way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Quick {
-    pub(crate) values: u64,
-    pub(crate) tombstones: u64,
-    pub(crate) bytes: u64,
 }
 
 /// The newest sample: its bucket, and the fast operations that older samples stand for, in one word.
@@ -164,8 +153,7 @@ impl OperationCells {
 
     /// Operations finished on the fast path.
     pub(crate) fn finished_fast(&self) -> u64 {
-        let quick = self.quick();
-        cell::read(&self.fast) + quick.values + quick.tombstones
+        cell::read(&self.fast) + self.quick.total()
     }
 
     /// Operations finished off the fast path.
@@ -173,25 +161,15 @@ impl OperationCells {
         cell::read(&self.slow)
     }
 
-    /// What was found on the shortest way.
-    pub(crate) fn quick(&self) -> Quick {
-        Quick {
-            values: cell::read(&self.quick_values),
-            tombstones: cell::read(&self.quick_tombstones),
-            bytes: cell::read(&self.quick_bytes),
-        }
+    /// How gets ended on the fast path in one of the usual ways.
+    pub(crate) fn quick(&self) -> &QuickCells {
+        &self.quick
     }
 
-    /// Counts a fast operation that was not looked at and found a value of so many bytes in the memtable, or a tombstone.
+    /// Counts a get that was not looked at and ended in one of the usual ways, with a value of so many bytes or none.
     #[inline]
-    pub(crate) fn finish_quick(&self, value_bytes: Option<u64>) {
-        match value_bytes {
-            Some(bytes) => {
-                cell::raise(&self.quick_bytes, bytes, Writers::One);
-                cell::raise(&self.quick_values, 1, Writers::One);
-            }
-            None => cell::raise(&self.quick_tombstones, 1, Writers::One),
-        }
+    pub(crate) fn finish_quick(&self, end: QuickEnd, value_bytes: Option<u64>) {
+        self.quick.count(end, value_bytes);
     }
 
     /// Counts a fast operation that was not looked at.

@@ -11,6 +11,7 @@ use crate::catalog::{Counter, CounterCell, Gauge, GetSource, Lookup, Operation};
 use crate::cell;
 use crate::histogram::{HistogramSnapshot, LazyHistogram, RELATIVE_ERROR, Tally};
 use crate::instrumentation::Instrumentation;
+use crate::quick::QuickEnd;
 use crate::registry::Registry;
 use crate::shard::Shard;
 use crate::snapshot::{Flow, MetricsSnapshot, Window, derive_amplifications, store};
@@ -161,30 +162,59 @@ fn add_counters(shard: &Shard, counters: &mut [u64]) {
     for (counter, sum) in shard.counters().iter().zip(counters.iter_mut()) {
         *sum = sum.wrapping_add(cell::read(counter));
     }
-    let mut add = |counter: CounterCell, n: u64| {
-        if let Some(sum) = counters.get_mut(counter.position()) {
-            *sum = sum.wrapping_add(n);
-        }
-    };
+    let mut sums = Sums(counters);
     let quick = shard.operation(Operation::Get).quick();
-    add(Counter::GetServed.at(GetSource::Memtable.index()), quick.values + quick.tombstones);
-    add(Counter::GetResults.at(0), quick.values);
-    add(Counter::GetResults.at(1), quick.tombstones);
-    add(Counter::UserReadBytes.at(0), quick.bytes);
+    for end in QuickEnd::all() {
+        let n = quick.ended(end);
+        match end {
+            QuickEnd::MemtableValue => sums.add_gets(GetSource::Memtable.index(), false, n),
+            QuickEnd::MemtableTombstone => sums.add_gets(GetSource::Memtable.index(), true, n),
+            QuickEnd::Missing => sums.add_gets(GetSource::Miss.index(), false, n),
+            QuickEnd::TableValue(hit) => {
+                sums.add_gets(GetSource::Level(hit.level()).index(), false, n);
+                sums.add_lookups(hit.level(), Lookup::Found, if hit.is_counted() { 0 } else { n });
+            }
+        }
+    }
+    sums.add(Counter::UserReadBytes, quick.bytes());
     for (source, ends) in shard.gets().chunks(2).enumerate() {
-        let [values, tombstones] = [0, 1].map(|end| ends.get(end).map_or(0, cell::read));
-        add(Counter::GetServed.at(source), values + tombstones);
-        let result = if source == GetSource::Miss.index() { 2 } else { 0 };
-        add(Counter::GetResults.at(result), values);
-        add(Counter::GetResults.at(1), tombstones);
+        for (is_tombstone, end) in [false, true].into_iter().zip(ends) {
+            sums.add_gets(source, is_tombstone, cell::read(end));
+        }
     }
     for (level, cells) in shard.lookups().chunks(Lookup::ALL.len()).enumerate() {
         for (lookup, cell) in Lookup::ALL.into_iter().zip(cells) {
-            let n = cell::read(cell);
-            add(Counter::FilterChecks.at2(level, lookup.filter_result()), n);
-            add(Counter::LevelProbes.at(level), if lookup.is_first_probe() { n } else { 0 });
-            add(Counter::TableCacheRequests.at(0), n);
+            sums.add_lookups(level, lookup, cell::read(cell));
         }
+    }
+}
+
+/// Counters, summed over shards.
+struct Sums<'a>(&'a mut [u64]);
+
+impl Sums<'_> {
+    fn add(&mut self, counter: impl Into<CounterCell>, n: u64) {
+        if let Some(sum) = self.0.get_mut(counter.into().position()) {
+            *sum = sum.wrapping_add(n);
+        }
+    }
+
+    /// Gets that ended at the source with this index, with a tombstone or not.
+    fn add_gets(&mut self, source: usize, is_tombstone: bool, n: u64) {
+        let result = match is_tombstone {
+            true => 1,
+            false if source == GetSource::Miss.index() => 2,
+            false => 0,
+        };
+        self.add(Counter::GetServed.at(source), n);
+        self.add(Counter::GetResults.at(result), n);
+    }
+
+    /// What gets learnt from tables of a level.
+    fn add_lookups(&mut self, level: usize, lookup: Lookup, n: u64) {
+        self.add(Counter::FilterChecks.at2(level, lookup.filter_result()), n);
+        self.add(Counter::LevelProbes.at(level), if lookup.is_first_probe() { n } else { 0 });
+        self.add(Counter::TableCacheRequests.at(0), n);
     }
 }
 

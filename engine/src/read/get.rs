@@ -6,7 +6,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use bettong_metrics::{Begun, Counter, GetSource, Lookup, Operation, OperationTimer, Stage};
+use bettong_metrics::{Begun, Counter, GetSource, Lookup, Operation, OperationTimer, Stage, TableHit};
 
 use crate::engine::Engine;
 use crate::env::Bytes;
@@ -17,7 +17,7 @@ use crate::memtable::Memtable;
 use crate::metric::{HIT, ReadOrigin, ValuePurpose};
 use crate::options::LEVELS;
 use crate::read::point::ReadPoint;
-use crate::report::{Report, ReportGet, Untimed, UntimedStop};
+use crate::report::{ReportGet, Untimed, UntimedStop};
 use crate::table::point_index::Candidates;
 use crate::table::reader::{ReadContext, TableReader};
 use crate::value::Value;
@@ -62,12 +62,18 @@ struct Hit<'a> {
 struct InTable<'a> {
     trailer: Trailer,
     stored: Bytes<'a>,
-    level: usize,
+    /// If the look into the table is not counted, whoever ends the get counts it: mostly in the same cell.
+    table: TableHit,
 }
 
-impl<'a> From<InTable<'a>> for Hit<'a> {
-    fn from(InTable { trailer, stored, level }: InTable<'a>) -> Self {
-        Hit { trailer, stored: At::Table(stored), source: GetSource::Level(level) }
+impl<'a> InTable<'a> {
+    /// The same, counted.
+    fn counted(self, report: impl ReportGet) -> Hit<'a> {
+        let level = self.table.level();
+        if !self.table.is_counted() {
+            report.looked_up(level, Lookup::Found);
+        }
+        Hit { trailer: self.trailer, stored: At::Table(self.stored), source: GetSource::Level(level) }
     }
 }
 
@@ -162,16 +168,13 @@ fn get_beyond(
     let mut stopped = Progress::default();
     match search.levels(Progress::default(), &mut stopped, report) {
         // Most gets end here or in the active memtable.
-        Ok(Some(InTable { trailer, stored, level })) if trailer.kind() == Some(Kind::Value) => {
-            report.served(GetSource::Level(level), false);
-            report.add(Counter::UserReadBytes, stored.len() as u64);
-            begun.end(Operation::Get);
+        Ok(Some(InTable { trailer, stored, table })) if trailer.kind() == Some(Kind::Value) => {
+            begun.end_in_table(table, stored.len() as u64);
             Ok(Some(stored.lend()))
         }
-        Ok(Some(found)) => end_begun(engine, search, point, &found.into(), begun),
+        Ok(Some(found)) => end_begun(engine, search, point, &found.counted(report), begun),
         Ok(None) => {
-            report.served(GetSource::Miss, false);
-            begun.end(Operation::Get);
+            begun.end_missing();
             Ok(None)
         }
         Err(UntimedStop::LeavesFastPath(token)) => {
@@ -179,7 +182,7 @@ fn get_beyond(
         }
         Err(UntimedStop::Failed(error)) => {
             begun.end(Operation::Get);
-            noting(engine, Err(error))
+            noting(engine, Err(*error))
         }
     }
 }
@@ -222,7 +225,7 @@ fn end_begun(
         }
         Err(UntimedStop::Failed(error)) => {
             begun.end(Operation::Get);
-            noting(engine, Err(error))
+            noting(engine, Err(*error))
         }
     }
 }
@@ -238,7 +241,8 @@ fn go_on_timed(
     timer: &OperationTimer<'_>,
 ) -> Result<Option<Value>> {
     let found = search.levels(from, &mut Progress::default(), timer);
-    noting(engine, found.and_then(|found| conclude(engine, search, point, found.map(Hit::from), timer)))
+    let hit = found.map(|found| found.map(|found| found.counted(timer)));
+    noting(engine, hit.and_then(|hit| conclude(engine, search, point, hit, timer)))
 }
 
 impl<'a> Search<'a> {
@@ -260,7 +264,7 @@ impl<'a> Search<'a> {
         }
         timer.mark(Stage::Memtable);
         let found = self.levels(Progress::default(), &mut Progress::default(), timer)?;
-        Ok(found.map(Hit::from))
+        Ok(found.map(|found| found.counted(timer)))
     }
 
     /// Searches the memtables that wait for their flush.
@@ -313,7 +317,9 @@ impl<'a> Search<'a> {
             if at == 0 {
                 match self.look_at_l0(&level.tables, (from.tables, from.probed), report) {
                     Ok(None) => continue,
-                    Ok(Some((trailer, stored))) => return Ok(Some(InTable { trailer, stored, level: 0 })),
+                    Ok(Some((trailer, stored))) => {
+                        return Ok(Some(InTable { trailer, stored, table: TableHit::counted(0) }));
+                    }
                     Err(Stopped(stop, at)) => {
                         *stopped = at;
                         return Err(stop);
@@ -325,9 +331,12 @@ impl<'a> Search<'a> {
                 None => level.table_among_few(self.user),
             };
             let Some(table) = table else { continue };
-            match self.look(table, at, false, report) {
+            let mut hit = TableHit::counted(at);
+            match self.look(table, at, (false, &mut hit), report) {
                 Ok(None | Some(None)) => {}
-                Ok(Some(Some((trailer, stored)))) => return Ok(Some(InTable { trailer, stored, level: at })),
+                Ok(Some(Some((trailer, stored)))) => {
+                    return Ok(Some(InTable { trailer, stored, table: hit }));
+                }
                 Err(stop) => {
                     *stopped = Progress { level: at, ..Progress::default() };
                     return Err(stop);
@@ -349,17 +358,24 @@ impl<'a> Search<'a> {
             if !table.meta.covers(self.user) {
                 continue;
             }
-            let looked = self.look(table, 0, probed, report);
+            let mut hit = TableHit::counted(0);
+            let looked = self.look(table, 0, (probed, &mut hit), report);
             match looked.map_err(|stop| Stopped(stop, Progress { level: 0, tables, probed }))? {
                 None => {}
                 Some(None) => probed = true,
-                Some(found) => return Ok(found),
+                Some(found) => {
+                    if !hit.is_counted() {
+                        report.looked_up(0, Lookup::Found);
+                    }
+                    return Ok(found);
+                }
             }
         }
         Ok(None)
     }
 
-    /// Asks a table, and counts that. `None` if it denies that it has the key.
+    /// Asks a table, and counts that, unless it finds something and says in `hit` that it is not. `None` if the
+    /// table denies that it has the key.
     #[expect(
         clippy::inline_always,
         reason = "the way of most gets is one function: its parts would hand each other errors through memory"
@@ -369,7 +385,7 @@ impl<'a> Search<'a> {
         self,
         table: &'a TableFile,
         level: usize,
-        probed: bool,
+        (probed, hit): (bool, &mut TableHit),
         report: R,
     ) -> std::result::Result<Option<Found<'a>>, R::Stop> {
         let (reader, was_open) = if let Some(reader) = table.open_reader() {
@@ -393,19 +409,14 @@ impl<'a> Search<'a> {
                 count_apart(level, Lookup::into_table(false, probed), (was_open, false), report);
             }
         })?;
-        let count = |lookup| {
-            if was_open && reader.can_deny() {
-                report.looked_up(level, lookup);
-            } else {
-                count_apart(level, lookup, (was_open, reader.can_deny()), report);
-            }
-        };
-        // In branches, so that it is known here which cell counts it.
-        if found.is_some() {
-            count(Lookup::into_table(true, probed));
+        // A key whose only versions are newer than the snapshot is not found, too: the filter cannot know better.
+        let lookup = Lookup::into_table(found.is_some(), probed);
+        if !was_open || !reader.can_deny() {
+            count_apart(level, lookup, (was_open, reader.can_deny()), report);
+        } else if lookup == Lookup::Found {
+            *hit = TableHit::new(level);
         } else {
-            // A key whose only versions are newer than the snapshot, too: the filter cannot know better.
-            count(Lookup::into_table(false, probed));
+            report.looked_up(level, lookup);
         }
         Ok(Some(found))
     }

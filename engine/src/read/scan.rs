@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use bettong_metrics::{
-    Counter, CounterCell, Held, Histogram, HolderKind, Operation, Recorder, StepSampler, Ticks, planted,
+    Counter, Counting, Held, Histogram, HolderKind, Operation, Recorder, StepSampler, Ticks, planted,
 };
 
 use crate::context::FileContext;
@@ -109,6 +109,18 @@ impl Counts {
             *count += 1;
         }
     }
+
+    fn tell(&self, to: Counting<'_>) {
+        for (direction, steps) in self.steps.into_iter().enumerate() {
+            to.add(Counter::IteratorSteps.at(direction), steps);
+        }
+        to.add(Counter::UserReadBytes, self.bytes);
+        if self.skipped.iter().any(|skipped| *skipped > 0) {
+            for (reason, skipped) in self.skipped.into_iter().enumerate() {
+                to.add(Counter::IteratorSkippedKeys.at(reason), skipped);
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Scan {
@@ -127,7 +139,6 @@ impl Scan {
         allowed: Result<()>,
     ) -> Scan {
         let recorder = &files.recorder;
-        recorder.add(Counter::IteratorsCreated, 1);
         Scan {
             range,
             seq: point.seq,
@@ -140,7 +151,7 @@ impl Scan {
             phase: Phase::Holding,
             refused: allowed.err(),
             held: recorder.take_hold(HolderKind::Iterator, point.seq.0),
-            sampler: recorder.step_sampler(),
+            sampler: recorder.iterator(),
             counts: Counts::default(),
             steps: 0,
         }
@@ -173,9 +184,8 @@ impl Scan {
 
     /// Places a merge for walking on from the lower bound.
     fn place_front(&self) -> Result<MergeIter> {
-        let recorder = self.recorder();
-        let _timer = recorder.start(Operation::Scan);
-        recorder.add(Counter::IteratorSeeks.at(FORWARD), 1);
+        let timer = self.recorder().start(Operation::Scan);
+        timer.add(Counter::IteratorSeeks.at(FORWARD), 1);
         let mut merge = self.merge()?;
         match &self.range.lower {
             // Keys are never longer than they may be, so nothing lies between a key and the same key with a zero byte.
@@ -191,9 +201,8 @@ impl Scan {
 
     /// Places a merge for walking back from the upper bound.
     fn place_back(&self) -> Result<MergeIter> {
-        let recorder = self.recorder();
-        let _timer = recorder.start(Operation::Scan);
-        recorder.add(Counter::IteratorSeeks.at(BACKWARD), 1);
+        let timer = self.recorder().start(Operation::Scan);
+        timer.add(Counter::IteratorSeeks.at(BACKWARD), 1);
         let mut merge = self.merge()?;
         match &self.range.upper {
             Bound::Included(upper) => {
@@ -414,20 +423,9 @@ impl Scan {
 
     #[inline(never)]
     fn hand_over_counts(&mut self) {
-        let (recorder, counts) = (self.resolver.recorder(), std::mem::take(&mut self.counts));
-        let add = |cell: CounterCell, n| {
-            if n > 0 {
-                recorder.add(cell, n);
-            }
-        };
-        for (direction, steps) in counts.steps.into_iter().enumerate() {
-            add(Counter::IteratorSteps.at(direction), steps);
-        }
-        for (reason, skipped) in counts.skipped.into_iter().enumerate() {
-            add(Counter::IteratorSkippedKeys.at(reason), skipped);
-        }
-        add(Counter::UserReadBytes.at(0), counts.bytes);
+        let counts = std::mem::take(&mut self.counts);
         self.steps += counts.steps.into_iter().sum::<u64>();
+        self.recorder().tell(|to| counts.tell(to));
     }
 
     #[cold]

@@ -13,6 +13,8 @@ mod histogram;
 #[path = "../../src/lending.rs"]
 mod lending;
 pub mod models;
+#[path = "../../src/quick.rs"]
+mod quick;
 #[path = "../../src/stratum.rs"]
 mod stratum;
 mod sync;

@@ -86,9 +86,13 @@ impl Recorder {
         None
     }
 
+    /// Nothing.
+    #[inline]
+    pub fn tell(&self, _what: impl Fn(Counting<'_>)) {}
+
     /// Chooses none.
     #[inline]
-    pub fn step_sampler(&self) -> StepSampler {
+    pub fn iterator(&self) -> StepSampler {
         StepSampler::never()
     }
 
@@ -197,6 +201,44 @@ impl Begun<'_> {
     /// Nothing.
     #[inline]
     pub fn end_in_memtable(self, _value_bytes: Option<u64>) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn end_in_table(self, _hit: TableHit, _value_bytes: u64) {}
+
+    /// Nothing.
+    #[inline]
+    pub fn end_missing(self) {}
+}
+
+/// A table, nobody knows of which level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableHit(());
+
+impl TableHit {
+    /// A hit that is not to be counted.
+    #[inline]
+    pub fn new(_level: usize) -> TableHit {
+        TableHit(())
+    }
+
+    /// The same.
+    #[inline]
+    pub fn counted(_level: usize) -> TableHit {
+        TableHit(())
+    }
+
+    /// 0.
+    #[inline]
+    pub fn level(self) -> usize {
+        0
+    }
+
+    /// Yes: nothing is to be counted.
+    #[inline]
+    pub fn is_counted(self) -> bool {
+        true
+    }
 }
 
 /// Nothing.

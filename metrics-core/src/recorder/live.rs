@@ -12,6 +12,7 @@
 //!
 //! The order of these stores is what a snapshot relies on when it promises finished ≤ results ≤ entered.
 
+use super::untimed::{Begun, Counting, NeedsTimer};
 use crate::catalog::{
     Counter, CounterCell, ErrorLabel, GaugeCell, GetSource, Histogram, HistogramCell, Lookup, Operation,
     Stage,
@@ -53,6 +54,14 @@ impl Recorder {
         let cell = cell.into();
         if self.registry.level().counts() {
             self.pool.with(|shard| shard.add(cell, n));
+        }
+    }
+
+    /// Counts several things, with one look for the calling thread's shard.
+    #[inline]
+    pub fn tell(&self, what: impl Fn(Counting<'_>)) {
+        if self.registry.level().counts() {
+            self.pool.with(|shard| what(Counting::new(shard)));
         }
     }
 
@@ -103,14 +112,13 @@ impl Recorder {
     }
 
     /// The way of most operations: counts one as entered if it is not its turn to be looked at. For code that is so short that a
-    /// timer, which lies in memory and is asked at every step, would be a burden: it ends with [`Begun::end`] or
-    /// [`Begun::end_in_memtable`], or goes on with a timer ([`Recorder::resume`]). If it does none of these, the operation is under
-    /// way for ever.
+    /// timer, which lies in memory and is asked at every step, would be a burden: it ends with [`Begun::end`] or one of its kind, or
+    /// goes on with a timer ([`Recorder::resume`]). If it does neither, the operation is under way for ever.
     ///
     /// `None` says that nothing was counted: use [`Recorder::start`].
     #[inline]
     pub fn begin(&self, operation: Operation) -> Option<Begun<'_>> {
-        self.start_uncounted(operation).map(|shard| Begun { shard, one_thread: PhantomData })
+        self.start_uncounted(operation).map(Begun::new)
     }
 
     /// A timer for an `operation` that began without one, and leaves the fast path here.
@@ -122,7 +130,7 @@ impl Recorder {
         operation: Operation,
         _needs_timer: NeedsTimer,
     ) -> OperationTimer<'a> {
-        let timer = self.resume_on(operation, begun.shard, Ticks::NONE);
+        let timer = self.resume_on(operation, begun.shard(), Ticks::NONE);
         timer.leave_fast_path();
         timer
     }
@@ -190,13 +198,18 @@ impl Recorder {
         now
     }
 
-    /// Chooses the steps of an iterator that are timed.
-    pub fn step_sampler(&self) -> StepSampler {
+    /// Counts an iterator that is made, and chooses those of its steps that are timed.
+    #[inline]
+    pub fn iterator(&self) -> StepSampler {
         let level = self.registry.level();
-        if !level.times() {
+        if !level.counts() {
             return StepSampler::never();
         }
         self.pool.with(|shard| {
+            shard.add(Counter::IteratorsCreated.at(0), 1);
+            if !level.times() {
+                return StepSampler::never();
+            }
             let cells = shard.operation(Operation::Scan);
             // The draw is thrown away: it makes the seed another one.
             cells.draw_gap(1);
@@ -245,77 +258,6 @@ impl Recorder {
         self.clock.nanos_between(earlier, self.clock.now())
     }
 }
-
-/// An operation that was counted as entered and is not timed: one word that travels in a register. That there is no second one
-/// is why whoever ends it says again which operation it is.
-#[derive(Debug)]
-#[must_use = "the operation would be under way for ever"]
-pub struct Begun<'a> {
-    shard: &'a Shard,
-    one_thread: PhantomData<*const ()>,
-}
-
-impl Begun<'_> {
-    /// Whom the operation tells what it does, until it ends.
-    #[inline]
-    pub fn counting(&self) -> Counting<'_> {
-        Counting { shard: self.shard, one_thread: PhantomData }
-    }
-
-    /// Ends a get that found a value of so many bytes in the memtable, or a tombstone (`None`). Counts where it was served.
-    #[inline]
-    pub fn end_in_memtable(self, value_bytes: Option<u64>) {
-        self.shard.operation(Operation::Get).finish_quick(value_bytes);
-    }
-
-    /// Ends the operation.
-    #[inline]
-    pub fn end(self, operation: Operation) {
-        self.shard.operation(operation).finish_fast();
-    }
-}
-
-/// What an operation does that was counted as entered and is not timed. It travels by value: behind a reference, every counter
-/// would be looked for through the stack.
-#[derive(Clone, Copy, Debug)]
-pub struct Counting<'a> {
-    shard: &'a Shard,
-    one_thread: PhantomData<*const ()>,
-}
-
-impl Counting<'_> {
-    /// The operation is about to wait, or to open or read a file.
-    ///
-    /// # Errors
-    /// It is to do so with a timer ([`Recorder::resume`]).
-    #[inline]
-    pub fn leave_fast_path(self) -> Result<(), NeedsTimer> {
-        Err(NeedsTimer(()))
-    }
-
-    /// As [`OperationTimer::add`].
-    #[inline]
-    pub fn add(self, cell: impl Into<CounterCell>, n: u64) {
-        self.shard.add(cell.into(), n);
-    }
-
-    /// As [`OperationTimer::served`].
-    #[inline]
-    pub fn served(self, source: GetSource, tombstone: bool) {
-        self.shard.add_get(source, tombstone);
-    }
-
-    /// As [`OperationTimer::looked_up`].
-    #[inline]
-    pub fn looked_up(self, level: usize, lookup: Lookup) {
-        self.shard.add_lookup(level, lookup);
-    }
-}
-
-/// Says that an operation is not to go on without a timer. Where nothing is timed there is no such thing, and the compiler
-/// removes what would be done about it.
-#[derive(Clone, Copy, Debug)]
-pub struct NeedsTimer(());
 
 /// A place in the queue of writers. The thread says so in its own shard: a writer whose turn has come holds the lock that the
 /// others want, and must not wait for a line that they are writing.

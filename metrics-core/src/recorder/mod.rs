@@ -4,22 +4,28 @@
 //! without instrumentation. This is the one place that knows of the feature.
 
 #[cfg(not(feature = "off"))]
+mod untimed;
+#[cfg(not(feature = "off"))]
 mod live;
 #[cfg(not(feature = "off"))]
 mod io_timer;
 #[cfg(not(feature = "off"))]
 mod state;
 #[cfg(not(feature = "off"))]
+pub use crate::quick::TableHit;
+#[cfg(not(feature = "off"))]
 pub use io_timer::IoTimer;
 #[cfg(not(feature = "off"))]
-pub use live::{Begun, Counting, NeedsTimer, OperationTimer, Queued, Recorder, Session, Stopwatch};
+pub use live::{OperationTimer, Queued, Recorder, Session, Stopwatch};
 #[cfg(not(feature = "off"))]
 pub use state::{Held, Hold, RunningJob};
+#[cfg(not(feature = "off"))]
+pub use untimed::{Begun, Counting, NeedsTimer};
 
 #[cfg(feature = "off")]
 mod absent;
 #[cfg(feature = "off")]
 pub use absent::{
     Begun, Counting, Held, Hold, IoTimer, NeedsTimer, OperationTimer, Queued, Recorder, RunningJob, Session,
-    Stopwatch,
+    Stopwatch, TableHit,
 };

@@ -2,6 +2,7 @@
 
 use super::explore;
 use crate::histogram::{LazyHistogram, Tally};
+use crate::quick::{QuickEnd, TableHit};
 use crate::stratum::OperationCells;
 use crate::sync::Arc;
 use loom::thread;
@@ -58,7 +59,7 @@ pub fn a_sample_is_counted_once_while_it_is_settled() {
     };
     let meanwhile = |cells: &Cells| {
         cells.operation.finish_sample(&cells.fast, 1);
-        cells.operation.finish_quick(Some(5));
+        cells.operation.finish_quick(QuickEnd::MemtableValue, Some(5));
     };
     run(before, meanwhile, 0, [2, 2, 0]);
 }
@@ -114,9 +115,9 @@ pub fn finished_is_at_most_results_is_at_most_begun() {
             let cells = Arc::clone(&cells);
             move || {
                 cells.operation.begin_looking(2);
-                // Not looked at: it ends in the memtable, with 7 bytes.
+                // Not looked at: it ends in a table, with 7 bytes.
                 assert!(cells.operation.begin());
-                cells.operation.finish_quick(Some(7));
+                cells.operation.finish_quick(QuickEnd::TableValue(TableHit::new(0)), Some(7));
                 cells.operation.finish_slow(&cells.slow, 2);
             }
         });
@@ -125,11 +126,12 @@ pub fn finished_is_at_most_results_is_at_most_begun() {
         cells.slow.add_to(&mut tally);
         let timed = tally.buckets().iter().sum();
         let quick = cells.operation.quick();
+        let (values, bytes) = (quick.ended(QuickEnd::TableValue(TableHit::new(0))), quick.bytes());
         let begun = cells.operation.begun();
         assert!(slow <= timed, "{slow} slow operations are finished, {timed} timed");
-        assert!(fast <= quick.values, "{fast} operations are finished, {} with results", quick.values);
-        assert!(7 * quick.values <= quick.bytes, "{quick:?}");
-        assert!(timed.max(slow) + quick.values <= begun, "{timed} and {} of {begun}", quick.values);
+        assert!(fast <= values, "{fast} operations are finished, {values} with results");
+        assert!(7 * values <= bytes, "{values} values of {bytes} bytes");
+        assert!(timed.max(slow) + values <= begun, "{timed} and {values} of {begun}");
         owner.join().unwrap();
         assert_eq!((cells.operation.begun(), cells.operation.finished_fast()), (2, 1));
     });
