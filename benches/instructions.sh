@@ -22,7 +22,7 @@ declare -A BOUND=(
     [get_table]=44
     [get_missing]=19
     [set]=46
-    [scan]=300
+    [scan]=240
     [steps]=9
     [steps_borrowed]=9
 )

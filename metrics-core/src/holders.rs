@@ -150,13 +150,17 @@ impl HolderTable {
     pub(crate) fn claim(&self, kind: HolderKind, sequence: u64, now: Ticks) -> Claim {
         let word = sequence << KIND_BITS | (kind as u64 + 1);
         let first = first_place();
-        for at in (first..PLACES).chain(0..first) {
-            let Some(place) = self.places.get(at) else { break };
-            // Acquire: the stamp of whoever had the place before is gone when it is ours. Release: see `read`.
-            let free = place.claim.load(Ordering::Relaxed) == 0
-                && place.claim.compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-            if free {
-                place.since.store(now.to_bits(), Ordering::Release);
+        if self.places.get(first).is_some_and(|place| place.claim(word, now)) {
+            return Claim::Place(first as u16);
+        }
+        self.claim_another(first, kind, word, now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn claim_another(&self, first: usize, kind: HolderKind, word: u64, now: Ticks) -> Claim {
+        for at in (first + 1..PLACES).chain(0..first) {
+            if self.places.get(at).is_some_and(|place| place.claim(word, now)) {
                 return Claim::Place(at as u16);
             }
         }
@@ -209,6 +213,18 @@ impl HolderTable {
 }
 
 impl Place {
+    /// Claims the place, if it is free.
+    #[inline]
+    fn claim(&self, word: u64, now: Ticks) -> bool {
+        // Acquire: the stamp of whoever had the place before is gone when it is ours. Release: see `read`.
+        let is_ours = self.claim.load(Ordering::Relaxed) == 0
+            && self.claim.compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if is_ours {
+            self.since.store(now.to_bits(), Ordering::Release);
+        }
+        is_ours
+    }
+
     /// Claim and stamp, if they belong together.
     fn read(&self) -> Option<(u64, u64)> {
         let since = self.since.load(Ordering::Acquire);

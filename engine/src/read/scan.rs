@@ -138,11 +138,14 @@ impl Scan {
         files: &Arc<FileContext>,
         allowed: Result<()>,
     ) -> Scan {
-        let recorder = &files.recorder;
+        // Called before the scan is put together, which then happens where it is to be, and not on the stack first.
+        let resolver = Resolver::new(view, files, point.time.unwrap_or(0));
+        let held = files.recorder.take_hold(HolderKind::Iterator, point.seq.0);
+        let sampler = files.recorder.iterator();
         Scan {
             range,
             seq: point.seq,
-            resolver: Resolver::new(view, files, point.time.unwrap_or(0)),
+            resolver,
             ahead: Ahead::default(),
             front: None,
             back: None,
@@ -150,8 +153,8 @@ impl Scan {
             made: None,
             phase: Phase::Holding,
             refused: allowed.err(),
-            held: recorder.take_hold(HolderKind::Iterator, point.seq.0),
-            sampler: recorder.iterator(),
+            held,
+            sampler,
             counts: Counts::default(),
             steps: 0,
         }
