@@ -18,10 +18,6 @@ pub(super) trait Out {
     fn fixed(&mut self, write: impl FnOnce(&mut String));
     /// A number.
     fn number(&mut self, number: Number);
-    /// Whether the next numbers are these already: then they are done with.
-    fn has(&mut self, _: impl Iterator<Item = Number>) -> bool {
-        false
-    }
 }
 
 /// A text under way for the first time, with the places of its numbers.
@@ -151,22 +147,6 @@ impl Out for Update<'_> {
             self.copied = self.at;
         }
     }
-
-    fn has(&mut self, numbers: impl Iterator<Item = Number>) -> bool {
-        let (mut slots, mut at) = (self.slots.as_slice().iter(), self.at);
-        for number in numbers {
-            match slots.next() {
-                Some(slot) if slot.number == number => at += (slot.gap + slot.len) as usize,
-                _ => return false,
-            }
-        }
-        let done = self.slots.len() - slots.len();
-        if let Some(last) = done.checked_sub(1) {
-            self.slots.nth(last);
-        }
-        self.at = at;
-        true
-    }
 }
 
 #[cfg(test)]
@@ -177,15 +157,9 @@ mod tests {
 
     fn write(out: &mut impl Out, numbers: &[u64]) {
         out.fixed(|text| text.push_str("begin "));
-        for numbers in numbers.chunks(2) {
-            // What the next time looks for at once.
-            if out.has(numbers.iter().copied().map(Number::count)) {
-                continue;
-            }
-            for number in numbers {
-                out.number(Number::count(*number));
-                out.fixed(|text| text.push_str(", "));
-            }
+        for number in numbers {
+            out.number(Number::count(*number));
+            out.fixed(|text| text.push_str(", "));
         }
     }
 

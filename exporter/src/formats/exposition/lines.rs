@@ -247,22 +247,13 @@ impl<'a, O: Out, L: FnOnce() -> String> Series<'a, O, L> {
     }
 
     fn histogram(&mut self, edges: &Edges<'_>, histogram: &HistogramSnapshot) {
-        let (sum, count) = (histogram.sum(), histogram.count());
-        if count > 0 {
-            self.buckets(edges, histogram.cumulative(&edges.raw).into_iter(), count);
-        } else if self.out.has(self.empty(edges, sum)) {
-            // Half of all histograms are, and stay so.
-            return;
-        } else {
-            self.buckets(edges, std::iter::repeat(0), count);
-        }
-        self.sum_and_count(sum, count);
-    }
-
-    /// The numbers of a histogram without observations. Its sum may be ahead of the buckets.
-    fn empty(&self, edges: &Edges<'_>, sum: u64) -> impl Iterator<Item = Number> + use<O, L> {
-        let buckets = std::iter::repeat_n(Number::count(0), edges.raw.len() + 1);
-        buckets.chain([Number::raw(sum, self.unit), Number::count(0)])
+        let counts = match histogram.count() {
+            // Half of them, mostly.
+            0 => Vec::new(),
+            _ => histogram.cumulative(&edges.raw),
+        };
+        self.buckets(edges, counts.into_iter().chain(std::iter::repeat(0)), histogram.count());
+        self.sum_and_count(histogram.sum(), histogram.count());
     }
 
     fn own_histogram(&mut self, edges: &Edges<'_>, histogram: &OwnHistogram) {
