@@ -18,6 +18,7 @@
 //! | [`catalog`] | the closed table of metric families |
 //! | [`histogram`] | log-linear buckets, recorded and read back |
 //! | `cost` | what recording costs here, and how often it may be done |
+//! | `quick` | gets that end on the fast path in one of the usual ways |
 //! | `stratum` | one kind of operation in one shard: a counter that is its own sampler |
 //! | [`strata`] | how operations were timed, and how far their latencies can be off |
 //! | `step` | which steps of an iterator are timed |

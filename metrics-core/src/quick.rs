@@ -1,8 +1,8 @@
 //! Gets that end on the fast path in one of the usual ways.
 //!
 //! One cell says of such a get all that is counted at its end, but for the bytes it found: that it is finished, where it was
-//! served, and what it learnt from the table that served it. Nobody can see one of these without the others, and the get
-//! touches two cache lines and not four. Gets that end in other ways count each in a cell of its own.
+//! served, and what it learnt from the table that served it. The get touches two cache lines and not four. Gets that end in
+//! other ways count each in a cell of its own.
 
 use crate::cell::{self, Writers};
 use crate::sync::AtomicU64;
@@ -37,12 +37,14 @@ impl TableHit {
     /// [`Lookup::Found`](crate::Lookup::Found).
     #[inline]
     pub fn new(level: usize) -> TableHit {
+        debug_assert!(level < LEVELS, "there is no level {level}");
         TableHit(level)
     }
 
     /// In a table of `level`, 0 to 6. The look into it is counted.
     #[inline]
     pub fn counted(level: usize) -> TableHit {
+        debug_assert!(level < LEVELS, "there is no level {level}");
         TableHit(level + LEVELS)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A registry belongs to a database, never to the process: two databases in one process do not mix their numbers.
 //!
-//! Memory: 36 KiB for each shared histogram in use, and the shards of the threads (5 KiB each, and 36 KiB for each kind
+//! Memory: 36 KiB for each shared histogram in use, and the shards of the threads (7.5 KiB each, and 36 KiB for each kind
 //! of operation the thread has timed, twice that if some were slow), and 72 KiB that snapshots are put together in. The gauges `db_instrumentation_bytes` and `_shards`
 //! say how much it is.
 

@@ -9,7 +9,7 @@
 //!
 //! A second list holds the *sinks*: shards that threads write while nothing is to be counted. No snapshot reads them.
 //!
-//! Memory: about 5 KiB a shard, and 36 KiB more for each kind of operation and stratum its thread has timed.
+//! Memory: about 7.5 KiB a shard, and 36 KiB more for each kind of operation and stratum its thread has timed.
 
 use crate::catalog::{Counter, CounterCell, GetSource, Lookup, Operation};
 use crate::cell::{self, Writers};
@@ -29,7 +29,8 @@ pub(crate) struct Shard {
     /// First, so that what points to a shard points to the number of its pool, on which `lease` relies.
     tag: Tag,
     operations: [OperationCells; Operation::ALL.len()],
-    /// How gets ended: one cell says both what `db_get_served_total` and what `db_get_results_total` want to know.
+    /// How gets ended that have no cell in [`QuickCells`](crate::quick::QuickCells): one cell says both what `db_get_served_total` and what
+    /// `db_get_results_total` want to know.
     gets: [AtomicU64; GET_ENDS],
     /// What gets learnt from tables, by level.
     lookups: [AtomicU64; Lookup::CELLS],
@@ -96,7 +97,7 @@ impl Shard {
         &self.counters
     }
 
-    /// How gets ended: value and tombstone for each source.
+    /// How gets ended that ended in none of the usual ways: value and tombstone for each source.
     pub(crate) fn gets(&self) -> &[AtomicU64] {
         &self.gets
     }
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_have_a_cell_for_each_end() {
+    fn every_level_of_the_catalogue_has_a_cell_for_each_end() {
         let hits = QuickEnd::all().filter(|end| matches!(end, QuickEnd::TableValue(_))).count();
         assert_eq!(hits, 2 * Lookup::CELLS / Lookup::ALL.len());
     }

@@ -34,7 +34,8 @@ use crate::sync::{AtomicU64, Ordering};
 pub(crate) const NEVER: u64 = 1 << 60;
 
 /// What every operation touches, first and last. A block of its own for each operation, in pairs of cache lines, since
-/// processors fetch them so. What an operation touches that is not timed lies in the first pair, in its first line for most.
+/// processors fetch them so. What an operation touches that is not timed lies in the first pair: but for gets, which have a cell
+/// for each usual end, in its first line.
 ///
 /// The number of operations begun follows from two cells, and a third says whether the two belong together:
 ///

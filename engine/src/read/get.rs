@@ -346,7 +346,7 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    /// Asks the tables of L0 one after the other, but for the first ones that are done with.
+    /// Asks the tables of L0 one after the other, but for the first ones that are done with. Everything is counted.
     #[inline(never)]
     fn look_at_l0<R: ReportGet>(
         self,
@@ -374,7 +374,7 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    /// Asks a table, and counts that, unless it finds something and says in `hit` that it is not. `None` if the
+    /// Asks a table, and counts that, unless it finds something and says in `hit` that it is not counted. `None` if the
     /// table denies that it has the key.
     #[expect(
         clippy::inline_always,

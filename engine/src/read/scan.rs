@@ -141,7 +141,7 @@ impl Scan {
         // Called before the scan is put together, which then happens where it is to be, and not on the stack first.
         let resolver = Resolver::new(view, files, point.time.unwrap_or(0));
         let held = files.recorder.take_hold(HolderKind::Iterator, point.seq.0);
-        let sampler = files.recorder.iterator();
+        let sampler = files.recorder.open_iterator();
         Scan {
             range,
             seq: point.seq,

@@ -2,7 +2,7 @@
 
 use bettong::env::sim::{Fault, IoOp, Rule, SimDisk};
 use bettong::{Db, Durability, Options, WriteBatch, WriteOptions};
-use bettong_metrics::{Counter, Gauge, Histogram, IoFile, IoOperation, Operation};
+use bettong_metrics::{Counter, Gauge, Histogram, Instrumentation, IoFile, IoOperation, Operation};
 
 use crate::support::{Dice, sim_db, small_options};
 
@@ -152,6 +152,99 @@ fn a_get_that_leaves_the_fast_path_on_its_way_counts_every_table_once() {
         assert_eq!(counted.counter(Counter::UserReadBytes), 32);
         let slow = Counter::LatencySamples.at2(Operation::Get.index(), 1);
         assert_eq!(counted.counter(slow), u64::from(leaves_fast_path));
+    }
+}
+
+/// What gets of these keys count of the families that they all have a part in.
+fn counted_by_gets(db: &Db, keys: &[&[u8]], level: Instrumentation) -> Vec<Vec<u64>> {
+    let metrics = db.metrics();
+    metrics.set_level(level);
+    let families = [
+        (Counter::GetOperations, 1),
+        (Counter::GetServed, 10),
+        (Counter::GetResults, 3),
+        (Counter::LevelProbes, 7),
+        (Counter::FilterChecks, 21),
+        (Counter::TableCacheRequests, 2),
+        (Counter::UserReadBytes, 1),
+    ];
+    let of_each = keys.iter().map(|key| {
+        // It is looked at, if one is: the next one is not, if not all are.
+        db.get(b"memtable value").unwrap();
+        let before = metrics.snapshot();
+        db.get(key).unwrap();
+        let counted = metrics.snapshot().since(&before);
+        let cells = families.iter().flat_map(|(family, cells)| (0..*cells).map(|cell| family.at(cell)));
+        cells.map(|cell| counted.counter(cell)).collect()
+    });
+    let of_each = of_each.collect();
+    assert_eq!(metrics.snapshot().in_flight(Operation::Get), 0);
+    of_each
+}
+
+/// A get that is not timed counts its end and what it learnt from the table that ended it in one cell; one that is timed counts each by
+/// itself.
+#[test]
+fn a_get_counts_the_same_whether_it_is_timed_or_not() {
+    for asked in [true, false] {
+        let options = small_options().mapped_reads(true).separation_threshold(100);
+        let options = if asked { options } else { options.filter_bits_per_key(0).point_index(false) };
+        let disk = SimDisk::new(34);
+        let db = sim_db(&disk, options).unwrap();
+        let ttl = WriteOptions::new().ttl(std::time::Duration::from_secs(1_000));
+        db.set(b"deleted below", b"old").unwrap();
+        let _before_it_was_deleted = db.snapshot();
+        db.delete(b"deleted below").unwrap();
+        db.set(b"below", b"value").unwrap();
+        db.set(b"large below", [1; 1_000]).unwrap();
+        db.set_with(b"passing below", b"value", ttl).unwrap();
+        db.compact(..).unwrap();
+        // Both tables of L0 cover the keys of both.
+        for age in ["old", "new"] {
+            for end in ["a", "z"] {
+                db.set(end, age).unwrap();
+            }
+            db.set(format!("{age} in L0"), b"value").unwrap();
+            db.set_with(format!("{age} passing in L0"), b"value", ttl).unwrap();
+            db.delete(format!("{age} deleted in L0")).unwrap();
+            db.flush().unwrap();
+        }
+        db.set(b"memtable value", b"value").unwrap();
+        db.delete(b"memtable tombstone").unwrap();
+        db.set_with(b"memtable passing", b"value", ttl).unwrap();
+        let keys: [&[u8]; 16] = [
+            b"memtable value",
+            b"memtable tombstone",
+            b"memtable passing",
+            b"new in L0",
+            b"new passing in L0",
+            b"new deleted in L0",
+            b"old in L0",
+            b"old passing in L0",
+            b"old deleted in L0",
+            b"below",
+            b"large below",
+            b"passing below",
+            b"deleted below",
+            b"missing among the others",
+            b"Before all",
+            b"zz behind all",
+        ];
+        // Tables are open and their blocks verified from here on.
+        keys.iter().for_each(|key| drop(db.get(key).unwrap()));
+        let timed = counted_by_gets(&db, &keys, Instrumentation::Full);
+        let untimed = counted_by_gets(&db, &keys, Instrumentation::Counters);
+        for ((key, timed), untimed) in keys.iter().zip(&timed).zip(&untimed) {
+            assert_eq!(timed, untimed, "{} {asked}", String::from_utf8_lossy(key));
+            assert_eq!(untimed.first(), Some(&1));
+        }
+        let served = |at: usize| (0..10).find(|source| untimed[at][1 + source] == 1);
+        assert_eq!(
+            [0, 3, 6, 13].map(served),
+            [Some(0), Some(2), Some(2), Some(9)],
+            "memtable, L0, L0, nowhere"
+        );
+        assert!(served(9).is_some_and(|source| (3..9).contains(&source)), "below L0");
     }
 }
 

@@ -10,7 +10,7 @@ families! {
     /// One series of a counter family.
     struct CounterCell;
 
-    // What a get touches comes first, so that it shares two cache lines.
+    // What a timed get touches comes first, so that it shares two cache lines.
     GetResults Operations "db_get_results_total" Count Shard [result GET_RESULT] "Gets by what they found";
     UserReadBytes Operations "db_user_read_bytes_total" Bytes Shard [] "Value bytes returned to the caller";
     GetServed Operations "db_get_served_total" Count Shard [source GET_SOURCE]

@@ -3,7 +3,8 @@
 use super::labels::LEVEL;
 
 /// What a get learnt from an open table of a level that could be asked for the key beforehand. One cell says what
-/// `db_filter_checks_total`, `db_level_probes_total` and `db_table_cache_requests_total` want to know.
+/// `db_filter_checks_total`, `db_level_probes_total` and `db_table_cache_requests_total` want to know. [`Lookup::Found`] is mostly
+/// counted with the end of the get, in a cell that says even more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Lookup {

@@ -1,4 +1,5 @@
-//! The handle that records nothing: the size-zero twin of [`live`](https://docs.rs/bettong-metrics), method by method.
+//! The handle that records nothing, and what it hands out: the size-zero twins of [those that
+//! record](https://docs.rs/bettong-metrics), method by method.
 
 use crate::catalog::{
     CounterCell, ErrorLabel, GaugeCell, GetSource, HistogramCell, IoFile, IoOperation, Lookup, Operation,
@@ -92,7 +93,7 @@ impl Recorder {
 
     /// Chooses none.
     #[inline]
-    pub fn iterator(&self) -> StepSampler {
+    pub fn open_iterator(&self) -> StepSampler {
         StepSampler::never()
     }
 

@@ -198,9 +198,9 @@ impl Recorder {
         now
     }
 
-    /// Counts an iterator that is made, and chooses those of its steps that are timed.
+    /// Counts an iterator that is opened, and chooses those of its steps that are timed.
     #[inline]
-    pub fn iterator(&self) -> StepSampler {
+    pub fn open_iterator(&self) -> StepSampler {
         let level = self.registry.level();
         if !level.counts() {
             return StepSampler::never();

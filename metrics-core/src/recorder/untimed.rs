@@ -58,8 +58,9 @@ impl<'a> Begun<'a> {
     }
 }
 
-/// What an operation does that was counted as entered and is not timed. It travels by value: behind a reference, every counter
-/// would be looked for through the stack.
+/// Where the calling thread counts: what an operation does that was counted as entered and is not timed, or what
+/// [`Recorder::tell`](crate::Recorder::tell) is told. It travels by value: behind a reference, every counter would be looked for
+/// through the stack.
 #[derive(Clone, Copy, Debug)]
 pub struct Counting<'a> {
     shard: &'a Shard,
@@ -81,7 +82,7 @@ impl<'a> Counting<'a> {
         Err(NeedsTimer(()))
     }
 
-    /// Adds `n` to a counter. It is in every snapshot that counts the operation as finished.
+    /// Adds `n` to a counter. What an operation adds is in every snapshot that counts it as finished.
     #[inline]
     pub fn add(self, cell: impl Into<CounterCell>, n: u64) {
         self.shard.add(cell.into(), n);

@@ -1,6 +1,8 @@
 //! N operations counted are N operations reported, however many threads there were.
 
-use bettong_metrics::{Counter, ErrorLabel, Gauge, Histogram, Lookup, Operation, Registry};
+use bettong_metrics::{
+    Counter, ErrorLabel, Gauge, GetSource, Histogram, Instrumentation, Lookup, Operation, Registry, TableHit,
+};
 use std::thread;
 
 #[test]
@@ -31,6 +33,39 @@ fn concurrent_threads_lose_no_count() {
     assert_eq!((writers.count(), writers.sum()), (THREADS * ROUNDS, THREADS * ROUNDS / 10 * 45));
     assert_eq!((writers.min(), writers.max()), (Some(0), Some(9)));
     assert_eq!(snapshot.in_flight(Operation::Get), 0);
+}
+
+#[test]
+fn a_get_that_ends_in_a_usual_way_is_in_all_families_that_want_to_know() {
+    let registry = Registry::with_level("test", Instrumentation::Counters);
+    let recorder = registry.recorder();
+    // The first one of a thread is looked at.
+    recorder.start(Operation::Get).finish();
+    let before = registry.snapshot();
+    let begin = || recorder.begin(Operation::Get).expect("the next look is far ahead");
+    for level in 0..7 {
+        (0..=level).for_each(|_| begin().end_in_table(TableHit::new(level), 10));
+        (0..2).for_each(|_| begin().end_in_table(TableHit::counted(level), 10));
+    }
+    begin().end_missing();
+    begin().end_in_memtable(Some(5));
+    begin().end_in_memtable(None);
+    let counted = registry.snapshot().since(&before);
+    for level in 0..7 {
+        let times = level as u64 + 1;
+        let checks = [0, 1, 2].map(|result| counted.counter(Counter::FilterChecks.at2(level, result)));
+        assert_eq!(checks, [0, times, 0], "level {level}");
+        assert_eq!(counted.counter(Counter::LevelProbes.at(level)), times, "level {level}");
+        let served = counted.counter(Counter::GetServed.at(GetSource::Level(level).index()));
+        assert_eq!(served, times + 2, "level {level}");
+    }
+    assert_eq!(counted.counter(Counter::TableCacheRequests.at(0)), (1..=7).sum::<u64>());
+    let elsewhere = [GetSource::Memtable, GetSource::Immutable, GetSource::Miss];
+    assert_eq!(elsewhere.map(|source| counted.counter(Counter::GetServed.at(source.index()))), [2, 0, 1]);
+    assert_eq!([0, 1, 2].map(|result| counted.counter(Counter::GetResults.at(result))), [43, 1, 1]);
+    assert_eq!(counted.counter(Counter::UserReadBytes), 42 * 10 + 5);
+    assert_eq!(counted.counter(Counter::GetOperations), 45);
+    assert_eq!(registry.snapshot().in_flight(Operation::Get), 0);
 }
 
 #[test]

@@ -76,6 +76,33 @@ fn levels_change_at_the_next_operation_of_every_thread() {
 }
 
 #[test]
+fn iterators_and_what_is_told_obey_the_level() {
+    let registry = Registry::new("test");
+    let recorder = registry.recorder();
+    // How many of 10,000 steps are timed, and what is counted meanwhile.
+    let run = |level: Instrumentation| {
+        registry.set_level(level);
+        let before = registry.snapshot();
+        let mut sampler = recorder.open_iterator();
+        let timed = (0..10_000).filter(|_| sampler.is_turn()).count();
+        recorder.tell(|to| {
+            to.add(Counter::IteratorSteps.at(0), 10_000);
+            to.add(Counter::UserReadBytes, 7);
+        });
+        let counted = registry.snapshot().since(&before);
+        let cells =
+            [Counter::IteratorsCreated.at(0), Counter::IteratorSteps.at(0), Counter::UserReadBytes.at(0)];
+        (timed, cells.map(|cell| counted.counter(cell)))
+    };
+    assert_eq!(run(Instrumentation::Full), (10_000, [1, 10_000, 7]));
+    assert_eq!(run(Instrumentation::Counters), (0, [1, 10_000, 7]));
+    assert_eq!(run(Instrumentation::Off), (0, [0, 0, 0]));
+    let (timed, counted) = run(Instrumentation::Sampled);
+    assert_eq!(counted, [1, 10_000, 7]);
+    assert!((5..50).contains(&timed), "{timed} of 10,000: one in 512 is");
+}
+
+#[test]
 fn counts_stay_exact_and_nothing_shrinks_while_levels_change() {
     let registry = Registry::new("test");
     let stop = AtomicBool::new(false);
