@@ -19,8 +19,8 @@ cd "$(dirname "$0")/.."
 # What counting may cost, in instructions per operation: the most that was measured in several runs, and 5 % more.
 declare -A BOUND=(
     [get_memtable]=14
-    [get_table]=44
-    [get_missing]=19
+    [get_table]=48
+    [get_missing]=21
     [set]=46
     [scan]=240
     [steps]=9
