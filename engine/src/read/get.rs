@@ -346,7 +346,8 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    /// Asks the tables of L0 one after the other, but for the first ones that are done with. Everything is counted.
+    /// Asks the tables of L0 one after the other, but for the first ones that are done with. Everything is counted here: to hand a hit
+    /// on with what is still to be counted would cost the gets from all other levels some instructions.
     #[inline(never)]
     fn look_at_l0<R: ReportGet>(
         self,
