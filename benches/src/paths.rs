@@ -76,6 +76,11 @@ impl Path {
         !matches!(self, Path::GetMemtable | Path::Set)
     }
 
+    /// Whether the database grows on it.
+    pub fn grows(self) -> bool {
+        self == Path::Set
+    }
+
     /// Goes the path `n` times on a database with `keys` keys, beginning with the `from`-th key of a fixed order.
     ///
     /// # Errors

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use bettong_benches::paths::Path;
+use bettong_metrics::Instrumentation;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo bench -p bettong-benches --bench overhead -- [OPTIONS]
   --path PATH    one path only: get_memtable, get_table, get_missing, set, scan, steps,
                  steps_borrowed or scrape
-  --pairs N      pairs of slices per row, over all rounds [200]
-  --rounds N     how often all processes are started anew [5]
+  --levels LIST  which of off, counters, sampled, full are measured, with commas between them [all]
+  --keys N       keys in a database [10000]
+  --pairs N      pairs of slices per row, over all rounds [320]
+  --rounds N     how often all processes are started anew [40]
   --cpu          processor time instead of elapsed time, where others use the machine (not for scrape)
-  --quick        40 pairs in 2 rounds
+  --quick        40 pairs in 8 rounds
   --test         a few short slices, to see that it works; nothing is compiled";
 
 /// What to measure, and how thoroughly.
@@ -19,6 +22,7 @@ usage: cargo bench -p bettong-benches --bench overhead -- [OPTIONS]
 pub(crate) struct Settings {
     pub(crate) paths: Vec<Path>,
     pub(crate) scrape: bool,
+    pub(crate) levels: Vec<Instrumentation>,
     pub(crate) pairs: usize,
     pub(crate) rounds: usize,
     /// Keys in a database: few enough for the caches of one core, where an operation is short and its instrumentation weighs most.
@@ -37,10 +41,11 @@ impl Settings {
         let mut settings = Settings {
             paths: Path::ALL.to_vec(),
             scrape: true,
-            pairs: 200,
-            rounds: 5,
+            levels: Instrumentation::ALL.to_vec(),
+            pairs: 320,
+            rounds: 40,
             keys: 10_000,
-            slice: Duration::from_millis(4),
+            slice: Duration::from_millis(2),
             // The controller looks once a second: at the second look it has seen nothing but samples of this load.
             settle: Duration::from_millis(2_200),
             processor_time: false,
@@ -55,7 +60,9 @@ impl Settings {
                 "--bench" => bench = true,
                 "--test" => test = true,
                 "--cpu" => settings.processor_time = true,
-                "--quick" => (settings.pairs, settings.rounds) = (40, 2),
+                "--quick" => (settings.pairs, settings.rounds) = (40, 8),
+                "--levels" => settings.levels = levels(&value()?)?,
+                "--keys" => settings.keys = number(&value()?)? as u64,
                 "--pairs" => settings.pairs = number(&value()?)?,
                 "--rounds" => settings.rounds = number(&value()?)?,
                 "--path" => settings.choose(&value()?)?,
@@ -87,6 +94,10 @@ impl Settings {
     pub(crate) fn pairs_per_round(&self) -> usize {
         self.pairs.div_ceil(self.rounds)
     }
+}
+
+fn levels(list: &str) -> Result<Vec<Instrumentation>, String> {
+    list.split(',').map(|name| name.parse().map_err(|error| format!("{error}\n{USAGE}"))).collect()
 }
 
 fn number(text: &str) -> Result<usize, String> {
