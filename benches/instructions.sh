@@ -19,7 +19,7 @@ cd "$(dirname "$0")/.."
 # What counting may cost, in instructions per operation: the most that was measured in several runs, and 5 % more.
 declare -A BOUND=(
     [get_memtable]=14
-    [get_table]=48
+    [get_table]=42
     [get_missing]=21
     [set]=46
     [scan]=240

@@ -136,14 +136,23 @@ pub(crate) struct LevelCells {
 }
 
 impl LevelCells {
-    const ALL: [LevelCells; 7] =
-        [Self::of(0), Self::of(1), Self::of(2), Self::of(3), Self::of(4), Self::of(5), Self::of(6)];
+    /// As many as a mask leaves, which is shorter than to compare: every get from a table comes here.
+    const ALL: [LevelCells; 8] = [
+        Self::of(0),
+        Self::of(1),
+        Self::of(2),
+        Self::of(3),
+        Self::of(4),
+        Self::of(5),
+        Self::of(6),
+        Self::of(6),
+    ];
 
-    /// The cells of a level; there is none beyond the last.
+    /// The cells of a level; there are seven.
     #[inline]
     pub(crate) fn of_level(level: usize) -> &'static LevelCells {
         let [.., last] = &Self::ALL;
-        Self::ALL.get(level).unwrap_or(last)
+        Self::ALL.get(level % Self::ALL.len()).unwrap_or(last)
     }
 
     const fn of(level: usize) -> LevelCells {

@@ -3,11 +3,12 @@
 //! With `t` the mean time of an operation, `β` the budget (a share of `t`) and `N` the mean number of operations per sample:
 //!
 //! ```text
-//!   overhead(t, N) = [ count + sample / N ] / t                  sample = 3 × (2 × clock + record)
+//!   overhead(t, N) = [ count + sample / N ] / t                  sample = 6 × (2 × clock + record)
 //!   N(t)           = ⌈ sample / left ⌉, within 1 ..= 4096        left = β × t − count, within β × t / 4 ..= β × t / 2
 //! ```
-//! `count` is what every operation pays for its counters; `record` holds the draw of the next gap. The factor 3 is for code
-//! and cells that are seldom used and no longer in the processor's caches: the costs are measured in a loop, where they are.
+//! `count` is what every operation pays for its counters; `record` holds the draw of the next gap. The factor 6 is for code
+//! and cells that are seldom used and no longer in the processor's caches: the costs are measured in a loop, where they are. By the
+//! `overhead` bench a sampled get costs 230 to 510 ns beyond an unsampled one where the loop says 80, most of it if it goes to a table.
 //! Where the counters alone use up the budget, sampling gets a quarter of it, so that no operation is fast enough to go unseen.
 
 use crate::cell::{self, Writers};
@@ -29,7 +30,7 @@ const CELLS_PER_OPERATION: f64 = 5.0;
 pub(crate) const BUDGET: f64 = 0.01;
 
 /// How much dearer a sample is among other work than in a loop of samples.
-const COLD: f64 = 3.0;
+const COLD: f64 = 6.0;
 
 /// Times in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,9 +103,9 @@ mod tests {
 
     #[test]
     fn slow_operations_are_all_timed_and_fast_ones_seldom() {
-        assert_eq!(TYPICAL.interval(30_000.0), 1);
-        assert_eq!(TYPICAL.interval(1_000.0), 21);
-        assert!((250..300).contains(&TYPICAL.interval(150.0)), "{}", TYPICAL.interval(150.0));
+        assert_eq!(TYPICAL.interval(50_000.0), 1);
+        assert_eq!(TYPICAL.interval(1_000.0), 41);
+        assert!((500..600).contains(&TYPICAL.interval(150.0)), "{}", TYPICAL.interval(150.0));
         assert_eq!(TYPICAL.interval(0.0), LONGEST_INTERVAL);
         assert_eq!(TYPICAL.interval(1e12), 1);
     }

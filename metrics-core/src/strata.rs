@@ -85,6 +85,12 @@ impl Strata {
         (self.samples > 0).then(|| float(self.sampled_nanos) / float(self.samples))
     }
 
+    /// The same, with samples that took only this share of their time.
+    #[must_use]
+    pub(crate) fn shortened(&self, share: f64) -> Self {
+        Self { sampled_nanos: (float(self.sampled_nanos) * share) as u64, ..*self }
+    }
+
     /// What was finished after `previous`.
     #[must_use]
     pub fn since(&self, previous: &Self) -> Self {

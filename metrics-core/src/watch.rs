@@ -7,7 +7,8 @@
 //! - *Little's law*: the mean number in flight divided by the rate is the mean latency (Little, "A Proof for the Queuing
 //!   Formula L = λW", 1961). It checks the histograms without sharing a clock or a sample with them.
 //! - *Interval*: the mean latency and the costs on this machine give the number of operations per sample that stays within
-//!   the budget, once a second.
+//!   the budget, once a second. A sample takes a way of its own through the program, which is not in the processor's caches, and so
+//!   longer than the operations it stands for: all together they cannot have taken longer than the threads were there.
 
 use crate::catalog::{EventKind, Gauge, Operation};
 use crate::clock::ClockSource;
@@ -37,6 +38,8 @@ struct Seen {
 #[derive(Debug)]
 pub(crate) struct Watch {
     shards: Vec<[Seen; KINDS]>,
+    /// Shards in which something ended in the period, by their place: at least as many threads as worked at a time.
+    worked: Vec<bool>,
     /// The sum over the ticks of the period, by kind of operation.
     in_flight: [u64; KINDS],
     ticks: u32,
@@ -49,6 +52,7 @@ impl Watch {
     pub(crate) fn new(registry: &Registry, now: Instant) -> Self {
         Self {
             shards: Vec::new(),
+            worked: Vec::new(),
             in_flight: [0; KINDS],
             ticks: 0,
             period_began: now,
@@ -78,10 +82,12 @@ impl Watch {
         let mut stuck = [0_u32; KINDS];
         for (at, shard) in registry.pool().shards().counting.iter().enumerate() {
             let read = Operation::ALL.map(|operation| look_at(shard, operation, now));
-            let Some(seen) = self.shards.get_mut(at) else {
+            let (Some(seen), Some(worked)) = (self.shards.get_mut(at), self.worked.get_mut(at)) else {
+                self.worked.push(read.iter().any(|read| read.exited > 0));
                 self.shards.push(read);
                 continue;
             };
+            *worked |= read.iter().zip(&*seen).any(|(read, seen)| read.exited != seen.exited);
             let looks = seen.iter_mut().zip(read).zip(self.in_flight.iter_mut().zip(&mut stuck));
             for ((seen, read), (in_flight, stuck)) in looks {
                 let under_way = read.entered.saturating_sub(read.exited);
@@ -103,21 +109,31 @@ impl Watch {
         let strata = read_strata(registry);
         let ticks = f64::from(self.ticks.max(1));
         let mut look_again = false;
-        let kinds = Operation::ALL.into_iter().zip(strata.iter().zip(&self.at_period)).zip(self.in_flight);
-        for ((operation, (now, before)), in_flight) in kinds {
-            let period = now.since(before);
+        let mut periods = strata;
+        periods.iter_mut().zip(&self.at_period).for_each(|(period, before)| *period = period.since(before));
+        let threads = self.worked.iter().filter(|worked| **worked).count().max(1);
+        let share = believable(&periods, elapsed.as_nanos() as f64 * threads as f64);
+        for ((operation, period), in_flight) in Operation::ALL.into_iter().zip(periods).zip(self.in_flight) {
             let rate = float(period.finished()) / elapsed.as_secs_f64();
             let latency = if rate > 0.0 { float(in_flight) / ticks / rate } else { 0.0 };
             registry.set(Gauge::LatencyLittlesLaw.at(operation.index()), latency);
-            look_again |= set_interval(registry, operation, &period);
+            look_again |= set_interval(registry, operation, &period.shortened(share));
         }
         if look_again {
             registry.look_again();
         }
         self.at_period = strata;
+        self.worked.fill(false);
         self.in_flight = [0; KINDS];
         self.ticks = 0;
     }
+}
+
+/// The share of what the samples say all fast operations took that fits into the time of the threads that did them.
+fn believable(periods: &[Strata], nanos_of_threads: f64) -> f64 {
+    let said: f64 =
+        periods.iter().filter_map(|period| Some(period.mean_fast_nanos()? * float(period.fast))).sum();
+    if said > nanos_of_threads { nanos_of_threads / said } else { 1.0 }
 }
 
 /// Sets how often an operation is sampled; `true` if threads that go by the old interval would be late.
@@ -216,6 +232,38 @@ mod tests {
         // The last look came before the last operation ended, and the first one made the shard known.
         let latency = registry.stored_gauge(Gauge::LatencyLittlesLaw.at(0));
         assert!((0.019..0.0205).contains(&latency), "{latency}");
+    }
+
+    /// Gets of 73 ns were sampled every 290th time and not every 800th, since a sample took the cold way through the program, which
+    /// made it four times as long as what it stood for: sampling cost 1.8 % and not half a percent.
+    #[test]
+    fn samples_that_say_more_than_there_was_time_for_are_not_believed() {
+        let registry = Registry::new("test");
+        let start = Instant::now();
+        let mut watch = Watch::new(&registry, start);
+        let shards = [(); 2].map(|()| registry.pool().shards().counting.lease());
+        for shard in &shards {
+            let cells = shard.operation(Operation::Get);
+            for at in 0..500_000 {
+                if at % 1_000 == 0 {
+                    cells.finish_sample(shard.timed(Operation::Get).fast, 4_000);
+                } else {
+                    cells.finish_fast();
+                }
+            }
+        }
+        assert!(watch.look(&registry, start + PERIOD));
+        // Two threads did a million gets in a second: 2 µs each, whatever the samples say.
+        let interval = registry.sampling_interval(Operation::Get);
+        assert_eq!(interval, registry.costs().interval(2_000.0));
+        assert!(interval > registry.costs().interval(4_000.0));
+        // What they say is believed where the threads had the time.
+        shards.iter().for_each(|shard| {
+            shard.operation(Operation::Get).finish_sample(shard.timed(Operation::Get).fast, 4_000);
+        });
+        assert!(watch.look(&registry, start + 2 * PERIOD));
+        assert_eq!(registry.sampling_interval(Operation::Get), registry.costs().interval(4_000.0));
+        shards.iter().for_each(|shard| shard.give_back());
     }
 
     #[test]

@@ -12,9 +12,6 @@ use crate::Result;
 use crate::child::{Child, Programs, Work};
 use crate::settings::Settings;
 
-/// Rounds whose sampling intervals adapt at the same time.
-const SETTLED_TOGETHER: usize = 8;
-
 /// What is compared with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
@@ -121,42 +118,15 @@ pub(crate) fn measure(
     let row = |comparison| Row { path: path.name(), threads, comparison, rounds: Vec::new(), interval: None };
     let compared = Comparison::ALL.into_iter().filter(|comparison| comparison.is_of(&settings.levels));
     let mut rows: Vec<Row> = compared.map(row).collect();
-    let mut left = settings.rounds;
-    while left > 0 {
-        let start = |_| Round::start(settings, programs, path, threads);
-        let mut rounds: Vec<Round<'_>> = (0..left.min(SETTLED_TOGETHER)).map(start).collect::<Result<_>>()?;
-        left -= rounds.len();
-        if settings.levels.contains(&Instrumentation::Sampled) && !path.grows() {
-            settle(&mut rounds)?;
-        }
-        for mut round in rounds {
-            for row in &mut rows {
-                let (pairs, interval) = round.measure(row.comparison)?;
-                row.rounds.push(pairs);
-                row.interval = interval;
-            }
+    for _ in 0..settings.rounds {
+        let mut round = Round::start(settings, programs, path, threads)?;
+        for row in &mut rows {
+            let (pairs, interval) = round.measure(row.comparison)?;
+            row.rounds.push(pairs);
+            row.interval = interval;
         }
     }
     Ok(rows)
-}
-
-/// Lets the sampling intervals of all these rounds adapt to the load: slices with pauses between them, so that memtables do not
-/// grow much.
-fn settle(rounds: &mut [Round<'_>]) -> Result<()> {
-    let Some(time) = rounds.first().map(|round| round.settings.settle) else { return Ok(()) };
-    let began = Instant::now();
-    while began.elapsed() < time {
-        for round in &mut *rounds {
-            // The one without instrumentation has nothing to settle, but its database must grow as the others' do.
-            let work = round.work;
-            for child in round.children() {
-                child.run(Instrumentation::Sampled, work)?;
-                child.settled = true;
-            }
-        }
-        sleep(Duration::from_millis(40).min(time));
-    }
-    Ok(())
 }
 
 /// Three fresh processes.
@@ -210,8 +180,8 @@ impl<'a> Round<'a> {
         }
         let levels = comparison.levels();
         let sampled = levels.contains(&Instrumentation::Sampled);
-        if sampled && !self.first.settled {
-            settle(std::slice::from_mut(self))?;
+        if sampled {
+            self.settle()?;
         }
         for level in levels {
             let work = self.work;
@@ -219,6 +189,25 @@ impl<'a> Round<'a> {
         }
         let pairs = self.pairs(comparison)?;
         Ok((pairs, sampled.then_some(self.first.interval)))
+    }
+
+    /// Lets the sampling interval of the only process that is measured with one adapt to the load.
+    fn settle(&mut self) -> Result<()> {
+        if self.first.settled {
+            return Ok(());
+        }
+        let (began, work) = (Instant::now(), self.work);
+        while began.elapsed() < self.settings.settle {
+            self.first.run(Instrumentation::Sampled, work)?;
+            if self.path.grows() {
+                // All databases must grow alike, and not much: with pauses.
+                self.second.run(Instrumentation::Sampled, work)?;
+                self.out.run(Instrumentation::Sampled, work)?;
+                sleep(Duration::from_millis(40).min(self.settings.settle));
+            }
+        }
+        self.first.settled = true;
+        Ok(())
     }
 
     fn pairs(&mut self, comparison: Comparison) -> Result<Vec<Pair>> {

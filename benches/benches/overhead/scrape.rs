@@ -19,6 +19,8 @@ const THREADS: usize = 2;
 const PERIOD: Duration = Duration::from_millis(10);
 /// Long enough for a handful of scrapes.
 const SLICE: Duration = Duration::from_millis(60);
+/// Keys in the database.
+const KEYS: u64 = 10_000;
 /// A round's sets must find room in one memtable.
 const MOST_PAIRS: usize = 10;
 
@@ -51,7 +53,7 @@ struct Load {
 
 impl Load {
     fn new(settings: &Settings) -> Result<Load> {
-        let bench = Bench::new(settings.keys, 100, Place::Memtable)?;
+        let bench = Bench::new(if settings.test { settings.keys } else { KEYS }, 100, Place::Memtable)?;
         let mut load = Load { bench, count: if settings.test { 100 } else { 10_000 } };
         let nanos = load.slice(false, &mut Vec::new())?;
         if !settings.test {

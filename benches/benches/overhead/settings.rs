@@ -10,9 +10,9 @@ usage: cargo bench -p bettong-benches --bench overhead -- [OPTIONS]
   --path PATH    one path only: get_memtable, get_table, get_missing, set, scan, steps,
                  steps_borrowed or scrape
   --levels LIST  which of off, counters, sampled, full are measured, with commas between them [all]
-  --keys N       keys in a database [10000]
-  --pairs N      pairs of slices per row, over all rounds [320]
-  --rounds N     how often all processes are started anew [40]
+  --keys N       keys in a database [1000]
+  --pairs N      pairs of slices per row, over all rounds [250]
+  --rounds N     how often all processes are started anew [25]
   --cpu          processor time instead of elapsed time, where others use the machine (not for scrape)
   --quick        40 pairs in 8 rounds
   --test         a few short slices, to see that it works; nothing is compiled";
@@ -42,9 +42,9 @@ impl Settings {
             paths: Path::ALL.to_vec(),
             scrape: true,
             levels: Instrumentation::ALL.to_vec(),
-            pairs: 320,
-            rounds: 40,
-            keys: 10_000,
+            pairs: 250,
+            rounds: 25,
+            keys: 1_000,
             slice: Duration::from_millis(2),
             // The controller looks once a second: at the second look it has seen nothing but samples of this load.
             settle: Duration::from_millis(2_200),
