@@ -8,7 +8,7 @@
 //! ```
 //! `count` is what every operation pays for its counters; `record` holds the draw of the next gap. The factor 6 is for code
 //! and cells that are seldom used and no longer in the processor's caches: the costs are measured in a loop, where they are. By the
-//! `overhead` bench a sampled get costs 230 to 510 ns beyond an unsampled one where the loop says 80, most of it if it goes to a table.
+//! `overhead` bench a sampled get costs 230 to 510 ns beyond an unsampled one where the loop says 80, the most where it goes to a table.
 //! Where the counters alone use up the budget, sampling gets a quarter of it, so that no operation is fast enough to go unseen.
 
 use crate::cell::{self, Writers};

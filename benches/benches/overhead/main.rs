@@ -4,7 +4,7 @@
 //!
 //! Levels are compared in one process. The engine without instrumentation is another program: this bench builds both, starts
 //! them, and lets them take turns of a few milliseconds, never two at a time. Where code and data lie in memory differs from
-//! process to process and is worth some percent, so all processes are started anew a few times, and the comparison of a program
+//! process to process and is worth some percent, so all processes are started anew many times, and the comparison of a program
 //! with itself shows what remains of that.
 #![expect(clippy::print_stdout, reason = "the result of a bench is what it prints")]
 
