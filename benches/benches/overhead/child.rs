@@ -1,62 +1,13 @@
-//! The processes that go the paths: built, started, driven.
+//! The processes that go the paths: started, driven.
 
-use std::env;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 use std::process::{Child as Process, ChildStdin, ChildStdout, Command, Stdio};
 
 use bettong_benches::paths::Path;
 use bettong_metrics::Instrumentation;
 
 use crate::Result;
-
-/// The directory that cargo builds in.
-pub(crate) fn target() -> PathBuf {
-    let tmp = FilePath::new(env!("CARGO_TARGET_TMPDIR"));
-    tmp.parent().unwrap_or(tmp).to_owned()
-}
-
-/// The two programs that are compared.
-#[derive(Clone, Debug)]
-pub(crate) struct Programs {
-    /// The engine without instrumentation.
-    pub(crate) out: PathBuf,
-    pub(crate) instrumented: PathBuf,
-}
-
-impl Programs {
-    /// Builds both in the same way, each in a directory of its own.
-    pub(crate) fn build() -> Result<Programs> {
-        Ok(Programs {
-            out: build("overhead-off", &["--features", "off"])?,
-            instrumented: build("overhead-on", &[])?,
-        })
-    }
-
-    /// The program that cargo has built beside this bench, twice: to see that everything works.
-    pub(crate) fn same() -> Programs {
-        let built = PathBuf::from(env!("CARGO_BIN_EXE_slices"));
-        Programs { out: built.clone(), instrumented: built }
-    }
-}
-
-fn build(dir: &str, features: &[&str]) -> Result<PathBuf> {
-    let dir = target().join(dir);
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "-p", "bettong-benches", "--bin", "slices"])
-        .args(features)
-        .arg("--target-dir")
-        .arg(&dir)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()?;
-    if !built.status.success() {
-        return Err(
-            format!("cargo build: {}\n{}", built.status, String::from_utf8_lossy(&built.stderr)).into()
-        );
-    }
-    Ok(dir.join("release").join("slices").with_extension(env::consts::EXE_EXTENSION))
-}
 
 /// What one thread does in a slice, and how many threads do it.
 #[derive(Clone, Copy, Debug)]

@@ -4,25 +4,29 @@
 //!
 //! Levels are compared in one process. The engine without instrumentation is another program: this bench builds both, starts
 //! them, and lets them take turns of a few milliseconds, never two at a time. Where code and data lie in memory differs from
-//! process to process and is worth some percent, so all processes are started anew many times, and the comparison of a program
-//! with itself shows what remains of that.
+//! link to link and from process to process and is worth some percent, so all processes are started anew many times, each time
+//! with their functions in another order, and the comparison of a program with itself shows what remains of that.
 #![expect(clippy::print_stdout, reason = "the result of a bench is what it prints")]
 
 mod settings;
+mod programs;
 mod child;
 mod rows;
 mod scrape;
 mod report;
 
-use child::Programs;
+use programs::Programs;
 use settings::Settings;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
     let settings = Settings::parse(std::env::args().skip(1))?;
-    let programs =
-        if settings.test || settings.paths.is_empty() { Programs::same() } else { Programs::build()? };
+    let layouts = if settings.test || settings.paths.is_empty() {
+        Programs::same()
+    } else {
+        Programs::build(settings.layouts)?
+    };
     if settings.test {
         println!("a test: nothing is compiled out, and the figures mean nothing");
     }
@@ -30,7 +34,7 @@ fn main() -> Result<()> {
     println!("{}", report::head());
     for &path in &settings.paths {
         for threads in [1, 2] {
-            let rows = rows::measure(&settings, &programs, path, threads)?;
+            let rows = rows::measure(&settings, &layouts, path, threads)?;
             print!("{}", report::lines(&rows));
             all.extend(rows);
         }

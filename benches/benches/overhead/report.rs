@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use bettong_paired::Estimate;
 
 use crate::Result;
-use crate::child::target;
+use crate::programs::target;
 use crate::rows::Row;
 
 /// The head of the table.

@@ -9,7 +9,8 @@ use bettong_metrics::Instrumentation;
 use bettong_paired::{Estimate, Pair, Side, interleave};
 
 use crate::Result;
-use crate::child::{Child, Programs, Work};
+use crate::child::{Child, Work};
+use crate::programs::Programs;
 use crate::settings::Settings;
 
 /// What is compared with what.
@@ -111,15 +112,16 @@ impl Row {
 /// Measures all rows of a path.
 pub(crate) fn measure(
     settings: &Settings,
-    programs: &Programs,
+    layouts: &[Programs],
     path: Path,
     threads: usize,
 ) -> Result<Vec<Row>> {
     let row = |comparison| Row { path: path.name(), threads, comparison, rounds: Vec::new(), interval: None };
     let compared = Comparison::ALL.into_iter().filter(|comparison| comparison.is_of(&settings.levels));
     let mut rows: Vec<Row> = compared.map(row).collect();
-    for _ in 0..settings.rounds {
-        let mut round = Round::start(settings, programs, path, threads)?;
+    let anew = layouts.iter().zip(layouts.iter().cycle().skip(1)).cycle();
+    for (programs, others) in anew.take(settings.rounds) {
+        let mut round = Round::start(settings, [programs, others], path, threads)?;
         for row in &mut rows {
             let (pairs, interval) = round.measure(row.comparison)?;
             row.rounds.push(pairs);
@@ -135,15 +137,21 @@ struct Round<'a> {
     path: Path,
     out: Child,
     first: Child,
+    /// The same program in another layout.
     second: Child,
     work: Work,
 }
 
 impl<'a> Round<'a> {
-    fn start(settings: &'a Settings, programs: &Programs, path: Path, threads: usize) -> Result<Round<'a>> {
+    fn start(
+        settings: &'a Settings,
+        [programs, others]: [&Programs; 2],
+        path: Path,
+        threads: usize,
+    ) -> Result<Round<'a>> {
         let start = |program| Child::start(program, settings.processor_time);
         let out = start(&programs.out)?;
-        let (first, second) = (start(&programs.instrumented)?, start(&programs.instrumented)?);
+        let (first, second) = (start(&programs.instrumented)?, start(&others.instrumented)?);
         let work = Work { threads, count: 100, from: 0 };
         let mut round = Round { settings, path, out, first, second, work };
         round.reopen()?;

@@ -13,8 +13,10 @@ usage: cargo bench -p bettong-benches --bench overhead -- [OPTIONS]
   --keys N       keys in a database [1000]
   --pairs N      pairs of slices per row, over all rounds [250]
   --rounds N     how often all processes are started anew [25]
+  --layouts N    how often both programs are linked, each time with their functions in another order;
+                 rounds take turns with them. 1 leaves the order to the linker, more want lld [16]
   --cpu          processor time instead of elapsed time, where others use the machine (not for scrape)
-  --quick        40 pairs in 8 rounds
+  --quick        40 pairs in 8 rounds, 4 layouts
   --test         a few short slices, to see that it works; nothing is compiled";
 
 /// What to measure, and how thoroughly.
@@ -25,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) levels: Vec<Instrumentation>,
     pub(crate) pairs: usize,
     pub(crate) rounds: usize,
+    pub(crate) layouts: usize,
     /// Keys in a database: few enough for the caches of one core, where an operation is short and its instrumentation weighs most.
     pub(crate) keys: u64,
     pub(crate) slice: Duration,
@@ -44,6 +47,7 @@ impl Settings {
             levels: Instrumentation::ALL.to_vec(),
             pairs: 250,
             rounds: 25,
+            layouts: 16,
             keys: 1_000,
             slice: Duration::from_millis(2),
             // The controller looks once a second: at the second look it has seen nothing but samples of this load.
@@ -60,11 +64,12 @@ impl Settings {
                 "--bench" => bench = true,
                 "--test" => test = true,
                 "--cpu" => settings.processor_time = true,
-                "--quick" => (settings.pairs, settings.rounds) = (40, 8),
+                "--quick" => (settings.pairs, settings.rounds, settings.layouts) = (40, 8, 4),
                 "--levels" => settings.levels = levels(&value()?)?,
                 "--keys" => settings.keys = number(&value()?)? as u64,
                 "--pairs" => settings.pairs = number(&value()?)?,
                 "--rounds" => settings.rounds = number(&value()?)?,
+                "--layouts" => settings.layouts = number(&value()?)?,
                 "--path" => settings.choose(&value()?)?,
                 _ => return Err(format!("{argument} is not known here\n{USAGE}")),
             }
